@@ -1,0 +1,51 @@
+"""CuPy: what the array API standard lacks, on one NVIDIA GPU. CuPy is imported when a backend is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twingrad.backends.moving import check_movable, is_cupy
+
+
+class CudaBackend:
+    """See `twingrad.backends.Backend`. `twingrad.backends.get` probes the GPU before it makes one."""
+
+    def __init__(self, index: int = 0) -> None:
+        import cupy
+
+        self._cupy: Any = cupy
+        self._gpu: Any = cupy.cuda.Device(index)
+        self.device = f"cuda:{index}" if index else "cuda"
+
+    def namespace(self) -> Any:
+        import array_api_compat.cupy
+
+        return array_api_compat.cupy
+
+    def asarray(self, array: Any, *, dtype: Any = None, copy: bool | None = None) -> Any:
+        check_movable(array, self.device)
+        with self._gpu:
+            if is_cupy(array) and array.device == self._gpu and not copy:
+                return array if dtype is None else array.astype(dtype, copy=False)
+            return self._cupy.array(array, dtype=dtype)
+
+    def to_numpy(self, array: Any) -> NDArray[Any]:
+        return np.asarray(array.get())
+
+    def zeros_aligned(self, size: int, dtype: Any) -> Any:
+        """CuPy's memory pool gives addresses at multiples of 512 bytes."""
+        with self._gpu:
+            return self._cupy.zeros(size, dtype)
+
+    def address(self, array: Any) -> int:
+        return int(array.data.ptr)
+
+    def synchronize(self) -> None:
+        self._gpu.synchronize()
+
+    def memory(self) -> tuple[int, int]:
+        free, total = self._gpu.mem_info
+        return int(free), int(total)
