@@ -1,0 +1,224 @@
+"""The tape: which operation made which tensor, and the walk back over it.
+
+There is no global tape. Each recorded result holds its `Node`, each node its inputs, and numbers given in the order of
+recording sort them: an operation is always recorded after those that made its inputs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twingrad.errors import AutodiffError
+from twingrad.namespace import namespace_of
+
+if TYPE_CHECKING:
+    from twingrad.autodiff.tensor import Tensor
+
+_numbers = itertools.count()
+_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
+
+
+class Destination(NamedTuple):
+    """Where a gradient goes: into `array` (added to it if `accumulate`), or into a fresh array where that is None."""
+
+    array: Any
+    accumulate: bool
+
+
+FRESH = Destination(None, False)
+
+
+class OnTape:
+    """The base of Tensor: what the tape needs to know of an array."""
+
+    __slots__ = ()
+    data: Any
+    requires_grad: bool
+    node: Node | None
+    version: int
+
+
+class Node:
+    """One recorded operation.
+
+    backward(grad, into) -> a gradient for each input, None where into[i] is None; `grad` is a plain array, or a Tensor
+    where the gradient is itself to be differentiated.
+    """
+
+    __slots__ = ("backward", "inputs", "name", "number", "versions")
+
+    def __init__(self, name: str, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]]) -> None:
+        self.number = next(_numbers)
+        self.name = name
+        self.inputs = inputs
+        self.backward: Callable[..., Sequence[Any]] | None = backward
+        self.versions = tuple([i.version if isinstance(i, OnTape) else 0 for i in inputs])
+
+    def check(self) -> None:
+        """Raise AutodiffError if this node was freed, or an input overwritten since it was recorded."""
+        if self.backward is None:
+            raise AutodiffError(
+                f"backward through {self.name} a second time, but its tape was freed by the first; "
+                "compute the loss anew, or add the losses before one backward()"
+            )
+        for position, (given, version) in enumerate(zip(self.inputs, self.versions, strict=True)):
+            if isinstance(given, OnTape) and given.version != version:
+                raise AutodiffError(
+                    f"input {position} of {self.name}, of shape {given.shape}, was overwritten in place after "
+                    f"{self.name} was recorded, so its gradient cannot be computed; "
+                    "call backward() before the write, or write to a copy"
+                )
+
+    def free(self) -> None:
+        """Drop what the node holds, so that arrays are released while the walk goes on."""
+        self.backward = None
+        self.inputs = ()
+        self.versions = ()
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Record nothing within a `with` block.
+
+    >>> import numpy as np
+    >>> from twingrad.autodiff import Tensor
+    >>> w = Tensor(np.asarray(3.0), requires_grad=True)
+    >>> with no_grad():
+    ...     (w * w).requires_grad
+    False
+    """
+    token = _enabled.set(False)
+    try:
+        yield
+    finally:
+        _enabled.reset(token)
+
+
+def is_recording(inputs: Sequence[Any]) -> bool:
+    """Whether an operation on `inputs` belongs on the tape."""
+    for given in inputs:
+        if isinstance(given, OnTape) and given.requires_grad:
+            return _enabled.get()
+    return False
+
+
+def record(name: str, out: Any, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]]) -> Tensor:
+    """The array `out` as a Tensor that knows that operation `name` made it of `inputs`."""
+    from twingrad.autodiff.tensor import Tensor
+
+    result = Tensor(out)
+    result.requires_grad = True
+    result.node = Node(name, inputs, backward)
+    return result
+
+
+def backward(root: Tensor, seed: Any) -> None:
+    """Add the gradient of `root` to every leaf that requires one, freeing the tape on the way."""
+    if not root.requires_grad:
+        raise AutodiffError("backward() of a tensor that does not require a gradient: nothing was recorded")
+    cotangent = _seed(root, seed)
+    if root.node is None:
+        root.receive_grad(cotangent, FRESH)
+        return
+    pending = {root.node: cotangent}
+    for node in _in_reverse(root):
+        grad = pending.pop(node)
+        node.check()
+        inputs = node.inputs
+        into = tuple([_destination(i) for i in inputs])
+        for given, gradient, destination in zip(inputs, node.backward(grad, into), into, strict=True):  # type: ignore[misc]
+            if destination is None:
+                continue
+            if given.node is None:
+                given.receive_grad(gradient, destination)
+            else:
+                _add(pending, given.node, gradient)
+        node.free()
+
+
+def gradients(root: Tensor, targets: Sequence[Tensor], seed: Any = None, *, create_graph: bool = False) -> list[Any]:
+    """The gradient of `root` with respect to each of `targets`: plain arrays, or recorded Tensors with `create_graph`.
+
+    Leaves' `.grad` are not touched and the tape is kept. A target that `root` does not depend on gets zeros.
+    """
+    from twingrad.autodiff.tensor import Tensor
+
+    cotangent = _seed(root, seed)
+    wanted: dict[int, Any] = {id(target): None for target in targets}
+    pending: dict[Any, Any] = {}
+
+    def distribute(tensor: Tensor, gradient: Any) -> None:
+        if id(tensor) in wanted:
+            held = wanted[id(tensor)]
+            wanted[id(tensor)] = gradient if held is None else held + gradient
+        elif tensor.node is not None:
+            _add(pending, tensor.node, gradient)
+
+    distribute(root, Tensor(cotangent) if create_graph else cotangent)
+    for node in _in_reverse(root, wanted):
+        grad = pending.pop(node, None)
+        if grad is None:
+            continue
+        node.check()
+        into = tuple([FRESH if _wants(i) else None for i in node.inputs])
+        for given, gradient, destination in zip(node.inputs, node.backward(grad, into), into, strict=True):  # type: ignore[misc]
+            if destination is not None:
+                distribute(given, gradient)
+    return [_zeros(t, create_graph) if wanted[id(t)] is None else wanted[id(t)] for t in targets]
+
+
+def _in_reverse(root: Tensor, stop_at: Any = ()) -> list[Node]:
+    """The nodes behind `root`, last recorded first, not walking through tensors whose ids are in `stop_at`."""
+    if root.node is None or id(root) in stop_at:
+        return []
+    found = {root.node}
+    stack = [root.node]
+    while stack:
+        for given in stack.pop().inputs:
+            if not isinstance(given, OnTape) or id(given) in stop_at:
+                continue
+            if given.node is not None and given.node not in found:
+                found.add(given.node)
+                stack.append(given.node)
+    return sorted(found, key=lambda node: node.number, reverse=True)
+
+
+def _wants(given: Any) -> bool:
+    return isinstance(given, OnTape) and given.requires_grad
+
+
+def _destination(given: Any) -> Destination | None:
+    if not _wants(given):
+        return None
+    return FRESH if given.node is not None else given.grad_destination()
+
+
+def _add(pending: dict[Any, Any], node: Node, gradient: Any) -> None:
+    held = pending.get(node)
+    pending[node] = gradient if held is None else held + gradient
+
+
+def _seed(root: Tensor, seed: Any) -> Any:
+    xp = namespace_of(root.data)
+    if seed is None:
+        if root.shape != ():
+            raise AutodiffError(
+                f"backward() of a tensor of shape {root.shape} needs a seed of that shape; "
+                "without one the loss must be a scalar: take .sum() or .mean() first"
+            )
+        return xp.ones_like(root.data)
+    seed = seed.data if isinstance(seed, OnTape) else seed
+    if seed.shape != root.shape:
+        raise ValueError(f"the seed of backward() has shape {seed.shape}, the tensor {root.shape}")
+    return seed
+
+
+def _zeros(target: Tensor, create_graph: bool) -> Any:
+    from twingrad.autodiff.tensor import Tensor
+
+    zeros = namespace_of(target.data).zeros_like(target.data)
+    return Tensor(zeros) if create_graph else zeros

@@ -1,0 +1,176 @@
+"""The whole dispatch: an operation is its readable reference, with a fused kernel beside it on backends that have one.
+
+    @fusable
+    def relu(x): ...                                            # the reference: array API only, any backend
+
+    @relu.kernel("cpu", accepts=why_not, backward=relu_backward)
+    def relu_cpu(x): return out, saved                          # the override: raw arrays in and out
+
+Callers call `relu(x)` and never know which ran. `fused("never")` keeps to the reference, `fused("require")` raises
+where a kernel refuses, and under "auto" each refusal is counted with its reason: see `fused_report`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from twingrad.autodiff import AutodiffError, Tensor, is_recording, record
+from twingrad.errors import FusedError
+from twingrad.namespace import backend_of
+from twingrad.recording import refuse_while_recording
+
+PROVIDERS = {"cpu": "twingrad.kernels.cpu.overrides", "cuda": "twingrad.kernels.cuda.overrides"}
+"""The module of each backend that registers its kernels, imported when the backend's first array arrives."""
+
+MODES = ("auto", "never", "require")
+
+registry: dict[str, Fusable] = {}
+"""Every fusable operation by name: the parity tests walk it."""
+
+_mode: ContextVar[str] = ContextVar("fused", default="auto")
+_refusals: Counter[tuple[str, str, str]] = Counter()
+_providers: dict[str, Any] = {}
+
+
+class Kernel(NamedTuple):
+    """A fused override of one operation on one backend.
+
+    accepts(*args, **kwargs) -> None, or the reason why the kernel cannot take these arguments.
+    forward(*args, **kwargs) -> the result, or (result, saved) where there is a backward.
+    backward(saved, grad, into) -> one gradient for each positional argument, None where into[i] is None.
+    """
+
+    accepts: Callable[..., str | None]
+    forward: Callable[..., Any]
+    backward: Callable[..., tuple[Any, ...]] | None
+
+
+class Fusable:
+    """An operation with one reference implementation and any number of fused overrides."""
+
+    def __init__(self, reference: Callable[..., Any]) -> None:
+        self.reference = reference
+        self.kernels: dict[str, Kernel] = {}
+        functools.update_wrapper(self, reference)
+        self.name = reference.__name__
+
+    def kernel(
+        self,
+        backend: str,
+        *,
+        accepts: Callable[..., str | None] = lambda *args, **kwargs: None,
+        backward: Callable[..., tuple[Any, ...]] | None = None,
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register the decorated function as this operation's kernel on `backend`."""
+
+        def register(forward: Callable[..., Any]) -> Callable[..., Any]:
+            if backend in self.kernels:
+                raise ValueError(f"{self.name} already has a kernel for {backend!r}")
+            self.kernels[backend] = Kernel(accepts, forward, backward)
+            return forward
+
+        return register
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if _mode.get() == "never":
+            refuse_while_recording(self.name, 'fused("never") keeps to the reference path, which has no bound form')
+            return self.reference(*args, **kwargs)
+        arrays = tuple([a.data if isinstance(a, Tensor) else a for a in args])
+        kernel, reason = self._choose(arrays, kwargs)
+        if kernel is None:
+            self._refuse(arrays[0], reason)
+            return self.reference(*args, **kwargs)
+        if kernel.backward is None:
+            return kernel.forward(*arrays, **kwargs)
+        out, saved = kernel.forward(*arrays, **kwargs)
+        if not any(isinstance(a, Tensor) for a in args):
+            return out
+        if not is_recording(args):
+            return Tensor(out)
+        return record(self.name, out, args, functools.partial(_backward, self.name, kernel.backward, saved))
+
+    def _choose(self, arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Kernel | None, str]:
+        backend = backend_of(arrays[0])
+        if backend is None:
+            return None, f"no kernels for arrays of type {type(arrays[0]).__name__}"
+        unavailable = _provider(backend).unavailable()
+        if unavailable is not None:
+            return None, unavailable
+        kernel = self.kernels.get(backend)
+        if kernel is None:
+            return None, f"no kernel for {backend}"
+        refusal = kernel.accepts(*arrays, **kwargs)
+        return (kernel, "") if refusal is None else (None, refusal)
+
+    def _refuse(self, array: Any, reason: str) -> None:
+        if _mode.get() == "require":
+            raise FusedError(f'{self.name} would take the reference path, and fused("require") forbids it: {reason}')
+        refuse_while_recording(self.name, reason)
+        _refusals[self.name, backend_of(array) or type(array).__module__.partition(".")[0], reason] += 1
+
+
+def fusable(reference: Callable[..., Any]) -> Fusable:
+    """Make `reference` an operation that kernels can override, and enter it in the registry."""
+    if reference.__name__ in registry:
+        raise ValueError(f"an operation named {reference.__name__} exists already")
+    operation = registry[reference.__name__] = Fusable(reference)
+    return operation
+
+
+@contextmanager
+def fused(mode: str) -> Iterator[None]:
+    """Choose the path within a `with` block: "auto" (a kernel where one accepts), "never", or "require".
+
+    "never" is the reference side of every benchmark and parity test. "require" raises FusedError where an operation
+    would fall back, so that nothing times or tests the wrong path.
+
+    >>> import numpy as np
+    >>> from twingrad import functional as F
+    >>> with fused("never"):
+    ...     F.relu(np.asarray([-1.0, 2.0]))
+    array([0., 2.])
+    """
+    if mode not in MODES:
+        raise ValueError(f"fused mode is one of {', '.join(MODES)}; got {mode!r}")
+    token = _mode.set(mode)
+    try:
+        yield
+    finally:
+        _mode.reset(token)
+
+
+def fused_report() -> list[dict[str, Any]]:
+    """Each reason why an operation took the reference path under "auto": operation, backend, reason and count."""
+    return [
+        {"operation": operation, "backend": backend, "reason": reason, "count": count}
+        for (operation, backend, reason), count in sorted(_refusals.items())
+    ]
+
+
+def clear_fused_report() -> None:
+    """Forget the refusals counted so far."""
+    _refusals.clear()
+
+
+def _provider(backend: str) -> Any:
+    provider = _providers.get(backend)
+    if provider is None:
+        provider = _providers[backend] = importlib.import_module(PROVIDERS[backend])
+    return provider
+
+
+def _backward(
+    name: str, backward: Callable[..., tuple[Any, ...]], saved: Any, grad: Any, into: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    if isinstance(grad, Tensor):
+        raise AutodiffError(
+            f"the fused kernel of {name} has no second derivative; compute gradients of gradients "
+            'on the reference path: with tg.fused("never"): ...'
+        )
+    return backward(saved, grad, into)

@@ -1,0 +1,91 @@
+"""Ask the array: which namespace computes with it, and which backend's kernels can.
+
+Array libraries are told by the type of the array, once for each type: no library is imported here that the caller
+has not imported already.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = Any
+"""An array of any library that follows the array API standard, or a `Tensor`."""
+
+_NUMPY_TYPES = (np.ndarray, np.generic)
+_namespaces: dict[type, Any] = {np.ndarray: np}
+_backends: dict[type, str | None] = {np.ndarray: "cpu"}
+_tensor_namespace: Any = None
+
+
+def namespace_of(*arrays: Array) -> Any:
+    """The array API namespace of `arrays`: `twingrad.xp` where any of them is a `Tensor`, else that of the first array.
+
+    Python scalars and None are passed over. Raises TypeError where no argument is an array, or where arrays of two
+    libraries are mixed.
+
+    >>> namespace_of(np.ones(2), 3.0).__name__
+    'numpy'
+    """
+    found = None
+    for array in arrays:
+        kind = type(array)
+        namespace = _namespaces.get(kind)
+        if namespace is None:
+            if array is None or (isinstance(array, int | float | complex) and not isinstance(array, np.generic)):
+                continue
+            namespace = _look_up(array)
+        if namespace is found:
+            continue
+        if found is None or namespace is _tensor_namespace:
+            found = namespace
+        elif found is not _tensor_namespace:
+            raise TypeError(f"arrays of two libraries in one operation: {found.__name__} and {namespace.__name__}")
+    if found is None:
+        raise TypeError(f"expected an array, got {', '.join(type(a).__name__ for a in arrays) or 'nothing'}")
+    return found
+
+
+def backend_of(array: Array) -> str | None:
+    """The backend whose kernels take `array`: "cpu" for NumPy's, "cuda" for CuPy's, None for any other.
+
+    >>> backend_of(np.ones(2))
+    'cpu'
+    """
+    kind = type(array)
+    try:
+        return _backends[kind]
+    except KeyError:
+        backend = _backends[kind] = {"numpy": "cpu", "cupy": "cuda"}.get(kind.__module__.partition(".")[0])
+        return backend
+
+
+def register_tensor(kind: type, namespace: Any) -> None:
+    """Make `namespace` the one that computes with arrays of type `kind` and wins over plain arrays beside them."""
+    global _tensor_namespace
+    _tensor_namespace = namespace
+    _namespaces[kind] = namespace
+
+
+def _look_up(array: Array) -> Any:
+    kind = type(array)
+    for base in kind.__mro__:
+        if base in _namespaces:
+            _namespaces[kind] = _namespaces[base]
+            return _namespaces[kind]
+    if isinstance(array, _NUMPY_TYPES):
+        namespace: Any = np
+    elif kind.__module__.partition(".")[0] in ("cupy", "torch"):
+        import array_api_compat
+
+        namespace = array_api_compat.array_namespace(array)
+    elif hasattr(array, "__array_namespace__"):
+        namespace = array.__array_namespace__()
+    else:
+        raise TypeError(
+            f"expected an array that follows the array API standard, got {kind.__name__}; "
+            "numpy.asarray makes one of lists and numbers"
+        )
+    _namespaces[kind] = namespace
+    return namespace

@@ -1,0 +1,64 @@
+"""What a captured step writes down while it runs: the launches of compiled kernels, and the counters they read.
+
+Only kernels know how to be replayed. Every other operation asks `refuse_while_recording` first, so that nothing runs
+during a capture that a replay would leave out.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from twingrad.errors import CaptureError
+
+if TYPE_CHECKING:
+    from twingrad.random.counter import Counter
+
+
+class Recording:
+    """The launches, counters and host work of one step, in order."""
+
+    def __init__(self) -> None:
+        self.launches: list[Any] = []
+        self.advances: dict[Counter, int] = {}
+        self.before_replay: list[Callable[[], None]] = []
+        self.guards: list[Callable[[], str | None]] = []
+        self.keep_alive: list[Any] = []
+
+    def advance(self, counter: Counter) -> int:
+        """The number of times that `counter` was advanced before in this step; counts one more."""
+        before = self.advances.get(counter, 0)
+        self.advances[counter] = before + 1
+        return before
+
+
+class _Local(threading.local):
+    recording: Recording | None = None
+
+
+_local = _Local()
+
+
+def current() -> Recording | None:
+    """The recording under way in this thread, or None."""
+    return _local.recording
+
+
+def refuse_while_recording(operation: str, why: str) -> None:
+    """Raise CaptureError naming `operation` if a step is being captured in this thread."""
+    if _local.recording is not None:
+        raise CaptureError(f"{operation} cannot be captured: {why}")
+
+
+@contextmanager
+def record() -> Iterator[Recording]:
+    """Record the launches of this thread."""
+    if _local.recording is not None:
+        raise CaptureError("a step is already being captured in this thread; captures do not nest")
+    _local.recording = Recording()
+    try:
+        yield _local.recording
+    finally:
+        _local.recording = None

@@ -1,0 +1,68 @@
+"""Creation functions: from nothing they make Tensors, like a plain array they make a plain array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twingrad.autodiff.tensor import Tensor
+from twingrad.namespace import namespace_of
+
+
+def _create(name: str) -> Callable[..., Tensor]:
+    def function(*args: Any, dtype: Any = None, device: Any = None, **kwargs: Any) -> Tensor:
+        from twingrad import backends, devices
+
+        namespace = backends.get(devices.resolve(device)).namespace()
+        args = tuple([a.data if isinstance(a, Tensor) else a for a in args])
+        return Tensor(getattr(namespace, name)(*args, dtype=dtype, **kwargs))
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"The array API's `{name}`: a Tensor on `device`, by default the one in use."
+    return function
+
+
+def _create_like(name: str) -> Callable[..., Any]:
+    def function(x: Any, /, *args: Any, **kwargs: Any) -> Any:
+        plain = x.data if isinstance(x, Tensor) else x
+        out = getattr(namespace_of(plain), name)(plain, *args, **kwargs)
+        return Tensor(out) if isinstance(x, Tensor) else out
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"The array API's `{name}`: an array of the kind and on the device of x."
+    return function
+
+
+def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Tensor:
+    """`obj` (an array, a number, nested sequences) as a Tensor; on `device` where one is given.
+
+    A Tensor stays on the tape: casting and moving it are recorded.
+    """
+    from twingrad import backends, devices
+    from twingrad.xp.manipulation import astype, to_device
+
+    tensor = obj if isinstance(obj, Tensor) else None
+    if tensor is None:
+        where = devices.resolve(device) if device is not None or not hasattr(obj, "dtype") else None
+        if where is None:
+            tensor = Tensor(namespace_of(obj).asarray(obj, dtype=dtype, copy=copy))
+        else:
+            tensor = Tensor(backends.get(where).asarray(obj, dtype=dtype))
+    if device is not None:
+        tensor = to_device(tensor, device)
+    if dtype is not None and tensor.dtype != dtype:
+        tensor = astype(tensor, dtype)
+    return tensor
+
+
+zeros = _create("zeros")
+ones = _create("ones")
+full = _create("full")
+empty = _create("empty")
+arange = _create("arange")
+linspace = _create("linspace")
+eye = _create("eye")
+zeros_like = _create_like("zeros_like")
+ones_like = _create_like("ones_like")
+full_like = _create_like("full_like")
+empty_like = _create_like("empty_like")

@@ -1,0 +1,41 @@
+"""Dtypes and what can be asked of them; the dtype objects are NumPy's, which CuPy shares."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from twingrad.namespace import namespace_of
+
+
+def isdtype(dtype: Any, kind: Any) -> bool:
+    """Whether `dtype` is of `kind`: a dtype, one of the standard's kind strings, or a tuple of these."""
+    return bool(_namespace_of_dtype(dtype).isdtype(dtype, kind))
+
+
+def finfo(type: Any, /) -> Any:
+    """Machine limits of a floating dtype, or of an array's."""
+    return _namespace_of_dtype(getattr(type, "dtype", type)).finfo(getattr(type, "dtype", type))
+
+
+def iinfo(type: Any, /) -> Any:
+    """Machine limits of an integer dtype, or of an array's."""
+    return _namespace_of_dtype(getattr(type, "dtype", type)).iinfo(getattr(type, "dtype", type))
+
+
+def result_type(*arrays_and_dtypes: Any) -> Any:
+    """The dtype that promotion gives the arguments."""
+    plain = [getattr(a, "data", a) if hasattr(a, "requires_grad") else a for a in arrays_and_dtypes]
+    arrays = [a for a in plain if hasattr(a, "shape")]
+    return (namespace_of(*arrays) if arrays else _namespace_of_dtype(plain[0])).result_type(*plain)
+
+
+def _namespace_of_dtype(dtype: Any) -> Any:
+    """NumPy for its own dtypes; a library with dtype objects of its own answers for them itself."""
+    try:
+        np.dtype(dtype)
+    except TypeError:
+        return sys.modules[type(dtype).__module__.partition(".")[0]]
+    return np

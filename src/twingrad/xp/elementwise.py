@@ -1,0 +1,125 @@
+"""Elementwise functions: the arguments broadcast, and each rule is one line of calculus.
+
+At a kink the rules take the convention of PyTorch: abs'(0) = 0, and where maximum or minimum tie, half of the
+cotangent goes to each argument.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from twingrad.xp.primitive import passthrough, primitive
+
+# fmt: off
+add = primitive("add", lambda g, out, x, y: g, lambda g, out, x, y: g, broadcasts=True)
+subtract = primitive("subtract", lambda g, out, x, y: g, lambda g, out, x, y: -g, broadcasts=True)
+multiply = primitive("multiply", lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, broadcasts=True)
+divide = primitive("divide", lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y, broadcasts=True)
+pow = primitive(
+    "pow", lambda g, out, x, y: _pow_base(g, x, y), lambda g, out, x, y: g * out * _log_base(x), broadcasts=True
+)
+negative = primitive("negative", lambda g, out, x: -g)
+positive = primitive("positive", lambda g, out, x: g)
+abs = primitive("abs", lambda g, out, x: g * sign(x))
+square = primitive("square", lambda g, out, x: g * 2 * x)
+reciprocal = primitive("reciprocal", lambda g, out, x: -g * out * out)
+sqrt = primitive("sqrt", lambda g, out, x: g * 0.5 / out)
+exp = primitive("exp", lambda g, out, x: g * out)
+expm1 = primitive("expm1", lambda g, out, x: g * (out + 1))
+log = primitive("log", lambda g, out, x: g / x)
+log1p = primitive("log1p", lambda g, out, x: g / (1 + x))
+log2 = primitive("log2", lambda g, out, x: g / (x * math.log(2)))
+log10 = primitive("log10", lambda g, out, x: g / (x * math.log(10)))
+sin = primitive("sin", lambda g, out, x: g * cos(x))
+cos = primitive("cos", lambda g, out, x: -g * sin(x))
+tan = primitive("tan", lambda g, out, x: g * (1 + out * out))
+asin = primitive("asin", lambda g, out, x: g / sqrt(1 - x * x))
+acos = primitive("acos", lambda g, out, x: -g / sqrt(1 - x * x))
+atan = primitive("atan", lambda g, out, x: g / (1 + x * x))
+sinh = primitive("sinh", lambda g, out, x: g * cosh(x))
+cosh = primitive("cosh", lambda g, out, x: g * sinh(x))
+tanh = primitive("tanh", lambda g, out, x: g * (1 - out * out))
+asinh = primitive("asinh", lambda g, out, x: g / sqrt(1 + x * x))
+acosh = primitive("acosh", lambda g, out, x: g / sqrt(x * x - 1))
+atanh = primitive("atanh", lambda g, out, x: g / (1 - x * x))
+atan2 = primitive(
+    "atan2",
+    lambda g, out, y, x: g * x / (x * x + y * y),
+    lambda g, out, y, x: -g * y / (x * x + y * y),
+    broadcasts=True,
+)
+hypot = primitive("hypot", lambda g, out, x, y: g * x / out, lambda g, out, x, y: g * y / out, broadcasts=True)
+logaddexp = primitive(
+    "logaddexp",
+    lambda g, out, x, y: g * exp(x - out),
+    lambda g, out, x, y: g * exp(y - out),
+    broadcasts=True,
+)
+maximum = primitive(
+    "maximum",
+    lambda g, out, x, y: _winner(g, out, x, y),
+    lambda g, out, x, y: _winner(g, out, y, x),
+    broadcasts=True,
+)
+minimum = primitive(
+    "minimum",
+    lambda g, out, x, y: _winner(g, out, x, y),
+    lambda g, out, x, y: _winner(g, out, y, x),
+    broadcasts=True,
+)
+where = primitive(
+    "where",
+    lambda g, out, condition, x, y: None,
+    lambda g, out, condition, x, y: where(condition, g, 0),
+    lambda g, out, condition, x, y: where(condition, 0, g),
+    broadcasts=True,
+)
+
+sign = passthrough("sign")
+floor = passthrough("floor")
+ceil = passthrough("ceil")
+round = passthrough("round")
+trunc = passthrough("trunc")
+floor_divide = passthrough("floor_divide")
+remainder = passthrough("remainder")
+isfinite = passthrough("isfinite")
+isinf = passthrough("isinf")
+isnan = passthrough("isnan")
+signbit = passthrough("signbit")
+equal = passthrough("equal")
+not_equal = passthrough("not_equal")
+less = passthrough("less")
+less_equal = passthrough("less_equal")
+greater = passthrough("greater")
+greater_equal = passthrough("greater_equal")
+logical_and = passthrough("logical_and")
+logical_or = passthrough("logical_or")
+logical_xor = passthrough("logical_xor")
+logical_not = passthrough("logical_not")
+bitwise_and = passthrough("bitwise_and")
+bitwise_or = passthrough("bitwise_or")
+bitwise_xor = passthrough("bitwise_xor")
+bitwise_invert = passthrough("bitwise_invert")
+bitwise_left_shift = passthrough("bitwise_left_shift")
+bitwise_right_shift = passthrough("bitwise_right_shift")
+# fmt: on
+
+
+def _winner(g: Any, out: Any, x: Any, y: Any) -> Any:
+    """The part of g that belongs to x where maximum or minimum of x and y is `out`."""
+    return where(equal(x, out), where(equal(y, out), g * 0.5, g), 0)
+
+
+def _pow_base(g: Any, x: Any, y: Any) -> Any:
+    """d/dx x**y = y x**(y-1), and 0 where y = 0 even at x = 0."""
+    if isinstance(y, int | float):
+        return g * (y * x ** (y - 1)) if y else g * 0
+    return g * y * x ** where(equal(y, 0), 1, y - 1)
+
+
+def _log_base(x: Any) -> Any:
+    """log x as d/dy x**y = x**y log x needs it: 0 where x = 0, for there x**y does not depend on y > 0."""
+    if isinstance(x, int | float):
+        return math.log(x) if x else 0.0
+    return log(where(equal(x, 0), 1, x))

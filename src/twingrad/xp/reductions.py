@@ -1,0 +1,70 @@
+"""Reductions: each rule spreads the cotangent back over the axes that were summed away."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from twingrad.xp.elementwise import equal
+from twingrad.xp.manipulation import astype, broadcast_to, expand_dims
+from twingrad.xp.primitive import passthrough, primitive
+
+
+def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(sorted(a % ndim for a in (axis if isinstance(axis, tuple) else (axis,))))
+
+
+def _kept(reduced: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """`reduced` with the reduced axes put back at length 1."""
+    if keepdims:
+        return reduced
+    for a in _axes(axis, len(x.shape)):
+        reduced = expand_dims(reduced, axis=a)
+    return reduced
+
+
+def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    return broadcast_to(_kept(g, x, axis, keepdims), x.shape)
+
+
+def _count(x: Any, axis: Any) -> int:
+    return math.prod(x.shape[a] for a in _axes(axis, len(x.shape)))
+
+
+def _sum_rule(g: Any, out: Any, x: Any, /, *, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    return _spread(g, x, axis, keepdims)
+
+
+def _mean_rule(g: Any, out: Any, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    return _spread(g / _count(x, axis), x, axis, keepdims)
+
+
+def _extremum_rule(g: Any, out: Any, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """The cotangent, shared equally among the elements that tie."""
+    winner = astype(equal(x, _kept(out, x, axis, keepdims)), x.dtype)
+    return _spread(g, x, axis, keepdims) * winner / sum(winner, axis=axis, keepdims=True)
+
+
+def _var_rule(g: Any, out: Any, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    centred = x - mean(x, axis=axis, keepdims=True)
+    return _spread(g, x, axis, keepdims) * centred * (2.0 / (_count(x, axis) - correction))
+
+
+def _std_rule(g: Any, out: Any, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    return _var_rule(g / (2.0 * out), out, x, axis=axis, correction=correction, keepdims=keepdims)
+
+
+sum = primitive("sum", _sum_rule)
+mean = primitive("mean", _mean_rule)
+max = primitive("max", _extremum_rule)
+min = primitive("min", _extremum_rule)
+var = primitive("var", _var_rule)
+std = primitive("std", _std_rule)
+
+all = passthrough("all")
+any = passthrough("any")
+argmax = passthrough("argmax")
+argmin = passthrough("argmin")
+argsort = passthrough("argsort")
