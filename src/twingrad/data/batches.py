@@ -1,0 +1,44 @@
+"""Mini-batches: which examples, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..random import permutation
+
+SHUFFLE_STREAM = 0x53485546  # "SHUF": apart from the streams of splitting and of the layers
+
+
+def batch_bounds(n: int, batch_size: int, smallest: int = 1) -> list[tuple[int, int]]:
+    """The (start, stop) of each mini-batch of n examples; a last one below `smallest` joins the one before it.
+
+    Batch normalisation cannot train on one example: `smallest=2` keeps every example and no batch of one.
+
+    Raises:
+        ValueError: the batch size is below 1 or above n.
+
+    >>> batch_bounds(7, 3), batch_bounds(7, 3, smallest=2)
+    ([(0, 3), (3, 6), (6, 7)], [(0, 3), (3, 7)])
+    """
+    if not 1 <= batch_size <= n:
+        raise ValueError(f"batch_size must lie between 1 and the {n} training examples; got {batch_size}")
+    starts = list(range(0, n, batch_size))
+    if len(starts) > 1 and n - starts[-1] < smallest:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], n], strict=True))
+
+
+def batches(n: int, batch_size: int, *, seed: int, epoch: int, smallest: int = 1) -> Iterator[NDArray[np.int64]]:
+    """The shuffled indices of each mini-batch of one epoch: a pure function of (seed, epoch), the same on every device.
+
+    Returns (B,) int64 arrays that together hold each of 0..n-1 once. See `batch_bounds` for the last one.
+
+    >>> sorted(int(i) for batch in batches(5, 2, seed=0, epoch=3) for i in batch)
+    [0, 1, 2, 3, 4]
+    """
+    bounds = batch_bounds(n, batch_size, smallest)
+    order = permutation(n, seed=seed, stream=SHUFFLE_STREAM, step=epoch)
+    return (order[start:stop] for start, stop in bounds)

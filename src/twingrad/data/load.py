@@ -1,0 +1,23 @@
+"""Data sets by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..choice import choose
+from .dataset import Dataset
+from .digits import digits
+
+LOADERS: dict[str, Callable[[], Dataset]] = {"digits": digits}
+
+
+def load(name: str) -> Dataset:
+    """The data set of that name; "digits" ships in the package (`digits` states its source and licence).
+
+    Raises:
+        ValueError: no data set has that name; the message suggests the nearest.
+
+    >>> load("digits").x.shape
+    (1797, 64)
+    """
+    return LOADERS[choose("data set", name, LOADERS)]()
