@@ -1,0 +1,45 @@
+// How CUDA kernels walk arrays: 64-bit indices, any number of blocks, and a result that does not depend on that number.
+#pragma once
+#include "base.h"
+
+namespace tg {
+
+constexpr int THREADS = 256;   // of a block; the launcher uses the same number
+constexpr i64 TILE = 1024;     // elements that a block takes at a time
+
+__device__ inline i64 thread_number() { return (i64)blockIdx.x * blockDim.x + threadIdx.x; }
+__device__ inline i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
+
+// Neighbouring elements that one thread reads and writes at once: 16 bytes.
+template <class T>
+struct alignas(16) Pack {
+  static constexpr int SIZE = 16 / sizeof(T);
+  T item[SIZE];
+};
+
+template <class T>
+__device__ inline bool aligned(const T *pointer) {
+  return ((u64)pointer & 15) == 0;
+}
+
+// Walks the rows (offset, length) of a segment table, tile by tile. Tiles are numbered through all segments and dealt to
+// the blocks in turn, so that one launch serves many short segments and one long one alike, with no table made on the host.
+// prepare(row) gives what runs on each tile of that row: update(first, count), called by every thread of the block.
+template <class Prepare>
+__device__ inline void each_tile(const i64 *segments, i64 rows, Prepare prepare) {
+  i64 tile = blockIdx.x, before = 0;
+  for (i64 row = 0; row < rows; ++row) {
+    const i64 offset = segments[2 * row], length = segments[2 * row + 1];
+    const i64 after = before + (length + TILE - 1) / TILE;
+    if (tile < after) {
+      auto update = prepare(row);
+      for (; tile < after; tile += gridDim.x) {
+        const i64 done = (tile - before) * TILE;
+        update(offset + done, length - done < TILE ? length - done : TILE);
+      }
+    }
+    before = after;
+  }
+}
+
+}  // namespace tg
