@@ -1,8 +1,25 @@
 """All the packaging logic: maps the top-level folders into the package and builds the optional CPU kernels."""
 
-from setuptools import find_packages, setup
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import Extension, find_packages, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
 
 MAPPED = {"backends": "twingrad.backends", "kernels": "twingrad.kernels", "benchmarks": "twingrad.benchmarks"}
+
+LIBRARY = "twingrad.kernels.cpu._kernels"
+SOURCES = ["kernels/cpu/pool.cpp", "kernels/cpu/kernels.cpp"]
+HEADERS = sorted(str(p) for p in Path("kernels").rglob("*.h")) + sorted(str(p) for p in Path("kernels/cpu").glob("*.cpp"))
+# No errno, or sqrt is not vectorised; no contraction, or results differ from the same expression in NumPy.
+FLAGS = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-pthread"]
+FLAGS += ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+X86 = {"v2": [], "v3": [], "v4": ["-mprefer-vector-width=512"]}
 
 
 def packages():
@@ -13,6 +30,65 @@ def packages():
     return found
 
 
+def compiler():
+    """The C++ compiler's command: CXX, else the first one found. OSError where there is none."""
+    if os.environ.get("CXX"):
+        return os.environ["CXX"].split()
+    for name in ("g++", "c++", "clang++"):
+        if shutil.which(name):
+            return [name]
+    raise OSError("no C++ compiler (g++, c++ or clang++) was found at install; set CXX to name one")
+
+
+def variants():
+    """The flags of each instruction set's copy of the kernels."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return {"baseline": ["-DTG_ISA=baseline"]}
+    return {isa: [f"-DTG_ISA={isa}", f"-march=x86-64-{isa}", *extra] for isa, extra in X86.items()}
+
+
+class BuildKernels(build_ext):
+    """Compiles the kernels into one plain C library, for every Python; a failure is written beside it, not raised."""
+
+    def get_ext_filename(self, fullname):
+        return str(Path(*fullname.split(".")).with_suffix(".so"))
+
+    def build_extension(self, ext):
+        library = Path(self.get_ext_fullpath(ext.name))
+        library.parent.mkdir(parents=True, exist_ok=True)
+        reason = library.with_suffix(".txt")
+        reason.unlink(missing_ok=True)
+        try:
+            self.compile(library)
+        except (OSError, subprocess.CalledProcessError) as error:
+            library.unlink(missing_ok=True)
+            detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[:3]
+            reason.write_text(" ".join(detail) + "\n")
+            print(f"twingrad: CPU kernels are not built, the reference path will run: {' '.join(detail)}", file=sys.stderr)
+
+    def compile(self, library):
+        command, objects = compiler(), Path(self.build_temp).resolve()
+        objects.mkdir(parents=True, exist_ok=True)
+        jobs = [("pool", "kernels/cpu/pool.cpp", [])]
+        jobs += [(isa, "kernels/cpu/kernels.cpp", flags) for isa, flags in variants().items()]
+        for name, source, flags in jobs:
+            self.call([*command, *FLAGS, *flags, "-c", source, "-o", str(objects / f"{name}.o")])
+        linked = [str(objects / f"{name}.o") for name, _, _ in jobs]
+        fresh = library.with_suffix(".new")
+        self.call([*command, "-shared", "-pthread", *linked, "-lm", "-o", str(fresh)])
+        fresh.replace(library)  # never write into a library that a running process has mapped
+
+    def call(self, command):
+        subprocess.run(command, check=True, capture_output=True, text=True)
+
+
+class AnyPythonWheel(bdist_wheel):
+    """The library has a plain C interface: the wheel depends on the platform, not on the Python."""
+
+    def get_tag(self):
+        return ("py3", "none", super().get_tag()[2])
+
+
 setup(
     name="twingrad",
     version="0.1.0",
@@ -21,6 +97,8 @@ setup(
     package_dir={"": "src", **{package: folder for folder, package in MAPPED.items()}},
     packages=packages(),
     include_package_data=True,
+    ext_modules=[Extension(LIBRARY, SOURCES, depends=HEADERS)],
+    cmdclass={"build_ext": BuildKernels, "bdist_wheel": AnyPythonWheel},
     install_requires=["numpy>=2.0", "array-api-compat>=1.11", "safetensors>=0.5", "rich>=13"],
     extras_require={
         "cuda12": ["cupy-cuda12x[ctk]>=14"],

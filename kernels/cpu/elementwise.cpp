@@ -1,0 +1,70 @@
+// ReLU and its gradient (8 and 12 bytes an element in float32), copies, sums into an array, and the counter of steps.
+#include "../include/relu.h"
+#include "kernel.h"
+
+namespace {
+
+struct UnaryArguments {
+  void *out;
+  const void *x;
+  i64 count;
+};
+
+struct BinaryArguments {
+  void *out;
+  const void *x, *y;
+  i64 count;
+};
+
+template <class T, class F>
+inline void unary(const UnaryArguments &a, const F &f) {
+  const T *x = static_cast<const T *>(a.x);
+  T *out = static_cast<T *>(a.out);
+  parallel_pieces(a.count, PIECE, [=](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; ++i) out[i] = f(x[i]);
+  });
+}
+
+template <class T, class F>
+inline void binary(const BinaryArguments &a, const F &f) {
+  const T *x = static_cast<const T *>(a.x), *y = static_cast<const T *>(a.y);
+  T *out = static_cast<T *>(a.out);
+  parallel_pieces(a.count, PIECE, [=](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; ++i) out[i] = f(x[i], y[i]);
+  });
+}
+
+template <class T>
+inline void relu(const UnaryArguments &a) {
+  unary<T>(a, [](T x) { return tg::relu(x); });
+}
+
+template <class T>
+inline void relu_backward(const BinaryArguments &a) {
+  binary<T>(a, [](T x, T grad) { return tg::relu_backward(x, grad); });
+}
+
+template <class T>
+inline void copy(const UnaryArguments &a) {
+  unary<T>(a, [](T x) { return x; });
+}
+
+template <class T>
+inline void add(const BinaryArguments &a) {
+  binary<T>(a, [](T x, T y) { return x + y; });
+}
+
+struct CounterArguments {
+  i64 *cell, amount;
+};
+
+inline void counter_add(const CounterArguments &a) { *a.cell += a.amount; }
+
+}  // namespace
+
+TG_KERNEL(relu, UnaryArguments)
+TG_KERNEL(relu_backward, BinaryArguments)
+TG_KERNEL(copy, UnaryArguments)
+TG_KERNEL(add, BinaryArguments)
+TG_ENTRY(copy, _i64_, copy<i64>, UnaryArguments)
+TG_ENTRY(counter_add, _i64_, counter_add, CounterArguments)

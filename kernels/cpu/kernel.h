@@ -1,0 +1,53 @@
+// What every kernel file needs: names for one instruction set's copy of a kernel, tile sizes, sums down columns.
+// A kernel is `template <class T> void name(const NameArguments &)`, T = float and double; TG_KERNEL gives it its two C
+// symbols, tg_<name>_<f32|f64>_<instruction set>. Arguments are structs of 8-byte members, packed by Python (struct "=q...").
+#pragma once
+#include "../include/base.h"
+#include "pool.h"
+
+#ifndef TG_ISA
+#define TG_ISA baseline
+#endif
+#define TG_JOIN3(a, b, c) a##b##c
+#define TG_JOIN(a, b, c) TG_JOIN3(a, b, c)
+#define TG_ENTRY(name, suffix, call, Arguments)                                                                      \
+  extern "C" __attribute__((visibility("default"))) void TG_JOIN(tg_##name, suffix, TG_ISA)(const void *arguments) { \
+    call(*static_cast<const Arguments *>(arguments));                                                                \
+  }
+#define TG_KERNEL(name, Arguments)                  \
+  TG_ENTRY(name, _f32_, name<float>, Arguments)     \
+  TG_ENTRY(name, _f64_, name<double>, Arguments)
+
+namespace {
+
+using namespace tg;
+
+constexpr i64 PIECE = 8192;   // elements of an elementwise tile
+constexpr i64 COLUMNS = 64;   // of a tile of columns: with a few hundred rows of float32 it fits the second cache
+constexpr i64 ROWS = 64;      // of a partial sum down a column: the error grows as rows / ROWS
+
+// total[c] = sum over rows of term(row, c), c < width <= COLUMNS. The order is fixed, so vector width does not matter.
+template <class T, class Term>
+__attribute__((always_inline)) inline void sum_columns(T *total, i64 rows, i64 width, const Term &term) {
+  for (i64 c = 0; c < width; ++c) total[c] = T(0);
+  for (i64 begin = 0; begin < rows; begin += ROWS) {
+    T part[COLUMNS] = {};
+    i64 end = begin + ROWS < rows ? begin + ROWS : rows;
+    for (i64 r = begin; r < end; ++r)
+      for (i64 c = 0; c < width; ++c) part[c] += term(r, c);
+    for (i64 c = 0; c < width; ++c) total[c] += part[c];
+  }
+}
+
+// Runs f(first column, width) over tiles of columns, with the full width a constant that the compiler sees.
+template <class F>
+inline void parallel_columns(i64 columns, const F &f) {
+  parallel_pieces(columns, COLUMNS, [&](i64 begin, i64 end) {
+    if (end - begin == COLUMNS)
+      f(begin, COLUMNS);
+    else
+      f(begin, end - begin);
+  });
+}
+
+}  // namespace

@@ -1,0 +1,8 @@
+// All the kernels, compiled once for each instruction set (setup.py defines TG_ISA). Everything but their C symbols has
+// internal linkage, so that the linker cannot give one instruction set's copy to another.
+#include "batch_norm.cpp"
+#include "elementwise.cpp"
+#include "gemm.cpp"
+#include "optimizers.cpp"
+#include "random.cpp"
+#include "softmax.cpp"

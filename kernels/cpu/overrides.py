@@ -1,0 +1,5 @@
+"""Placeholder until the compiled kernels are registered here."""
+
+
+def unavailable() -> str | None:
+    return "the compiled CPU kernels are not registered yet"

@@ -1,0 +1,57 @@
+// Philox4x32-10: a counter and a key give four random 32-bit words, with no state between them.
+//
+//   one round:  (c0, c1, c2, c3) <- (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0)),  k <- k + (W0, W1)
+//
+// Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 3.3.
+//
+// key = (low, high half of the seed); counter = (low, high half of the counter's number, step, stream).
+// Layout: element e = 4*W*b + W*lane + j takes word `lane` of counter W*b + j, so that W neighbouring elements share a lane.
+#pragma once
+#include "base.h"
+
+namespace tg {
+
+constexpr int PHILOX_W = 16;
+
+// A word is held in the low half of a 64-bit value whose high half is of no account: each product then needs no unpacking,
+// on CUDA (one wide multiply) and in vector registers (mul_epu32) alike. `Lane` says which register: Scalar, or a vector.
+struct Scalar {
+  typedef u64 Word;
+  TG_HD u64 product(u64 word, u32 multiplier) { return (u64)(u32)word * multiplier; }
+  TG_HD u64 spread(u32 key) { return key; }
+};
+
+template <class Lane>
+TG_HD void philox_rounds(typename Lane::Word &c0, typename Lane::Word &c1, typename Lane::Word &c2,
+                         typename Lane::Word &c3, u64 seed) {
+  u32 k0 = (u32)seed, k1 = (u32)(seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    typename Lane::Word p0 = Lane::product(c0, 0xD2511F53u), p1 = Lane::product(c2, 0xCD9E8D57u);
+    c0 = (p1 >> 32) ^ c1 ^ Lane::spread(k0);
+    c2 = (p0 >> 32) ^ c3 ^ Lane::spread(k1);
+    c1 = p1;
+    c3 = p0;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+}
+
+// words[lane], lane = 0..3, of one counter: those of elements 4*W*(counter / W) + W*lane + counter % W.
+TG_HD void philox_counter(u32 *words, u64 counter, u32 step, u32 stream, u64 seed) {
+  u64 c0 = counter, c1 = counter >> 32, c2 = step, c3 = stream;
+  philox_rounds<Scalar>(c0, c1, c2, c3, seed);
+  words[0] = (u32)c0;
+  words[1] = (u32)c1;
+  words[2] = (u32)c2;
+  words[3] = (u32)c3;
+}
+
+// The word of one element, whatever its neighbours.
+TG_HD u32 philox_word(u64 element, u32 step, u32 stream, u64 seed) {
+  u32 words[4];
+  philox_counter(words, element / (4 * PHILOX_W) * PHILOX_W + element % PHILOX_W, step, stream, seed);
+  u32 lane = (u32)(element / PHILOX_W) % 4;
+  return lane < 2 ? (lane ? words[1] : words[0]) : (lane == 2 ? words[2] : words[3]);
+}
+
+}  // namespace tg
