@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..random import permutation
+from ..random import permutation, stream_of
 
-SHUFFLE_STREAM = 0x53485546  # "SHUF": apart from the streams of splitting and of the layers
+SHUFFLE_STREAM = stream_of("data.shuffle")
 
 
 def batch_bounds(n: int, batch_size: int, smallest: int = 1) -> list[tuple[int, int]]:

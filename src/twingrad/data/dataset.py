@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..random import permutation
+from ..random import permutation, stream_of
 
-SPLIT_STREAM = 0x53504C54  # "SPLT": apart from the streams of shuffling and of the layers
+SPLIT_STREAM = stream_of("data.split")
 
 
 @dataclass(frozen=True, eq=False)
