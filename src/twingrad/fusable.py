@@ -1,6 +1,6 @@
 """The whole dispatch: an operation is its readable reference, with a fused kernel beside it on backends that have one.
 
-    @fusable
+    @fusable(validate=check)
     def relu(x): ...                                            # the reference: array API only, any backend
 
     @relu.kernel("cpu", accepts=why_not, backward=relu_backward)
@@ -54,8 +54,9 @@ class Kernel(NamedTuple):
 class Fusable:
     """An operation with one reference implementation and any number of fused overrides."""
 
-    def __init__(self, reference: Callable[..., Any]) -> None:
+    def __init__(self, reference: Callable[..., Any], validate: Callable[..., None] | None) -> None:
         self.reference = reference
+        self.validate = validate
         self.kernels: dict[str, Kernel] = {}
         functools.update_wrapper(self, reference)
         self.name = reference.__name__
@@ -78,10 +79,12 @@ class Fusable:
         return register
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        arrays = tuple([a.data if isinstance(a, Tensor) else a for a in args])
+        if self.validate is not None:
+            self.validate(*arrays, **kwargs)
         if _mode.get() == "never":
             refuse_while_recording(self.name, 'fused("never") keeps to the reference path, which has no bound form')
             return self.reference(*args, **kwargs)
-        arrays = tuple([a.data if isinstance(a, Tensor) else a for a in args])
         kernel, reason = self._choose(arrays, kwargs)
         if kernel is None:
             self._refuse(arrays[0], reason)
@@ -115,12 +118,20 @@ class Fusable:
         _refusals[self.name, backend_of(array) or type(array).__module__.partition(".")[0], reason] += 1
 
 
-def fusable(reference: Callable[..., Any]) -> Fusable:
-    """Make `reference` an operation that kernels can override, and enter it in the registry."""
-    if reference.__name__ in registry:
-        raise ValueError(f"an operation named {reference.__name__} exists already")
-    operation = registry[reference.__name__] = Fusable(reference)
-    return operation
+def fusable(*, validate: Callable[..., None] | None = None) -> Callable[[Callable[..., Any]], Fusable]:
+    """Make the decorated reference an operation that kernels can override, and enter it in the registry.
+
+    validate(*args, **kwargs) raises where the arguments, as plain arrays, break the operation's rules: it runs once
+    before either path, so kernels trust their caller.
+    """
+
+    def decorate(reference: Callable[..., Any]) -> Fusable:
+        if reference.__name__ in registry:
+            raise ValueError(f"an operation named {reference.__name__} exists already")
+        operation = registry[reference.__name__] = Fusable(reference, validate)
+        return operation
+
+    return decorate
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twingrad.errors import AutodiffError
 from twingrad.namespace import namespace_of
+from twingrad.recording import refuse_while_recording
 
 if TYPE_CHECKING:
     from twingrad.autodiff.tensor import Tensor
@@ -168,7 +169,7 @@ def gradients(root: Tensor, targets: Sequence[Tensor], seed: Any = None, *, crea
         for given, gradient, destination in zip(node.inputs, node.backward(grad, into), into, strict=True):  # type: ignore[misc]
             if destination is not None:
                 distribute(given, gradient)
-    return [_zeros(t, create_graph) if wanted[id(t)] is None else wanted[id(t)] for t in targets]
+    return [_finished(t, wanted[id(t)], create_graph) for t in targets]
 
 
 def _in_reverse(root: Tensor, stop_at: Any = ()) -> list[Node]:
@@ -199,6 +200,8 @@ def _destination(given: Any) -> Destination | None:
 
 def _add(pending: dict[Any, Any], node: Node, gradient: Any) -> None:
     held = pending.get(node)
+    if held is not None:
+        refuse_while_recording("a tensor used twice", "the sum of its gradients has no bound form yet")
     pending[node] = gradient if held is None else held + gradient
 
 
@@ -217,8 +220,10 @@ def _seed(root: Tensor, seed: Any) -> Any:
     return seed
 
 
-def _zeros(target: Tensor, create_graph: bool) -> Any:
+def _finished(target: Tensor, gradient: Any, create_graph: bool) -> Any:
     from twingrad.autodiff.tensor import Tensor
 
-    zeros = namespace_of(target.data).zeros_like(target.data)
-    return Tensor(zeros) if create_graph else zeros
+    xp = namespace_of(target.data)
+    if gradient is None:
+        gradient = Tensor(xp.zeros_like(target.data)) if create_graph else xp.zeros_like(target.data)
+    return gradient if isinstance(gradient, Tensor) else xp.asarray(gradient)  # NumPy's 0-d results are not arrays

@@ -1,0 +1,22 @@
+"""The mathematics, stateless: one file for each operation, array API only, any backend."""
+
+from twingrad.functional.adam import adam_segments, adam_update, adamw_update
+from twingrad.functional.batch_norm import batch_norm
+from twingrad.functional.dropout import dropout
+from twingrad.functional.linear import linear
+from twingrad.functional.relu import relu
+from twingrad.functional.sgd import sgd_segments, sgd_update
+from twingrad.functional.softmax_cross_entropy import softmax_cross_entropy
+
+__all__ = [
+    "adam_segments",
+    "adam_update",
+    "adamw_update",
+    "batch_norm",
+    "dropout",
+    "linear",
+    "relu",
+    "sgd_segments",
+    "sgd_update",
+    "softmax_cross_entropy",
+]

@@ -1,0 +1,148 @@
+"""Adam (Kingma and Ba 2015, Algorithm 1) and AdamW (Loshchilov and Hutter 2019)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twingrad.functional.segments import check_segments, segments_of_one
+from twingrad.fusable import fusable
+from twingrad.namespace import Array, namespace_of
+
+COLUMNS = ("step_size", "beta1", "1 - beta1", "beta2", "1 - beta2", "1 / sqrt(1 - beta2^t)", "eps", "l2", "shrink")
+"""The scalars that a segment's update needs: one row of `control`."""
+
+
+def adam_control(
+    *, step: int, lr: float, beta1: float, beta2: float, eps: float, l2: float = 0.0, shrink: float = 1.0
+) -> tuple[float, ...]:
+    """The row of scalars for step number `step` (from 1), in the order of COLUMNS; computed once, on the host."""
+    correction1, correction2 = 1.0 - beta1**step, 1.0 - beta2**step
+    return (lr / correction1, beta1, 1.0 - beta1, beta2, 1.0 - beta2, 1.0 / math.sqrt(correction2), eps, l2, shrink)
+
+
+def check(theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array) -> None:
+    """Raise unless the four arrays agree and the tables fit them."""
+    check_segments("adam", {"param": theta, "grad": grad, "m": m, "v": v}, segments, control, len(COLUMNS))
+
+
+@fusable(validate=check)
+def adam_segments(theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array) -> None:
+    """One Adam step on segments of flat arrays, in place on theta, m and v.
+
+    theta, grad, m, v: (P,) of one floating dtype T. segments: (S, 2) int64, offset and length of each; those of length
+    0 are skipped. control: (S, 9) float64, the scalars of each, in the order of COLUMNS.
+
+        g = g + l2 p          if l2 != 0          (L2 regularisation: Adam's weight_decay)
+        p = shrink p          if shrink != 1      (decoupled decay: AdamW's)
+        m = beta1 m + (1 - beta1) g
+        v = beta2 v + ((1 - beta2) g) g
+        p = p - (step_size m) / (sqrt(v) / sqrt(1 - beta2^t) + eps)      with step_size = lr / (1 - beta1^t)
+
+    Every operation is rounded to T, none contracted, and the scalars are rounded to T first; the division by
+    sqrt(1 - beta2^t) is a multiplication by its reciprocal. Kernels give the same bits.
+    """
+    for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
+        if length:
+            part = slice(offset, offset + length)
+            _update(theta[part], grad[part], m[part], v[part], *row)
+
+
+def adam_update(
+    param: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    *,
+    step: int,
+    lr: float = 1e-3,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> None:
+    """One Adam step, in place on param, m and v: fused on NumPy and CuPy arrays, by reference on any other.
+
+    param, grad, m, v: any one shape and floating dtype; m and v start as zeros (the course's V and S).
+    step: counts from 1, for the bias corrections. eps: outside the root, as in the paper's Algorithm 1 and PyTorch.
+    weight_decay: L2, added to the gradient (the course's lambda/m). The arithmetic is that of `adam_segments`.
+    Raises ValueError for shapes or dtypes that differ, a read-only array, or a step below 1.
+
+    >>> import numpy as np
+    >>> w, m, v = np.ones(1), np.zeros(1), np.zeros(1)
+    >>> for t, g in enumerate([0.1, 0.2, -0.3], start=1):
+    ...     adam_update(w, np.asarray([g]), m, v, step=t, lr=0.1)
+    >>> print(w[0].round(12))
+    0.810141714771
+    """
+    row = adam_control(step=_from_1(step), lr=lr, beta1=beta1, beta2=beta2, eps=eps, l2=weight_decay)
+    _update_one(param, grad, m, v, row)
+
+
+def adamw_update(
+    param: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    *,
+    step: int,
+    lr: float = 1e-3,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 1e-2,
+) -> None:
+    """One AdamW step, in place on param, m and v: Adam, with the parameters first shrunk by 1 - lr * weight_decay.
+
+    Arguments and errors as in `adam_update`. Source: Loshchilov and Hutter 2019, Algorithm 2, with the decay scaled by
+    lr as PyTorch does.
+
+    >>> import numpy as np
+    >>> w = np.ones(1)
+    >>> adamw_update(w, np.zeros(1), np.zeros(1), np.zeros(1), step=1, lr=0.1, weight_decay=0.5)
+    >>> w
+    array([0.95])
+    """
+    shrink = 1.0 - lr * weight_decay
+    _update_one(
+        param, grad, m, v, adam_control(step=_from_1(step), lr=lr, beta1=beta1, beta2=beta2, eps=eps, shrink=shrink)
+    )
+
+
+def _update_one(param: Array, grad: Array, m: Array, v: Array, row: tuple[float, ...]) -> None:
+    flat, segments = segments_of_one("adam", {"param": param, "grad": grad, "m": m, "v": v}, {"grad"})
+    control: NDArray[np.float64] = np.asarray([row])
+    adam_segments(*flat, segments, control)
+
+
+def _update(
+    p: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    step_size: float,
+    beta1: float,
+    one_minus_beta1: float,
+    beta2: float,
+    one_minus_beta2: float,
+    inv_sqrt_bias2: float,
+    eps: float,
+    l2: float,
+    shrink: float,
+) -> None:
+    xp = namespace_of(p)
+    if l2 != 0.0:
+        g = g + l2 * p
+    if shrink != 1.0:
+        p[...] = p * shrink
+    m[...] = beta1 * m + one_minus_beta1 * g
+    v[...] = beta2 * v + (one_minus_beta2 * g) * g
+    p[...] = p - (step_size * m) / (xp.sqrt(v) * inv_sqrt_bias2 + eps)
+
+
+def _from_1(step: int) -> int:
+    if step < 1:
+        raise ValueError(f"Adam counts its steps from 1, for the bias corrections; got step {step}")
+    return step

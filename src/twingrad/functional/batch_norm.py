@@ -1,0 +1,80 @@
+"""Batch normalisation (Ioffe and Szegedy 2015)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twingrad.autodiff import Tensor
+from twingrad.fusable import fusable
+from twingrad.namespace import Array, namespace_of
+
+
+def check(
+    x: Array,
+    weight: Array,
+    bias: Array,
+    running_mean: Array,
+    running_var: Array,
+    *,
+    training: bool,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> None:
+    """Raise ValueError unless x is (N, C) with the C of weight, and N > 1 in training."""
+    if len(x.shape) != 2 or x.shape[1] != weight.shape[0]:
+        raise ValueError(
+            f"batch norm of {weight.shape[0]} features takes x of shape (N, {weight.shape[0]}), got {x.shape}"
+        )
+    if training and x.shape[0] < 2:
+        raise ValueError(
+            f"batch norm in training needs more than one example to take a variance over, got x of shape {x.shape}; "
+            "use a larger batch, or model.eval()"
+        )
+
+
+@fusable(validate=check)
+def batch_norm(
+    x: Array,
+    weight: Array,
+    bias: Array,
+    running_mean: Array,
+    running_var: Array,
+    *,
+    training: bool,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Array:
+    """gamma (x - mu) / sqrt(sigma^2 + eps) + beta, with gamma the weight and beta the bias.
+
+    x: (N, C); weight, bias, running_mean, running_var: (C,). Returns (N, C).
+    training: mu and sigma^2 are the batch's (sigma^2 biased, over N), and the running arrays are updated in place:
+    running = (1 - momentum) running + momentum new, with the unbiased variance (over N - 1), as PyTorch does.
+    Otherwise mu and sigma^2 are the running arrays. momentum: the weight of the new value, 1 - the course's beta.
+    Differentiable in x, weight and bias. Source: Algorithm 1 and section 3.1 of the paper.
+
+    >>> import numpy as np
+    >>> z, mean, var = np.asarray([[1.0], [2.0], [3.0], [4.0]]), np.zeros(1), np.ones(1)
+    >>> batch_norm(z, np.asarray([2.0]), np.asarray([0.5]), mean, var, training=True).ravel().round(6)
+    array([-2.183271, -0.394424,  1.394424,  3.183271])
+    >>> mean, var.round(4)
+    (array([0.25]), array([1.0667]))
+    """
+    xp = namespace_of(x, weight, bias)
+    if training:
+        mean = xp.mean(x, axis=0)
+        centred = x - mean
+        var = xp.mean(centred * centred, axis=0)
+        n = x.shape[0]
+        _update(running_mean, _plain(mean), momentum)
+        _update(running_var, _plain(var) * (n / (n - 1)), momentum)
+    else:
+        centred, var = x - running_mean, running_var
+    return centred / xp.sqrt(var + eps) * weight + bias
+
+
+def _plain(array: Any) -> Array:
+    return array.data if isinstance(array, Tensor) else array
+
+
+def _update(running: Array, new: Array, momentum: float) -> None:
+    running[...] = (1.0 - momentum) * running + momentum * new

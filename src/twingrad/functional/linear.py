@@ -1,0 +1,27 @@
+"""The affine map of a dense layer."""
+
+from __future__ import annotations
+
+from twingrad.fusable import fusable
+from twingrad.namespace import Array, namespace_of
+
+
+def check(x: Array, weight: Array, bias: Array | None = None) -> None:
+    """Raise ValueError unless the shapes of x, weight and bias fit."""
+    if len(x.shape) != 2 or x.shape[1] != weight.shape[1]:
+        raise ValueError(f"linear of {weight.shape[1]} features takes x of shape (N, {weight.shape[1]}), got {x.shape}")
+
+
+@fusable(validate=check)
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """y = x W^T + b.
+
+    x: (N, in); weight: (out, in); bias: (out,) or None. Returns (N, out). One dtype for all.
+    The course writes Z = W A + b with examples in columns; here they stand in rows.
+
+    >>> import numpy as np
+    >>> linear(np.asarray([[1.0, 2.0]]), np.asarray([[3.0, 4.0]]), np.asarray([5.0]))
+    array([[16.]])
+    """
+    y = namespace_of(x, weight).matmul(x, weight.T)
+    return y if bias is None else y + bias

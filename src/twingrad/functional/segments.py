@@ -1,0 +1,61 @@
+"""Segments of flat arrays: what the update rules of the optimizers share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twingrad.namespace import Array, namespace_of
+
+
+def check_segments(rule: str, arrays: Mapping[str, Array], segments: Array, control: Array, columns: int) -> None:
+    """Raise ValueError unless the arrays are flat and alike, and the tables (S, 2) and (S, columns)."""
+    theta = arrays["param"]
+    for name, array in arrays.items():
+        if array.shape != theta.shape or len(array.shape) != 1 or array.dtype != theta.dtype:
+            raise ValueError(
+                f"{rule}: {name} has shape {array.shape} and dtype {array.dtype}, "
+                f"param {theta.shape} and {theta.dtype}; flat arrays of one length and dtype are needed"
+            )
+    if segments.shape[1:] != (2,) or control.shape != (segments.shape[0], columns):
+        raise ValueError(
+            f"{rule}: segments (S, 2) and control (S, {columns}) are needed, got {segments.shape} and {control.shape}"
+        )
+
+
+def segments_of_one(
+    rule: str, arrays: Mapping[str, Array], inputs: Collection[str]
+) -> tuple[list[Any], NDArray[np.int64]]:
+    """The arrays of one parameter as flat views, and the table of the one segment that they are.
+
+    Raises ValueError where shapes or dtypes differ, the dtype is not floating, or an array that is not among `inputs`
+    cannot be written through a flat view.
+    """
+    param = arrays["param"]
+    if not namespace_of(param).isdtype(param.dtype, "real floating"):
+        raise ValueError(f"{rule}: param has dtype {param.dtype}; a real floating dtype is needed")
+    flat = []
+    for name, array in arrays.items():
+        if array.shape != param.shape or array.dtype != param.dtype:
+            raise ValueError(
+                f"{rule}: {name} has shape {array.shape} and dtype {array.dtype}, param {param.shape} and {param.dtype}"
+            )
+        flat.append(_flat(rule, name, array, writes=name not in inputs))
+    return flat, np.asarray([(0, math.prod(param.shape))], np.int64)
+
+
+def _flat(rule: str, name: str, array: Array, *, writes: bool) -> Array:
+    xp = namespace_of(array)
+    if not writes:
+        return xp.reshape(array, (-1,))
+    flags = getattr(array, "flags", None)
+    if flags is not None and not getattr(flags, "writeable", True):
+        raise ValueError(f"{rule} updates {name} in place, but the array is read-only; pass a writable copy")
+    try:
+        return xp.reshape(array, (-1,), copy=False)
+    except (ValueError, AttributeError):
+        raise ValueError(f"{rule} updates {name} in place, which needs a C-contiguous array; copy it first") from None
