@@ -35,6 +35,8 @@ class FakeDevice(contextlib.AbstractContextManager):
         self.synchronized += 1
 
     mem_info = (3, 4)
+    compute_capability = "90"
+    attributes: ClassVar = {"MultiProcessorCount": 2}
 
 
 class FakeArray(np.ndarray):
@@ -80,7 +82,10 @@ def make(count: int = 1, *, driver_error: str | None = None, kernel_error: str |
     cupy.ndarray = FakeArray
     cupy.arange = arange
     cupy.array = lambda a, dtype=None: np.array(a, dtype=dtype).view(FakeArray)
+    cupy.asarray = lambda a, dtype=None: np.asarray(a, dtype=dtype).view(FakeArray)
+    cupy.ascontiguousarray = lambda a: np.ascontiguousarray(a).view(FakeArray)
     cupy.zeros = lambda n, dtype: np.zeros(n, dtype).view(FakeArray)
+    cupy.empty = lambda shape, dtype: np.empty(shape, dtype).view(FakeArray)
     cupy.cuda = types.SimpleNamespace(
         Device=FakeDevice,
         is_available=lambda: driver_error is None and count > 0,

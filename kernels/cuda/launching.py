@@ -1,0 +1,62 @@
+"""Loads compiled kernels through CuPy, once for each GPU, and launches them on CuPy's current stream."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from twingrad.kernels.cuda import build
+from twingrad.kernels.cuda.nvrtc import Nvrtc, find
+from twingrad.recording import refuse_while_recording
+
+THREADS = 256
+ELEMENTS = 1024
+"""Threads of a block, and the elements that it takes at a time: THREADS and TILE of grid.cuh."""
+
+BLOCKS_PER_PROCESSOR = 16
+"""Blocks for each of the GPU's processors; beyond that, blocks walk on through the array."""
+
+
+def launch(source: str, kernel: str, elements: int, array: Any, *args: Any) -> None:
+    """Run `kernel` of the file `source` over `elements` elements, on the GPU where `array` lives.
+
+    args: CuPy arrays, and NumPy scalars of the C types that the kernel declares. Returns before the GPU is done.
+    """
+    refuse_while_recording(kernel, "captured steps on CUDA are not built yet")
+    if elements:
+        with array.device:
+            function = _function(source, kernel, int(array.device.id))
+            function((blocks(elements, int(array.device.id)),), (THREADS,), args)
+
+
+def blocks(elements: int, gpu: int) -> int:
+    """How many blocks to launch: enough to fill the GPU, and no more than there is work for."""
+    return min(-(-elements // ELEMENTS), BLOCKS_PER_PROCESSOR * _processors(gpu))
+
+
+def compiler() -> Nvrtc:
+    """The run-time compiler of CuPy's own CUDA version, whose machine code the driver is sure to take."""
+    import cupy
+
+    return find(int(cupy.cuda.runtime.runtimeGetVersion()) // 1000)
+
+
+@functools.cache
+def _function(source: str, kernel: str, gpu: int) -> Any:
+    return _module(source, gpu).get_function(kernel)
+
+
+@functools.cache
+def _module(source: str, gpu: int) -> Any:
+    import cupy
+
+    module = cupy.cuda.Module()
+    module.load(build.image(source, int(cupy.cuda.Device(gpu).compute_capability), compiler()))
+    return module
+
+
+@functools.cache
+def _processors(gpu: int) -> int:
+    import cupy
+
+    return int(cupy.cuda.Device(gpu).attributes["MultiProcessorCount"])

@@ -1,0 +1,123 @@
+"""Registers the CUDA kernels: what runs when adam_segments, sgd_segments and dropout meet CuPy arrays."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from twingrad import functional as F
+from twingrad.kernels.cuda import build, launching
+from twingrad.kernels.cuda.nvrtc import NvrtcError
+from twingrad.namespace import backend_of
+from twingrad.random.draws import keep_threshold
+
+DTYPES = ("float32", "float64")
+
+
+@functools.cache
+def unavailable() -> str | None:
+    """Why none of these kernels can run: no compiler, or a GPU too old for it. None if they can."""
+    import cupy
+
+    try:
+        build.target(int(cupy.cuda.Device().compute_capability), launching.compiler())
+    except (NvrtcError, ValueError) as error:
+        return f"the CUDA kernels cannot be compiled: {error}"
+    return None
+
+
+def _refusal(*arrays: Any) -> str | None:
+    """Why these flat arrays cannot be updated by one launch, or None."""
+    first = arrays[0]
+    if first.dtype.name not in DTYPES:
+        return f"dtype {first.dtype.name} has no CUDA kernel"
+    for array in arrays:
+        if backend_of(array) != "cuda" or array.device.id != first.device.id:
+            return "the arrays live on different devices"
+        if not array.flags.c_contiguous:
+            return "an array is not contiguous"
+    return None
+
+
+def _adam_refusal(theta: Any, grad: Any, m: Any, v: Any, segments: Any, control: Any) -> str | None:
+    return _refusal(theta, grad, m, v)
+
+
+def _sgd_refusal(theta: Any, grad: Any, segments: Any, control: Any) -> str | None:
+    return _refusal(theta, grad)
+
+
+def _dropout_refusal(x: Any, *, p: float, seed: int, stream: int, step: int) -> str | None:
+    return None if x.dtype.name in DTYPES else f"dtype {x.dtype.name} has no CUDA kernel"
+
+
+@F.adam_segments.kernel("cuda", accepts=_adam_refusal)
+def adam_segments_cuda(theta: Any, grad: Any, m: Any, v: Any, segments: Any, control: Any) -> None:
+    """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
+    _update("adam", theta, (grad, m, v), segments, control)
+
+
+@F.sgd_segments.kernel("cuda", accepts=_sgd_refusal)
+def sgd_segments_cuda(theta: Any, grad: Any, segments: Any, control: Any) -> None:
+    """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
+    _update("sgd", theta, (grad,), segments, control)
+
+
+def _update(rule: str, theta: Any, others: tuple[Any, ...], segments: Any, control: Any) -> None:
+    with theta.device:
+        tables = _table(segments, np.int64), _table(control, np.float64)
+    kernel = f"{rule}_segments_{theta.dtype.name}"
+    launching.launch(rule, kernel, theta.size, theta, theta, *others, *tables, np.int64(segments.shape[0]))
+
+
+def dropout_backward(saved: tuple[Any, ...], grad: Any, into: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same map of the gradient, with its mask made again."""
+    (destination,) = into
+    if destination is None:
+        return (None,)
+    target = destination.array
+    if target is None:
+        return (_dropout(grad, None, saved, accumulates=False),)
+    if target.flags.c_contiguous:
+        return (_dropout(grad, target, saved, accumulates=destination.accumulate),)
+    slope = _dropout(grad, None, saved, accumulates=False)
+    target[...] = target + slope if destination.accumulate else slope
+    return (target,)
+
+
+@F.dropout.kernel("cuda", accepts=_dropout_refusal, backward=dropout_backward)
+def dropout_cuda(x: Any, *, p: float, seed: int, stream: int, step: int) -> tuple[Any, tuple[Any, ...]]:
+    """x scaled where kept, +0 where dropped, in C order whatever the strides of x; only integers are saved."""
+    saved = (p, seed, stream, int(step))
+    return _dropout(x, None, saved, accumulates=False), saved
+
+
+def _dropout(x: Any, out: Any, saved: tuple[Any, ...], *, accumulates: bool) -> Any:
+    import cupy
+
+    p, seed, stream, step = saved
+    with x.device:
+        x = cupy.ascontiguousarray(x).reshape(x.shape)
+        out = cupy.empty(x.shape, x.dtype) if out is None else out
+        size, scale = np.int64(x.size), x.dtype.type(1.0 / (1.0 - p))
+        key = np.uint64(seed), np.int64(stream), _zero(int(x.device.id)), np.int64(step)
+        flag = np.int64(accumulates)
+        kernel = f"dropout_{x.dtype.name}"
+        launching.launch("dropout", kernel, x.size, x, out, x, size, *key, np.int64(keep_threshold(p)), scale, flag)
+    return out
+
+
+@functools.cache
+def _zero(gpu: int) -> Any:
+    """The cell that a step is counted from: the kernel's step is this plus an offset."""
+    import cupy
+
+    return cupy.zeros(1, np.int64)
+
+
+def _table(table: Any, dtype: Any) -> Any:
+    import cupy
+
+    return cupy.ascontiguousarray(cupy.asarray(table, dtype=dtype))

@@ -1,0 +1,196 @@
+"""The CUDA kernels' index arithmetic, on the host: the same sources, a grid as loops, equal to NumPy in every word."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+
+import cuda_on_host
+import fake_cupy
+import numpy as np
+import pytest
+
+from twingrad import functional as F
+from twingrad.autodiff.tape import Destination
+from twingrad.functional.adam import adam_control
+from twingrad.fusable import fused
+from twingrad.kernels.cuda import build, launching, overrides
+from twingrad.random import words
+
+pytestmark = pytest.mark.skipif(
+    cuda_on_host.compiler() is None, reason="no C++ compiler to run the CUDA sources on the host"
+)
+
+DTYPES = ("float32", "float64")
+SIZES = (1, 3, 15, 16, 17, 63, 64, 65, 1000, 1023, 1024, 1025, 5000)
+CACHES = (launching._function, launching._module, launching._processors, overrides._zero, overrides.unavailable)
+
+
+@pytest.fixture(params=[1, 2, 7])
+def gpu(request, monkeypatch):
+    """CuPy of NumPy arrays whose kernels run on the host, in at most as many blocks as the parameter says."""
+    cupy = fake_cupy.make()
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setattr(overrides, "unavailable", lambda: None)
+    monkeypatch.setattr(launching, "_function", lambda source, kernel, gpu: cuda_on_host.function(kernel))
+    monkeypatch.setattr(launching, "BLOCKS_PER_PROCESSOR", request.param)
+    monkeypatch.setattr(launching, "_processors", lambda gpu: 1)
+    overrides._zero.cache_clear()
+    with fused("require"):
+        yield cupy
+    overrides._zero.cache_clear()
+
+
+def draw(size, dtype, seed):
+    """Numbers of many magnitudes, with zeros of both signs, subnormals and infinities."""
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal(size) * 10.0 ** rng.integers(-6, 4, size)
+    special = np.asarray([0.0, -0.0, 1e-40, -1e-44, 1e-310, np.inf, -np.inf, np.nan])
+    places = rng.random(size) < 0.05
+    values[places] = special[rng.integers(0, len(special), int(places.sum()))]
+    with np.errstate(over="ignore"):
+        return values.astype(dtype)
+
+
+def placed(values, shift):
+    """A copy that starts `shift` elements after a multiple of 64 bytes, inside a guard of 7s on both sides."""
+    room = np.full(values.size + 64, 7, values.dtype)
+    start = (-room.ctypes.data % 64) // values.itemsize + shift
+    room[start : start + values.size] = values.ravel()
+    return room, room[start : start + values.size].view(fake_cupy.FakeArray)
+
+
+def assert_words_equal(actual, expected):
+    """Equal in every bit; NaN equals NaN."""
+    actual, expected = np.asarray(actual).ravel(), np.asarray(expected).ravel()
+    assert actual.dtype == expected.dtype
+    both_nan = np.isnan(actual) & np.isnan(expected)
+    kind = {4: np.uint32, 8: np.uint64}[actual.itemsize]
+    different = (actual.view(kind) != expected.view(kind)) & ~both_nan
+    assert not different.any(), f"{different.sum()} of {different.size} words differ, first at {different.argmax()}"
+
+
+def tables(size, kind):
+    """Segments and their scalars: one; many with gaps, empty ones and none in order; each with its own settings."""
+    settings = [
+        {"step": 1, "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
+        {"step": 7, "lr": 1e-2, "beta1": 0.5, "beta2": 0.9, "eps": 1e-3, "l2": 0.1},
+        {"step": 1000, "lr": 1e-4, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "shrink": 0.99},
+        {"step": 3, "lr": 0.5, "beta1": 0.0, "beta2": 0.99, "eps": 1e-8, "l2": 1e-3, "shrink": 0.5},
+    ]
+    if kind == "one":
+        segments = [(0, size)]
+    else:
+        edges = sorted({0, size // 7, size // 3, size // 3 + 1, size // 2, size})
+        segments = [(a, b - a) for a, b in itertools.pairwise(edges)][::-1]
+        segments[len(segments) // 2 :: 2] = [(a, 0) for a, _ in segments[len(segments) // 2 :: 2]]
+    control = [adam_control(**settings[i % 4]) for i in range(len(segments))]
+    return np.asarray(segments, np.int64), np.asarray(control)
+
+
+@pytest.mark.parametrize("kind", ["one", "many"])
+@pytest.mark.parametrize("shifts", [(0, 0, 0, 0), (4, 8, 0, 4), (1, 1, 1, 1), (0, 1, 2, 3)])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_adam(gpu, dtype, size, shifts, kind):
+    segments, control = tables(size, kind)
+    values = [draw(size, dtype, seed) for seed in range(4)]
+    values[3] = np.abs(values[3])
+    expected = [value.copy() for value in values]
+    rooms = [placed(value, shift) for value, shift in zip(values, shifts, strict=True)]
+    with np.errstate(all="ignore"):
+        F.adam_segments.reference(*expected, segments, control)
+        F.adam_segments(*(array for _, array in rooms), segments, control)
+    for (room, array), value in zip(rooms, expected, strict=True):
+        assert_words_equal(array, value)
+        assert (room == 7).sum() >= 64
+
+
+@pytest.mark.parametrize("kind", ["one", "many"])
+@pytest.mark.parametrize("shifts", [(0, 0), (1, 2)])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sgd(gpu, dtype, size, shifts, kind):
+    segments, control = tables(size, kind)
+    control = np.ascontiguousarray(control[:, [0, 7]])
+    values = [draw(size, dtype, seed) for seed in range(2)]
+    rooms = [placed(value, shift) for value, shift in zip(values, shifts, strict=True)]
+    with np.errstate(all="ignore"):
+        F.sgd_segments.reference(*values, segments, control)
+        F.sgd_segments(*(array for _, array in rooms), segments, control)
+    for (room, array), value in zip(rooms, values, strict=True):
+        assert_words_equal(array, value)
+        assert (room == 7).sum() >= 64
+
+
+@pytest.mark.parametrize("shift", [0, 1, 3])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("p", [0.0, 0.2, 0.5, 1 - 2.0**-40])
+def test_dropout_and_its_gradient(gpu, p, dtype, size, shift):
+    key = {"p": p, "seed": 2**63 + 12345, "stream": 2**32 - 1, "step": 2**32 - 2}
+    x, before = draw(size, dtype, 1), draw(size, dtype, 2)
+    expected = F.dropout.reference(x, **key)
+    _, array = placed(x, shift)
+    assert_words_equal(F.dropout(array, **key), expected)
+
+    saved = (*key.values(),)
+    for accumulate in (False, True):
+        room, target = placed(before, shift)
+        (slope,) = overrides.dropout_backward(saved, array, (Destination(target, accumulate),))
+        assert slope is target
+        with np.errstate(invalid="ignore"):
+            assert_words_equal(target, before + expected if accumulate else expected)
+        assert (room == 7).sum() >= 64
+    assert overrides.dropout_backward(saved, array, (None,)) == (None,)
+
+
+def test_dropout_of_any_strides_draws_in_c_order(gpu):
+    key = {"p": 0.4, "seed": 3, "stream": 5, "step": 7}
+    x = draw(7 * 90, "float32", 0).reshape(7, 90)
+    for view in (x.T, x[:, ::3], x[::-1], x[0, 0]):
+        array = np.asarray(view).view(fake_cupy.FakeArray)
+        assert_words_equal(
+            F.dropout(array, **key), F.dropout.reference(np.ascontiguousarray(view).reshape(view.shape), **key)
+        )
+    before = draw(630, "float32", 1).reshape(7, 90)
+    target = before.T.copy().view(fake_cupy.FakeArray).T
+    overrides.dropout_backward((0.4, 3, 5, 7), x.view(fake_cupy.FakeArray), (Destination(target, True),))
+    with np.errstate(invalid="ignore"):
+        assert_words_equal(np.ascontiguousarray(target), before + F.dropout.reference(x, **key))
+
+
+@pytest.mark.parametrize("first", [0, 1, 63, 64, 1000, 2**34 + 17])
+@pytest.mark.parametrize("count", [1, 17, 64, 1000])
+def test_philox_words(gpu, count, first):
+    seed, stream, step = 2**64 - 59, 2**31 + 5, 2**32 - 1
+    room, _ = placed(np.zeros(count, np.float32), 1)
+    out = room.view(np.uint32).view(fake_cupy.FakeArray)[17 : 17 + count]
+    room.fill(7)
+    cell = np.asarray([3], np.int64).view(fake_cupy.FakeArray)
+    args = (np.int64(count), np.int64(first), np.uint64(seed), np.int64(stream), cell, np.int64(step - 3))
+    launching.launch("philox", "philox_words", count, out, out, *args)
+    np.testing.assert_array_equal(out, words(count, seed=seed, stream=stream, step=step, start=first))
+    assert (room == 7).sum() >= 64
+
+
+def test_what_a_kernel_cannot_take_is_refused_with_a_reason(gpu):
+    array = np.zeros(8, np.float32).view(fake_cupy.FakeArray)
+    segments, control = tables(8, "one")
+    table = (segments, control)
+    half = array.astype(np.float16)
+    assert "float16" in overrides._adam_refusal(half, half, half, half, *table)
+    assert "float16" in overrides._dropout_refusal(half, p=0.5, seed=0, stream=0, step=0)
+    assert "contiguous" in overrides._sgd_refusal(array[::2], array[::2], *table)
+    with gpu.cuda.Device(1):
+        other = gpu.zeros(8, np.float32)
+    assert "different devices" in overrides._sgd_refusal(array, other, *table)
+    assert "different devices" in overrides._sgd_refusal(array, np.zeros(8, np.float32), *table)
+    assert overrides._adam_refusal(array, array, array, array, *table) is None
+
+
+def test_the_launcher_and_the_sources_agree_on_the_block():
+    grid = (build.SOURCES / "grid.cuh").read_text()
+    assert int(re.search(r"THREADS = (\d+)", grid)[1]) == launching.THREADS
+    assert int(re.search(r"TILE = (\d+)", grid)[1]) == launching.ELEMENTS
