@@ -15,7 +15,9 @@ MAPPED = {"backends": "twingrad.backends", "kernels": "twingrad.kernels", "bench
 
 LIBRARY = "twingrad.kernels.cpu._kernels"
 SOURCES = ["kernels/cpu/pool.cpp", "kernels/cpu/kernels.cpp"]
-HEADERS = sorted(str(p) for p in Path("kernels").rglob("*.h")) + sorted(str(p) for p in Path("kernels/cpu").glob("*.cpp"))
+HEADERS = sorted(str(p) for p in Path("kernels").rglob("*.h")) + sorted(
+    str(p) for p in Path("kernels/cpu").glob("*.cpp")
+)
 # No errno, or sqrt is not vectorised; no contraction, or results differ from the same expression in NumPy.
 FLAGS = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-pthread"]
 FLAGS += ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
@@ -64,7 +66,9 @@ class BuildKernels(build_ext):
             library.unlink(missing_ok=True)
             detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[:3]
             reason.write_text(" ".join(detail) + "\n")
-            print(f"twingrad: CPU kernels are not built, the reference path will run: {' '.join(detail)}", file=sys.stderr)
+            print(
+                f"twingrad: CPU kernels are not built, the reference path will run: {' '.join(detail)}", file=sys.stderr
+            )
 
     def compile(self, library):
         command, objects = compiler(), Path(self.build_temp).resolve()
@@ -92,12 +96,15 @@ class AnyPythonWheel(bdist_wheel):
 setup(
     name="twingrad",
     version="0.1.0",
-    description="One code, two devices: a deep-learning framework on the array API standard with fused kernels for NumPy and CuPy.",
+    description=(
+        "One code, two devices: a deep-learning framework on the array API standard "
+        "with fused kernels for NumPy and CuPy."
+    ),
     python_requires=">=3.11",
     package_dir={"": "src", **{package: folder for folder, package in MAPPED.items()}},
     packages=packages(),
     include_package_data=True,
-    ext_modules=[Extension(LIBRARY, SOURCES, depends=HEADERS)],
+    ext_modules=[Extension(LIBRARY, SOURCES, depends=DEPENDS)],
     cmdclass={"build_ext": BuildKernels, "bdist_wheel": AnyPythonWheel},
     install_requires=["numpy>=2.0", "array-api-compat>=1.11", "safetensors>=0.5", "rich>=13"],
     extras_require={

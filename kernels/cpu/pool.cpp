@@ -221,6 +221,8 @@ TG_PUBLIC void tg_run(const tg_launch *launches, i64 count) {
   tg_blas_leave();
 }
 
+TG_PUBLIC void tg_run_one(void (*run)(const void *arguments), const void *arguments) { run(arguments); }
+
 // The best instruction set compiled in that this processor and its system can run: 4, 3, 2 for x86-64-v4, v3, v2; 1 for
 // the baseline of another architecture; 0 where there is none.
 TG_PUBLIC int tg_level(void) {

@@ -1,4 +1,4 @@
-// ReLU, one element: max(x, 0) with NaN handed on and +0 for either zero; its derivative at 0 is 0.
+// ReLU, one element: max(x, 0) with NaN handed on and +0 for either zero; its derivative is 0 at 0 and 1 at NaN.
 #pragma once
 #include "base.h"
 
@@ -11,7 +11,7 @@ TG_HD T relu(T x) {
 
 template <class T>
 TG_HD T relu_backward(T x, T grad) {
-  return x > T(0) ? grad : T(0);
+  return x <= T(0) ? T(0) : grad;
 }
 
 }  // namespace tg

@@ -1,0 +1,73 @@
+"""What every override does with its arguments: say why a kernel cannot take them, and put gradients where they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twingrad import recording
+from twingrad.autodiff.tape import Destination
+from twingrad.kernels.cpu import Kernel
+from twingrad.namespace import Array
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+ADD = Kernel("add", 3, "q")
+
+
+def refusal(**arrays: Array) -> str | None:
+    """None if all are aligned C-contiguous NumPy arrays of one floating dtype that has kernels; else which is not."""
+    wanted = None
+    for name, array in arrays.items():
+        if type(array) is not np.ndarray:
+            return f"{name} is a {type(array).__module__}.{type(array).__name__}, not a NumPy array"
+        dtype = array.dtype
+        if wanted is None:
+            if dtype not in FLOATS:
+                return f"{name} has dtype {dtype}; there are kernels for float32 and float64"
+            first, wanted = name, dtype
+        elif dtype != wanted:
+            return f"{name} has dtype {dtype}, but {first} {wanted}"
+        flags = array.flags
+        if not (flags.c_contiguous and flags.aligned):
+            return f"{name} is not C-contiguous and aligned (shape {array.shape}, strides {array.strides})"
+    return None
+
+
+def table_refusal(name: str, array: Array, dtype: np.dtype[Any]) -> str | None:
+    """None if `array` is a C-contiguous NumPy array of `dtype`, else what it is."""
+    if type(array) is not np.ndarray or array.dtype != dtype:
+        return f"{name} is a {type(array).__name__} of {getattr(array, 'dtype', 'no dtype')}; NumPy {dtype} is needed"
+    return None if array.flags.c_contiguous and array.flags.aligned else f"{name} is not C-contiguous and aligned"
+
+
+def read_only(**arrays: Array) -> str | None:
+    """None if all can be written, else the first that cannot."""
+    return next((f"{name} is read-only" for name, array in arrays.items() if not array.flags.writeable), None)
+
+
+def plain(grad: Array, like: Array) -> Array:
+    """The upstream gradient, C-contiguous and of the dtype of `like`."""
+    if grad.dtype == like.dtype and grad.flags.c_contiguous and grad.flags.aligned:
+        return grad
+    recording.refuse_while_recording("a gradient", f"it arrives as {grad.dtype} with strides {grad.strides}")
+    return np.ascontiguousarray(grad, like.dtype)
+
+
+def deliver(into: Destination, like: Array, write: Callable[[Array], None]) -> Array:
+    """Have `write` fill the destination, or a fresh array where there is none; one that accumulates is added to."""
+    if into.array is not None and not into.accumulate:
+        write(into.array)
+        return into.array
+    fresh = np.empty(like.shape, like.dtype)
+    write(fresh)
+    if into.array is None:
+        return fresh
+    ADD((into.array, into.array, fresh), fresh.size)
+    return into.array
+
+
+def shape_refusal(shape: tuple[int, ...], **arrays: Array) -> str | None:
+    """None if all have the shape `shape`, else the first that has not."""
+    return next((f"{name} has shape {a.shape}, not {shape}" for name, a in arrays.items() if a.shape != shape), None)

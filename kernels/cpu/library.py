@@ -1,0 +1,85 @@
+"""Finds the compiled library, the instruction set to use of it, and the BLAS inside NumPy's wheel."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+FILE = Path(__file__).with_name("_kernels.so")
+LEVELS = {4: "v4", 3: "v3", 2: "v2", 1: "baseline"}
+"""The instruction sets by the number that the library gives them: x86-64-v4, -v3, -v2, or another architecture's."""
+
+GEMM = ("scipy_cblas_sgemm64_", "scipy_cblas_dgemm64_")
+THREADS = ("scipy_openblas_set_num_threads64_", "scipy_openblas_get_num_threads64_")
+
+
+class Library:
+    """The loaded library with the instruction set chosen; raises OSError with the reason where there is none."""
+
+    def __init__(self) -> None:
+        self.c = _load()
+        self.isa = _choose(self.c.tg_level())
+        self.blas = _connect_blas(self.c)
+        self.c.tg_run.argtypes = [ctypes.c_char_p, ctypes.c_int64]
+        self.c.tg_run.restype = None
+        self.c.tg_run_one.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+        self.c.tg_run_one.restype = None
+        self.c.tg_set_threads(_default_threads())
+
+    def symbol(self, name: str, suffix: str) -> int:
+        """The address of the kernel `name` for the dtype `suffix`, such as "f32", in the chosen instruction set."""
+        function = getattr(self.c, f"tg_{name}_{suffix}_{self.isa}")
+        return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+@cache
+def find() -> Library | str:
+    """The library, or the reason why there is none."""
+    try:
+        return Library()
+    except OSError as error:
+        return str(error)
+
+
+def _load() -> ctypes.CDLL:
+    if not FILE.exists():
+        reason = FILE.with_suffix(".txt")
+        detail = reason.read_text().strip() if reason.exists() else "install twingrad where there is a C++ compiler"
+        raise OSError(f"the CPU kernels are not compiled: {detail}")
+    return ctypes.CDLL(str(FILE))
+
+
+def _choose(best: int) -> str:
+    """The processor's best instruction set, or the lesser one that TWINGRAD_ISA names."""
+    usable = [name for level, name in LEVELS.items() if level <= best and (best == 1 or level > 1)]
+    if not usable:
+        raise OSError("the CPU kernels need x86-64-v2 (SSE4.2), which this processor lacks")
+    wanted = os.environ.get("TWINGRAD_ISA", usable[0]).removeprefix("x86-64-")
+    if wanted not in usable:
+        raise OSError(f"TWINGRAD_ISA={wanted} is not an instruction set that runs here: {', '.join(usable)}")
+    return wanted
+
+
+def _connect_blas(library: ctypes.CDLL) -> str | None:
+    """Hand NumPy's own gemm to the library; None, or the reason why it cannot be. The lookup goes through NumPy's
+    extension module, whose dependencies the system's loader searches."""
+    from numpy._core import _multiarray_umath
+
+    numpy = ctypes.CDLL(_multiarray_umath.__file__)
+    functions = [getattr(numpy, name, None) for name in GEMM + THREADS]
+    if None in functions:
+        return f"NumPy {np.__version__} here has no OpenBLAS of its wheels ({GEMM[0]} is not found)"
+    library.tg_set_blas(*(ctypes.cast(function, ctypes.c_void_p) for function in functions if function))
+    return None
+
+
+def _default_threads() -> int:
+    for name in ("TWINGRAD_NUM_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "").split(",")[0]
+        if value.isdigit() and int(value) > 0:
+            return int(value)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
