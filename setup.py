@@ -15,9 +15,7 @@ MAPPED = {"backends": "twingrad.backends", "kernels": "twingrad.kernels", "bench
 
 LIBRARY = "twingrad.kernels.cpu._kernels"
 SOURCES = ["kernels/cpu/pool.cpp", "kernels/cpu/kernels.cpp"]
-HEADERS = sorted(str(p) for p in Path("kernels").rglob("*.h")) + sorted(
-    str(p) for p in Path("kernels/cpu").glob("*.cpp")
-)
+DEPENDS = sorted(str(p) for pattern in ("include/*.h", "cpu/*.h", "cpu/*.cpp") for p in Path("kernels").glob(pattern))
 # No errno, or sqrt is not vectorised; no contraction, or results differ from the same expression in NumPy.
 FLAGS = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-pthread"]
 FLAGS += ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]

@@ -95,7 +95,9 @@ class Program:
 
     def __init__(self, launches: Sequence[Launch]) -> None:
         self.launches = tuple(launches)
-        addresses = [ctypes.cast(launch.arguments, ctypes.c_void_p).value or 0 for launch in self.launches]
+        addresses = [
+            ctypes.cast(ctypes.c_char_p(launch.arguments), ctypes.c_void_p).value or 0 for launch in self.launches
+        ]
         pairs = [word for launch, at in zip(self.launches, addresses, strict=True) for word in (launch.function, at)]
         self._table = struct.pack(f"={len(pairs)}q", *pairs)
         self._run = library().c.tg_run

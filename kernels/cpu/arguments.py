@@ -1,4 +1,4 @@
-"""What every override does with its arguments: say why a kernel cannot take them, and put gradients where they belong."""
+"""What the overrides share: why a kernel cannot take its arguments, and where gradients go."""
 
 from __future__ import annotations
 

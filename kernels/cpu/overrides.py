@@ -1,7 +1,8 @@
 """Registers the compiled CPU kernels with the operations that they override: imported with the first NumPy array.
 
 Each `..._refusal` says why a kernel cannot take its arguments; forwards take raw arrays, and backwards write each
-gradient into its `Destination`. The contract of an operation stands in its reference's docstring, in `twingrad.functional`.
+gradient into its `Destination`. The contract of an operation stands in the docstring of its reference, in
+`twingrad.functional`.
 """
 
 from __future__ import annotations
