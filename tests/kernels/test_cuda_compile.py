@@ -1,0 +1,169 @@
+"""Every CUDA kernel compiles for every supported GPU type, without a GPU, spills nothing, and keeps each operation."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from twingrad.kernels.cuda import build
+from twingrad.kernels.cuda import nvrtc as compiler_module
+from twingrad.kernels.cuda.nvrtc import NvrtcError, find, usage
+
+ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
+KERNELS = {
+    "adam": ("adam_segments_float32", "adam_segments_float64"),
+    "dropout": ("dropout_float32", "dropout_float64"),
+    "philox": ("philox_words",),
+    "sgd": ("sgd_segments_float32", "sgd_segments_float64"),
+}
+MOST_REGISTERS = 72
+
+
+@pytest.fixture(scope="module")
+def compiled(nvrtc):
+    """compiled(name, architecture): each built once for the module."""
+    kept = {}
+
+    def get(name, architecture):
+        if (name, architecture) not in kept:
+            kept[name, architecture] = build.compile(name, architecture, nvrtc, ("-Xptxas", "-v"))
+        return kept[name, architecture]
+
+    return get
+
+
+def opcodes(ptx):
+    """The operations of a PTX text, in order, as words such as mul.rn.f32."""
+    return re.findall(r"^\s+(?:@!?%p\d+\s+)?([a-z][\w.]*)\s", ptx.decode(), re.MULTILINE)
+
+
+def inexact(ptx):
+    """The floating-point operations that are contracted, approximate, flush, or round other than to nearest."""
+    found = []
+    for opcode in opcodes(ptx):
+        name, *parts = opcode.split(".")
+        floating = any(re.fullmatch(r"v?[24]?f(16|32|64)", part) for part in parts)
+        rounded = name in {"add", "sub", "mul", "div", "sqrt", "rcp"} or (
+            name == "cvt" and parts[-2:] == ["f32", "f64"]
+        )
+        contracted = name in {"fma", "mad"} and floating
+        if contracted or {"ftz", "approx", "full"} & set(parts) or (floating and rounded and "rn" not in parts):
+            found.append(opcode)
+    return found
+
+
+def test_the_table_names_every_source():
+    assert sorted(KERNELS) == build.names()
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("name", sorted(KERNELS))
+def test_compiles_without_warnings_or_spills(compiled, name, architecture, record_property):
+    built = compiled(name, architecture)
+    assert built.cubin[:4] == b"\x7fELF"
+    assert "warning" not in built.log
+    found = usage(built.log)
+    assert sorted(found) == sorted(KERNELS[name])
+    for kernel, used in found.items():
+        record_property(f"{kernel} {architecture}", used._asdict())
+        assert (used.spill_stores, used.spill_loads, used.stack) == (0, 0, 0), (
+            f"{kernel} spills on {architecture}: {used}"
+        )
+        assert 0 < used.registers <= MOST_REGISTERS, f"{kernel} takes {used.registers} registers on {architecture}"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("name", sorted(KERNELS))
+def test_every_operation_is_kept_and_rounded_to_nearest(compiled, name, architecture):
+    ptx = compiled(name, architecture).ptx
+    assert inexact(ptx) == []
+    if name in ("adam", "sgd"):
+        assert {"mul.rn.f32", "add.rn.f32", "sub.rn.f32", "mul.rn.f64"} <= set(opcodes(ptx))
+    if name == "adam":
+        assert {"div.rn.f32", "sqrt.rn.f32", "div.rn.f64", "sqrt.rn.f64"} <= set(opcodes(ptx))
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_aligned_arrays_are_read_16_bytes_at_a_time(compiled, name):
+    found = set(opcodes(compiled(name, "sm_90").ptx))
+    assert {"ld.global.v4.f32", "st.global.v4.f32", "ld.global.v2.f64", "st.global.v2.f64"} <= found
+
+
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        (("--fmad=false", "--fmad=true"), "fma.rn.f32"),
+        (("--ftz=false", "--ftz=true"), "mul.rn.ftz.f32"),
+        (("--prec-div=true", "--prec-div=false"), "div.full.f32"),
+        (("--prec-sqrt=true", "--prec-sqrt=false"), "sqrt.approx.f32"),
+    ],
+)
+def test_the_check_of_operations_sees_each_option_that_would_break_it(nvrtc, monkeypatch, change, seen):
+    options = tuple(change[1] if option == change[0] else option for option in build.OPTIONS)
+    assert options != build.OPTIONS
+    monkeypatch.setattr(build, "OPTIONS", options)
+    assert seen in inexact(build.compile("adam", "sm_90", nvrtc).ptx)
+
+
+def test_a_spill_is_seen(nvrtc):
+    source, headers = build.read("adam")
+    crowded = source.replace("__launch_bounds__(tg::THREADS)", "__launch_bounds__(1024, 2)")
+    built = nvrtc.compile(crowded, headers, ["--gpu-architecture=sm_90", "--fmad=false", "-Xptxas", "-v"])
+    assert usage(built.log)["adam_segments_float64"].spill_stores > 0
+
+
+def test_a_refused_program_carries_the_log(nvrtc):
+    source = '#include "a.h"\n__global__ void f() { missing(); }\n'
+    with pytest.raises(NvrtcError, match=r'(?s)bad\.cu: .*--gpu-architecture=sm_90.*bad\.cu\(2\): error.*"missing"'):
+        nvrtc.compile(source, {"a.h": ""}, ["--gpu-architecture=sm_90"], "bad.cu")
+    with pytest.raises(NvrtcError, match=r'cannot open source file "a\.h"'):
+        nvrtc.compile(source, {}, ["--gpu-architecture=sm_90"])
+    with pytest.raises(NvrtcError, match="sm_10"):
+        nvrtc.compile("", {}, ["--gpu-architecture=sm_10"])
+
+
+def test_the_compiler_is_of_the_version_asked_for_or_says_what_it_found(nvrtc):
+    assert find(nvrtc.version[0]).version == nvrtc.version
+    with pytest.raises(NvrtcError, match=r"libnvrtc of CUDA 11 was not found; tried .*\(CUDA \d+\).*pip install"):
+        find(11)
+
+
+def test_no_compiler_says_where_it_was_looked_for_and_how_to_install(monkeypatch):
+    monkeypatch.setattr(compiler_module, "_candidates", lambda: iter(["/nowhere/libnvrtc.so.13"]))
+    with pytest.raises(NvrtcError, match=r"tried /nowhere/libnvrtc\.so\.13.*pip install nvidia-cuda-nvrtc"):
+        compiler_module.find.__wrapped__()
+
+
+class Known:
+    """A compiler that knows some GPU types."""
+
+    path = "libnvrtc.so"
+    architectures = (75, 80, 86, 90, 100, 120)
+
+
+@pytest.mark.parametrize(
+    ("capability", "target"),
+    [
+        (75, "sm_75"),
+        (80, "sm_80"),
+        (87, "sm_86"),
+        (89, "sm_86"),
+        (90, "sm_90"),
+        (103, "sm_100"),
+        (110, "compute_100"),
+        (130, "compute_120"),
+    ],
+)
+def test_a_gpu_gets_its_own_code_or_the_nearest_that_it_runs(capability, target):
+    assert build.target(capability, Known()) == target
+
+
+def test_a_gpu_too_old_is_named():
+    with pytest.raises(ValueError, match=r"compute capability 7\.0 is below 7\.5"):
+        build.target(70, Known())
+
+
+def test_ptx_for_a_newer_gpu_compiles_too(compiled):
+    assert b".target compute" not in compiled("sgd", "compute_90").ptx
+    assert b".entry sgd_segments_float32" in compiled("sgd", "compute_90").ptx
