@@ -56,4 +56,4 @@ def get(device: str | None = None) -> Backend:
     array([0., 0., 0.], dtype=float32)
     """
     found: Device = resolve(device)
-    return CpuBackend() if found.kind == "cpu" else CudaBackend(found.index)
+    return CpuBackend() if found.kind == "cpu" else CudaBackend(found.number)

@@ -67,7 +67,7 @@ def broken(monkeypatch):
 )
 def test_a_device_is_its_name(name, kind, index, same):
     device = Device(name)
-    assert (device.kind, device.index, device) == (kind, index, same)
+    assert (device.kind, device.number, device) == (kind, index, same)
     assert copy.deepcopy(device) == pickle.loads(pickle.dumps(device)) == same
     assert type(pickle.loads(pickle.dumps(device))) is Device
 

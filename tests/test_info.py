@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from twingrad import devices, info
+from twingrad.kernels import cpu
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,18 @@ def test_kernels_are_there_or_say_why_not(found):
     if found["cpu_kernels"]["available"]:
         assert found["cpu_kernels"]["threads"] >= 1
         assert found["cpu_kernels"]["instruction_set"]
+
+
+def test_the_path_of_matrix_products_is_told(found, monkeypatch):
+    assert found["matmul"]["split"] is (found["matmul"]["reason"] is None)
+    monkeypatch.setattr(cpu, "unavailable", lambda: "no compiler")
+    without = info.config()
+    assert without["matmul"] == {
+        "split": False,
+        "path": "np.matmul: its words may depend on the thread count",
+        "reason": "no compiler",
+    }
+    assert without["cpu_kernels"] == {"available": False, "reason": "no compiler"}
 
 
 def test_openblas_of_the_wheel_says_its_core_type(found):
@@ -78,6 +91,6 @@ def test_show_config_prints_every_section():
         check=True,
         env={**os.environ, "TWINGRAD_DEVICE": "cpu"},
     ).stdout
-    for section in ("versions", "platform", "device", "cpu_kernels", "cuda_kernels", "blas", "refusals"):
+    for section in ("versions", "platform", "device", "cpu_kernels", "cuda_kernels", "blas", "matmul", "refusals"):
         assert any(line.startswith(section) for line in printed.splitlines())
     assert np.__version__ in printed

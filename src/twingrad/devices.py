@@ -54,7 +54,7 @@ class Device(str):
 
     Raises DeviceError for any other value. Naming a device does not touch it: `resolve` does.
 
-    >>> Device("cuda:1").kind, Device("cuda:1").index, Device("cuda:0")
+    >>> Device("cuda:1").kind, Device("cuda:1").number, Device("cuda:0")
     ('cuda', 1, 'cuda')
     """
 
@@ -71,7 +71,7 @@ class Device(str):
         return self.partition(":")[0]
 
     @property
-    def index(self) -> int:
+    def number(self) -> int:
         """The number of the device among its kind."""
         return int(self.partition(":")[2] or 0)
 
@@ -200,7 +200,7 @@ def _automatic() -> Device:
 
 
 def _usable(device: Device) -> Device:
-    reason = probe(device.index).reason if device.kind == "cuda" else None
+    reason = probe(device.number).reason if device.kind == "cuda" else None
     if reason is not None:
         raise DeviceError(f"the device {device!r} cannot be used: {reason}")
     return device

@@ -19,18 +19,18 @@ from twingrad.errors import DeviceError
 
 __all__ = ["config", "render", "show_config"]
 
-VARIABLES = ("TWINGRAD_DEVICE", "TWINGRAD_REQUIRE_GPU", "CUDA_VISIBLE_DEVICES", "OPENBLAS_CORETYPE", "OMP_NUM_THREADS")
+OTHERS_VARIABLES = ("CUDA_VISIBLE_DEVICES", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 CUPY_PACKAGES = ("cupy-cuda13x", "cupy-cuda12x", "cupy")
 
 
 def config() -> dict[str, Any]:
     """Everything that decides what runs here, as a dictionary that JSON can hold. Probes the GPU, if there is one.
 
-    Keys: versions, platform, device, cpu_kernels, cuda_kernels, blas, variables, refusals. A part that cannot be used
-    has its reason beside it.
+    Keys: versions, platform, device, cpu_kernels, cuda_kernels, blas, matmul, variables, refusals. What cannot be
+    used has its reason beside it.
 
     >>> sorted(config())
-    ['blas', 'cpu_kernels', 'cuda_kernels', 'device', 'platform', 'refusals', 'variables', 'versions']
+    ['blas', 'cpu_kernels', 'cuda_kernels', 'device', 'matmul', 'platform', 'refusals', 'variables', 'versions']
     """
     from twingrad.fusable import fused_report
 
@@ -41,7 +41,12 @@ def config() -> dict[str, Any]:
         "cpu_kernels": _cpu_kernels(),
         "cuda_kernels": _cuda_kernels(),
         "blas": blas(),
-        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "matmul": _matmul(),
+        "variables": {
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith("TWINGRAD_") or name in OTHERS_VARIABLES
+        },
         "refusals": fused_report(),
     }
 
@@ -79,7 +84,7 @@ def blas() -> dict[str, Any]:
     >>> sorted(blas())
     ['core_type', 'name', 'threads', 'version', 'warning']
     """
-    built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload, index]
+    built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     found: dict[str, Any] = {"name": built.get("name"), "version": built.get("version")}
     found |= {"core_type": None, "threads": None, "warning": None} | _openblas()
     pinned = os.environ.get("OPENBLAS_CORETYPE")
@@ -147,7 +152,7 @@ def _device() -> dict[str, Any]:
         except DeviceError as failure:
             chosen, error = None, str(failure)
     found: dict[str, Any] = {"chosen": chosen, "available": [str(device) for device in devices.available()]}
-    found["gpus"] = [_gpu(device.index) for device in devices.available() if device.kind == "cuda"]
+    found["gpus"] = [_gpu(device.number) for device in devices.available() if device.kind == "cuda"]
     found["gpu_unused"] = devices.probe().reason
     return found if error is None else found | {"error": error}
 
@@ -174,6 +179,17 @@ def _cpu_kernels() -> dict[str, Any]:
     if reason is None:
         found |= {"instruction_set": cpu.instruction_set(), "threads": cpu.threads()}
     return found
+
+
+def _matmul() -> dict[str, Any]:
+    """How matrix products of fused layers run on the CPU: their words depend on the thread count on one path only."""
+    cpu = importlib.import_module("twingrad.kernels.cpu")
+    reason = cpu.unavailable() or cpu.blas()
+    if reason is None:
+        path = "split over twingrad's threads, each calling the BLAS on one: the same words for any thread count"
+    else:
+        path = "np.matmul: its words may depend on the thread count"
+    return {"split": reason is None, "path": path, "reason": reason}
 
 
 def _cuda_kernels() -> dict[str, Any]:
