@@ -1,5 +1,35 @@
-"""twingrad: one code, two devices."""
+"""twingrad: one code, two devices. Layers, batch norm, dropout and Adam for NumPy and CuPy, with fused kernels on both."""
 
-from twingrad import xp
+from twingrad import data, devices, functional, nn, optim, random, xp
 from twingrad.autodiff import Tensor, grad, no_grad, value_and_grad
+from twingrad.capture import capture
+from twingrad.devices import use_device
+from twingrad.errors import AutodiffError, CaptureError, DeviceError, FusedError, TwingradError
 from twingrad.fusable import fused, fused_report
+from twingrad.info import show_config
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AutodiffError",
+    "CaptureError",
+    "DeviceError",
+    "FusedError",
+    "Tensor",
+    "TwingradError",
+    "capture",
+    "data",
+    "devices",
+    "functional",
+    "fused",
+    "fused_report",
+    "grad",
+    "nn",
+    "no_grad",
+    "optim",
+    "random",
+    "show_config",
+    "use_device",
+    "value_and_grad",
+    "xp",
+]

@@ -18,14 +18,24 @@ if TYPE_CHECKING:
 
 
 class Recording:
-    """The launches, counters and host work of one step, in order."""
+    """What one step does, in order, and what a replay of it has to look after.
+
+    launches: kernels with their arguments, to be run again as they are.
+    advances: how often each counter advanced.
+    before_replay, after_replay: the host's work around the launches, such as an optimizer's bias corrections.
+    guards: each returns why the recording no longer holds, or None.
+    undo: what puts things back where the step fails while it is recorded.
+    seen: the modules and buffers met so far, for whoever has to do a thing once.
+    """
 
     def __init__(self) -> None:
         self.launches: list[Any] = []
         self.advances: dict[Counter, int] = {}
         self.before_replay: list[Callable[[], None]] = []
+        self.after_replay: list[Callable[[], None]] = []
         self.guards: list[Callable[[], str | None]] = []
-        self.keep_alive: list[Any] = []
+        self.undo: list[Callable[[], None]] = []
+        self.seen: set[Any] = set()
 
     def advance(self, counter: Counter) -> int:
         """The number of times that `counter` was advanced before in this step; counts one more."""

@@ -47,7 +47,7 @@ class Tensor(tape.OnTape):
                 raise TypeError(f"requires_grad needs a real floating dtype, got {data.dtype}; cast it first")
             self.requires_grad = True
 
-    # -- the gradient ------------------------------------------------------------------------------------------------
+    # -- the gradient -------------------------------------------------------------------------------------------------
 
     @property
     def grad(self) -> Any:
@@ -82,7 +82,7 @@ class Tensor(tape.OnTape):
         """The same data, off the tape."""
         return Tensor(self.data)
 
-    # -- leaving the tape --------------------------------------------------------------------------------------------
+    # -- leaving the tape ---------------------------------------------------------------------------------------------
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A read-only NumPy view of the data; data of another device are copied to the host."""
@@ -138,7 +138,7 @@ class Tensor(tape.OnTape):
     def __dlpack_device__(self) -> Any:
         return self.data.__dlpack_device__()
 
-    # -- what an array is --------------------------------------------------------------------------------------------
+    # -- what an array is ---------------------------------------------------------------------------------------------
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         return xp
@@ -193,7 +193,7 @@ class Tensor(tape.OnTape):
         body = repr(self.data).removeprefix("array(").removesuffix(")")
         return f"Tensor({body}{', requires_grad=True' if self.requires_grad else ''})"
 
-    # -- indexing ----------------------------------------------------------------------------------------------------
+    # -- indexing -----------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Tensor:
         return xp.getitem(self, key)  # type: ignore[no-any-return]
@@ -208,7 +208,7 @@ class Tensor(tape.OnTape):
         self.data[_plain_key(key)] = value.data if isinstance(value, Tensor) else value
         self._version += 1
 
-    # -- operators: the functions of twingrad.xp -----------------------------------------------------------------------
+    # -- operators: the functions of twingrad.xp ----------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Tensor:
         return xp.add(self, other)  # type: ignore[no-any-return]

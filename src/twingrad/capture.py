@@ -1,0 +1,143 @@
+"""The captured step: run a training step once, then replay its kernels without Python."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twingrad.autodiff import Tensor
+from twingrad.errors import CaptureError
+from twingrad.recording import Recording, record
+
+
+def capture(step: Callable[..., Any]) -> CapturedStep:
+    """A function that records `step` at its first call and replays the recording at every later one.
+
+    What is frozen: every Python value that the step computes or reads, other than the arrays it is given, parameters,
+    running averages, random counters, learning rates and step numbers, keeps the value of the first call. A Python
+    `if`, a loop count, a float taken from outside: all as they were then.
+
+    step: takes arrays (and other arguments, which must stay equal) and returns a Tensor, a tuple, list or dict of
+    them, or None. It calls `zero_grad()`, `backward()` and `step()` of an optimizer, each once, in this order.
+    Each call, the first included, does one step: n captured steps leave the same bits as n plain ones. The results are
+    copies. On the CPU a replay is one call into the compiled library over the arrays of the first call.
+
+    Raises CaptureError where an operation of the step has no compiled kernel (it is named, and the model is left as it
+    was), where the step reads a value (`float(loss)`, `bool`, `item`, `numpy`), and at a replay whose array shapes,
+    dtypes or devices, other arguments, train or eval mode, or model layout are not those of the recording.
+
+    >>> from twingrad import nn, optim, functional as F
+    >>> model = nn.Sequential(nn.Linear(2, 2))
+    >>> optimizer = optim.SGD(model, lr=0.1)
+    >>> def step(x, y):
+    ...     loss = F.softmax_cross_entropy(model(x), y)
+    ...     optimizer.zero_grad()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> captured = capture(step)
+    >>> x, y = np.ones((4, 2), np.float32), np.asarray([0, 1, 0, 1])
+    >>> captured(x, y).shape                                                                # doctest: +SKIP
+    ()
+    """
+    return CapturedStep(step)
+
+
+class CapturedStep:
+    """A step and, after its first call, its recording; see `capture`."""
+
+    def __init__(self, step: Callable[..., Any]) -> None:
+        self._step = step
+        self._recording: Recording | None = None
+        functools.update_wrapper(self, step)
+
+    def __call__(self, *args: Any) -> Any:
+        if self._recording is None:
+            return self._record(args)
+        self._check(args)
+        for buffer, value in zip(self._buffers, args, strict=True):
+            if buffer is not None:
+                buffer[...] = value.data if isinstance(value, Tensor) else value
+        for work in self._recording.before_replay:
+            work()
+        self._program.run()
+        for work in self._recording.after_replay:
+            work()
+        return _copied(self._result)
+
+    def _record(self, args: tuple[Any, ...]) -> Any:
+        from twingrad.kernels import cpu
+
+        self._given = [_described(a) for a in args]
+        self._buffers = [_buffer(a) for a in args]
+        fed = [a if buffer is None else buffer for a, buffer in zip(args, self._buffers, strict=True)]
+        with record() as recording:
+            try:
+                result = self._step(*fed)
+                for counter, times in recording.advances.items():
+                    cpu.Kernel("counter_add", 1, "q")((counter.cell,), times)
+            except BaseException:
+                for undo in reversed(recording.undo):
+                    undo()
+                raise
+        if not recording.launches:
+            raise CaptureError("the step launched no kernel: there is nothing to replay")
+        self._result = _detached(result)
+        self._program = cpu.Program(recording.launches)
+        self._recording = recording
+        return _copied(self._result)
+
+    def _check(self, args: tuple[Any, ...]) -> None:
+        """Raise CaptureError where the recording does not hold for this call."""
+        given = [_described(a) for a in args]
+        if given != self._given:
+            raise CaptureError(
+                f"this step was captured for ({', '.join(self._given)}) and is called with ({', '.join(given)}); "
+                "call the plain step for these, or capture another"
+            )
+        for guard in self._recording.guards:  # type: ignore[union-attr]
+            reason = guard()
+            if reason is not None:
+                raise CaptureError(f"the captured step no longer holds: {reason}; capture it again")
+
+
+def _described(value: Any) -> str:
+    """What must be the same at each call: an array's library, dtype and shape, or the value of anything else."""
+    array = value.data if isinstance(value, Tensor) else value
+    if isinstance(array, np.ndarray):
+        return f"{array.dtype}{list(array.shape)}"
+    if hasattr(array, "shape"):
+        return f"{type(array).__module__.partition('.')[0]} {array.dtype}{list(array.shape)}"
+    return repr(array)
+
+
+def _buffer(value: Any) -> Any:
+    """A private copy of an array argument, which each replay overwrites; None for anything else."""
+    array = value.data if isinstance(value, Tensor) else value
+    return np.array(array, order="C") if isinstance(array, np.ndarray) else None
+
+
+def _detached(result: Any) -> Any:
+    """The result without its tape, so that the arrays behind it are kept by the program alone."""
+    return _map(lambda tensor: tensor.detach(), result)
+
+
+def _copied(result: Any) -> Any:
+    return _map(lambda tensor: Tensor(tensor.data.copy()), result)
+
+
+def _map(function: Callable[[Tensor], Tensor], result: Any) -> Any:
+    if isinstance(result, Tensor):
+        return function(result)
+    if isinstance(result, tuple | list):
+        return type(result)(_map(function, part) for part in result)
+    if isinstance(result, dict):
+        return {key: _map(function, part) for key, part in result.items()}
+    if result is None:
+        return None
+    raise CaptureError(
+        f"a captured step returns Tensors, in tuples, lists or dicts, or None; got {type(result).__name__}"
+    )

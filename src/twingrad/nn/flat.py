@@ -1,0 +1,102 @@
+"""A model's parameters in one buffer, theta; their gradients in another of the same layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twingrad import backends, devices
+from twingrad.autodiff import Destination
+from twingrad.errors import CaptureError
+from twingrad.namespace import Array, backend_of, namespace_of
+from twingrad.nn.parameter import Parameter
+from twingrad.recording import current
+
+ALIGNMENT = 64
+"""Segments start at multiples of this many bytes, so that vector loads are aligned and no two share a cache line."""
+
+
+class FlatParameters:
+    """The buffers, and where each parameter lies in them.
+
+    parameters: each once (tied weights are one segment); their values and gradients move here.
+    like: an array whose library, device and dtype the buffers take.
+
+    theta, grad: (P,), padded between segments; segments: (S, 2) int64, offset and length of each parameter.
+    touched: (S,), whether a gradient was written since `zero_grad`. writes counts the optimizer's updates.
+    """
+
+    def __init__(self, parameters: Sequence[Parameter], like: Array) -> None:
+        self.parameters = list(parameters)
+        self.segments, size = _lay_out(self.parameters, ALIGNMENT // _itemsize(like))
+        self.touched: NDArray[np.bool_] = np.zeros(len(self.parameters), np.bool_)
+        self.writes = 0
+        self.theta, self.grad = _zeros(size, like), _zeros(size, like)
+        self._grad_views = [self._view(self.grad, i) for i in range(len(self.parameters))]
+        for i, parameter in enumerate(self.parameters):
+            self._take_in(i, parameter)
+
+    def zero_grad(self, segments: NDArray[np.bool_] | None = None) -> None:
+        """Forget the gradients of all or of the chosen segments: the next write to each overwrites it."""
+        recording = current()
+        if recording is not None:
+            recording.seen.add(self)
+        self.touched[... if segments is None else segments] = False
+
+    def claim_grad(self, segment: int) -> Destination:
+        """Where to write the gradient of a segment, which counts as written from now on."""
+        recording = current()
+        if recording is not None and self not in recording.seen:
+            raise CaptureError("a captured step must call zero_grad() before backward(): each replay starts afresh")
+        accumulate = bool(self.touched[segment])
+        self.touched[segment] = True
+        return Destination(self._grad_views[segment], accumulate)
+
+    def grad_view(self, segment: int) -> Array:
+        """The gradient of a segment, in its parameter's shape."""
+        return self._grad_views[segment]
+
+    def active(self) -> NDArray[np.bool_]:
+        """(S,): the segments that an optimizer should update: a gradient was written, and the parameter is not frozen."""
+        frozen = [not parameter.requires_grad for parameter in self.parameters]
+        return self.touched & ~np.asarray(frozen, np.bool_) if any(frozen) else self.touched.copy()
+
+    def _take_in(self, segment: int, parameter: Parameter) -> None:
+        view = self._view(self.theta, segment)
+        view[...] = moved(parameter.data, view)
+        if parameter.flat is not None and parameter.grad is not None:
+            self._grad_views[segment][...] = moved(parameter.grad, view)
+            self.touched[segment] = True
+        parameter.data, parameter.flat, parameter.segment = view, self, segment
+
+    def _view(self, buffer: Array, segment: int) -> Array:
+        offset, length = self.segments[segment].tolist()
+        return namespace_of(buffer).reshape(buffer[offset : offset + length], self.parameters[segment].shape)
+
+
+def _lay_out(parameters: Sequence[Parameter], unit: int) -> tuple[NDArray[np.int64], int]:
+    """The segments, each at a multiple of `unit` elements, and the size of the buffer that holds them."""
+    offset, rows = 0, []
+    for parameter in parameters:
+        rows.append((offset, parameter.size))
+        offset += -(-parameter.size // unit) * unit
+    return np.asarray(rows, np.int64).reshape(-1, 2), offset
+
+
+def _itemsize(like: Array) -> int:
+    return int(namespace_of(like).finfo(like.dtype).bits) // 8
+
+
+def _zeros(size: int, like: Array) -> Array:
+    if backend_of(like) is not None:
+        return backends.get(devices.device_of(like)).zeros_aligned(size, like.dtype)
+    return namespace_of(like).zeros(size, dtype=like.dtype, device=like.device)
+
+
+def moved(array: Array, like: Array) -> Array:
+    """`array` in the library, on the device and with the dtype of `like`."""
+    if backend_of(like) is not None:
+        return backends.get(devices.device_of(like)).asarray(array, dtype=like.dtype)
+    return namespace_of(like).asarray(array, dtype=like.dtype, device=like.device)

@@ -1,0 +1,165 @@
+"""The layers: each holds its arrays and calls one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twingrad import functional as F
+from twingrad.autodiff import Tensor
+from twingrad.errors import DeviceError
+from twingrad.namespace import Array, backend_of, namespace_of
+from twingrad.nn.init import he_normal, ones, zeros
+from twingrad.nn.module import Module
+from twingrad.nn.parameter import Parameter
+from twingrad.random import Counter, stream_of
+
+
+def as_input(layer: Module, x: Array, like: Parameter) -> Tensor:
+    """`x` as a tensor of the dtype of the layer's parameters: floats are cast, integers raise TypeError."""
+    tensor = x if isinstance(x, Tensor) else Tensor(x)
+    xp = namespace_of(tensor.data)
+    if not xp.isdtype(tensor.dtype, "real floating"):
+        raise TypeError(
+            f"{layer.describe()} takes floating input, got {tensor.dtype}; cast it to {like.dtype}, "
+            "and scale it (pixels: divide by 255)"
+        )
+    if type(tensor.data) is not type(like.data):
+        _refuse_device(layer, tensor, like)
+    if tensor.dtype != like.dtype:
+        from twingrad.xp import astype
+
+        tensor = astype(tensor, like.dtype)
+    return tensor
+
+
+def _refuse_device(layer: Module, x: Tensor, like: Parameter) -> None:
+    here, there = backend_of(like.data), backend_of(x.data)
+    if here != there or here is None:
+        raise DeviceError(
+            f"{layer.describe()} has its parameters on {here or type(like.data).__module__}, its input is on "
+            f"{there or type(x.data).__module__}; move one of them: model.to({there or 'like=x'!r})"
+        )
+
+
+def _positive(layer: str, **sizes: int) -> None:
+    for name, value in sizes.items():
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise ValueError(f"{layer} needs {name} to be a positive integer, got {value!r}")
+
+
+class Linear(Module):
+    """y = x W^T + b.
+
+    in_features, out_features: the widths. bias: whether to add b. weight: (out, in), PyTorch's and the course's shape.
+    init: draws the weight; he_normal by default. Biases start at 0. dtype: of the parameters.
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        init: Callable[..., Any] = he_normal,
+        dtype: Any = np.float32,
+    ) -> None:
+        _positive("Linear", in_features=in_features, out_features=out_features)
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter(shape=(out_features, in_features), dtype=dtype, draw=init)
+        self.bias = Parameter(shape=(out_features,), dtype=dtype, draw=zeros) if bias else None
+
+    def forward(self, x: Array) -> Tensor:
+        """x: (N, in_features) -> (N, out_features)."""
+        return F.linear(as_input(self, x, self.weight), self.weight, self.bias)  # type: ignore[no-any-return]
+
+    def describe(self) -> str:
+        return f"Linear({self.in_features}, {self.out_features}{'' if self.bias is not None else ', bias=False'})"
+
+
+class BatchNorm(Module):
+    """Batch normalisation over the examples of a batch, for (N, C); see `twingrad.functional.batch_norm`.
+
+    num_features: C. eps: added to the variance. momentum: the weight of a new batch in the running averages, 1 minus
+    the course's beta. weight is gamma, bias is beta: PyTorch's names.
+    """
+
+    weight: Parameter
+    bias: Parameter
+    running_mean: Array
+    running_var: Array
+    num_batches_tracked: Counter
+
+    def __init__(self, num_features: int, *, eps: float = 1e-5, momentum: float = 0.1, dtype: Any = np.float32) -> None:
+        _positive("BatchNorm", num_features=num_features)
+        if not (eps > 0 and 0 <= momentum <= 1):
+            raise ValueError(f"BatchNorm needs eps > 0 and momentum in [0, 1], got eps {eps} and momentum {momentum}")
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.weight = Parameter(shape=(num_features,), dtype=dtype, draw=ones)
+        self.bias = Parameter(shape=(num_features,), dtype=dtype, draw=zeros)
+        self.register_buffer("running_mean", np.zeros(num_features, dtype))
+        self.register_buffer("running_var", np.ones(num_features, dtype))
+        self.num_batches_tracked = Counter()
+
+    def forward(self, x: Array) -> Tensor:
+        """x: (N, num_features) -> the same shape."""
+        x = as_input(self, x, self.weight)
+        out = F.batch_norm(
+            x,
+            self.weight,
+            self.bias,
+            self.running_mean,
+            self.running_var,
+            training=self.training,
+            momentum=self.momentum,
+            eps=self.eps,
+        )
+        if self.training:
+            self.num_batches_tracked.advance()
+        return out  # type: ignore[no-any-return]
+
+    def describe(self) -> str:
+        return f"BatchNorm({self.num_features})"
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, x: Array) -> Array:
+        """x: any shape -> the same shape."""
+        return F.relu(x)
+
+    def describe(self) -> str:
+        return "ReLU()"
+
+
+class Dropout(Module):
+    """Drop each element with probability p in training, scale the rest by 1/(1-p); in evaluation, pass x on.
+
+    p: PyTorch's p; the course's keep_prob is 1 - p. The mask of a training forward is a function of the model's seed,
+    the layer's path and `counter`, which advances by one each time.
+    """
+
+    random_names = ("mask",)
+    counter: Counter
+
+    def __init__(self, p: float = 0.5) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout drops with a probability p in [0, 1), got {p}; the course's keep_prob is 1 - p")
+        self.p = p
+        self.counter = Counter()
+
+    def forward(self, x: Array) -> Array:
+        """x: any shape -> the same shape."""
+        if not self.training or self.p == 0:
+            return x
+        stream = stream_of(f"{self.path}.mask" if self.path else "mask")
+        return F.dropout(x, p=self.p, seed=self.root().seed, stream=stream, step=self.counter.advance())
+
+    def describe(self) -> str:
+        return f"Dropout({self.p})"

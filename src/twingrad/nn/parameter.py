@@ -1,0 +1,135 @@
+"""`Parameter`: a tensor that a module trains, living in its model's flat buffer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twingrad.autodiff import Destination, Tensor
+from twingrad.recording import refuse_while_recording
+
+if TYPE_CHECKING:
+    from twingrad.nn.flat import FlatParameters
+
+
+class Parameter(Tensor):
+    """A leaf tensor that requires a gradient.
+
+    data: its first value; or None with `shape`, `dtype` and `draw`, to be drawn when its model is first used.
+    draw: called as draw(shape, seed=..., stream=...), returns a float64 array: see `twingrad.nn.init`.
+    decay: whether an optimizer's weight decay applies: by default to arrays of two or more axes, so to weights and not
+    to biases nor to the scale and shift of batch norm.
+    lr_scale: multiplies the optimizer's learning rate.
+    """
+
+    __slots__ = ("_dtype", "_shape", "decay", "draw", "flat", "lr_scale", "segment")
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        shape: tuple[int, ...] = (),
+        dtype: Any = np.float32,
+        draw: Callable[..., Any] | None = None,
+        decay: bool | None = None,
+        lr_scale: float = 1.0,
+    ) -> None:
+        if (data is None) == (draw is None):
+            raise TypeError("a Parameter is made of data, or of a shape and a draw function")
+        super().__init__(data, requires_grad=data is not None)
+        self.requires_grad = True
+        self._shape = tuple(shape if data is None else data.shape)
+        self._dtype = np.dtype(dtype) if data is None else data.dtype
+        self.draw = draw
+        self.decay = len(self._shape) > 1 if decay is None else decay
+        self.lr_scale = lr_scale
+        self.flat: FlatParameters | None = None
+        self.segment = -1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes, known before the values are drawn."""
+        return self._shape
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self._shape)
+
+    @property
+    def dtype(self) -> Any:
+        """The element type, known before the values are drawn."""
+        return self._dtype if self.data is None else self.data.dtype
+
+    @property
+    def version(self) -> int:
+        """How often the values were overwritten, by assignment or by an optimizer."""
+        return self._version if self.flat is None else self._version + self.flat.writes
+
+    @property
+    def grad(self) -> Any:
+        """The gradient: a view into the flat gradient, or None where none was computed since `zero_grad`."""
+        if self.flat is None:
+            return self._grad
+        return self.flat.grad_view(self.segment) if self.flat.touched[self.segment] else None
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if self.flat is None:
+            self._grad = value
+        elif value is None:
+            self.flat.touched[self.segment] = False
+        else:
+            self.flat.grad_view(self.segment)[...] = value
+            self.flat.touched[self.segment] = True
+
+    def grad_destination(self) -> Destination:
+        """The view into the flat gradient: the first write since `zero_grad` overwrites, later ones add."""
+        if self.flat is None:
+            return super().grad_destination()
+        return self.flat.claim_grad(self.segment)
+
+    def receive_grad(self, gradient: Any, destination: Destination) -> None:
+        """Put a contribution in its place, unless a kernel has written it there already."""
+        if gradient is destination.array:
+            return
+        if self.flat is None:
+            super().receive_grad(gradient, destination)
+            return
+        refuse_while_recording("a gradient from the reference path", "writing it to its place has no bound form")
+        if destination.array is None:
+            destination = self.flat.claim_grad(self.segment)
+        destination.array[...] = destination.array + gradient if destination.accumulate else gradient
+
+    def assign(self, value: Any) -> None:
+        """Copy `value`, an array of this shape, into the parameter, keeping its dtype and place."""
+        array = value.data if isinstance(value, Tensor) else value
+        shape = np.shape(array) if isinstance(array, int | float | list) else array.shape
+        if tuple(shape) != self.shape:
+            raise ValueError(f"a parameter of shape {self.shape} cannot take a value of shape {tuple(shape)}")
+        self.data[...] = array
+        self._version += 1
+
+    def __repr__(self) -> str:
+        if self.data is None:
+            return f"Parameter(shape={self._shape}, dtype={self._dtype}, not drawn yet)"
+        return f"Parameter({self.data!r})"
+
+    def __reduce__(self) -> Any:
+        data = None if self.data is None else self.data.copy()
+        state = (self.requires_grad, self.decay, self.lr_scale, self._shape, self._dtype, self.draw)
+        return _rebuilt, (data, *state)
+
+
+def _rebuilt(
+    data: Any, requires_grad: bool, decay: bool, lr_scale: float, shape: Any, dtype: Any, draw: Any
+) -> Parameter:
+    if data is None:
+        parameter = Parameter(shape=shape, dtype=dtype, draw=draw, decay=decay, lr_scale=lr_scale)
+    else:
+        parameter = Parameter(data, decay=decay, lr_scale=lr_scale)
+    parameter.requires_grad = requires_grad
+    return parameter

@@ -1,0 +1,52 @@
+"""`Sequential`: layers one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from twingrad.nn.module import Module
+from twingrad.random import DEFAULT_SEED
+from twingrad.random.philox import check_key
+
+
+class Sequential(Module):
+    """The layers in order, each fed with what the one before returns; named "0", "1", ... as PyTorch does.
+
+    seed: 64 bits, for all that is drawn in the network; that of the outermost module counts.
+
+    >>> import numpy as np
+    >>> from twingrad import nn
+    >>> model = Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1), seed=1)
+    >>> model(np.ones((4, 2), np.float32)).shape
+    (4, 1)
+    >>> print(model.summary())
+    layer                parameters
+    0      Linear(2, 3)           9
+    1      ReLU()                 0
+    2      Linear(3, 1)           4
+    total                        13
+    """
+
+    def __init__(self, *layers: Module, seed: int = DEFAULT_SEED) -> None:
+        check_key(seed, 0, 0)
+        self.seed = seed
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise TypeError(f"layer {i} of Sequential is a {type(layer).__name__}, not a Module")
+            setattr(self, str(i), layer)
+
+    def forward(self, x: Any) -> Any:
+        """x: what the first layer takes -> what the last returns."""
+        for layer in self:
+            x = layer(x)
+        return x
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self._modules.values())[index]

@@ -1,0 +1,193 @@
+"""What all optimizers share: flat state over a model's segments, and the scalars of each step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twingrad.errors import CaptureError
+from twingrad.namespace import Array, namespace_of
+from twingrad.nn import FlatParameters, Module, Parameter
+from twingrad.nn.flat import moved
+from twingrad.recording import current
+
+
+class Optimizer:
+    """Updates the parameters of a model, all in one call of its rule.
+
+    model: a Module, or None to `bind` one later, as `tg.fit` does.
+    lr: the learning rate (the course's alpha), finite and not negative; or a function of the number of steps taken.
+    weight_decay: lambda/m, for parameters whose `decay` is true: weights, not biases nor batch norm's.
+    Parameters that are frozen, or had no gradient since `zero_grad`, are left alone and their steps not counted.
+
+    A subclass names its moments in `state_names`, its scalars in `columns`, and gives `row` and `rule`.
+    """
+
+    state_names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    def __init__(self, model: Module | None, *, lr: float | Callable[[int], float], weight_decay: float = 0.0) -> None:
+        self.lr = lr
+        self.weight_decay = non_negative("weight_decay", weight_decay)
+        self.steps_taken = 0
+        self.state: dict[str, Array] = {}
+        self._model: Module | None = None
+        self._flat: FlatParameters | None = None
+        self._held: dict[Parameter, tuple[int, int, int]] = {}
+        if model is not None:
+            self.bind(model)
+
+    # -- the rule: what a subclass gives ------------------------------------------------------------------------------
+
+    def row(self, *, step: int, lr: float, decay: float) -> tuple[float, ...]:
+        """The scalars of `columns` for a segment's step number `step`, from 1."""
+        raise TypeError(f"{type(self).__name__} defines no row(...)")
+
+    def rule(self, theta: Array, grad: Array, segments: Array, control: Array) -> None:
+        """Update the segments of theta, in place."""
+        raise TypeError(f"{type(self).__name__} defines no rule(...)")
+
+    # -- use ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def lr(self) -> float | Callable[[int], float]:
+        """The learning rate; may be set between steps."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, value: float | Callable[[int], float]) -> None:
+        if current() is not None:
+            raise CaptureError(
+                "the learning rate cannot be set inside a captured step, where it would be frozen; set optimizer.lr "
+                "between steps, or give a function of the step number as lr"
+            )
+        self._lr = value if callable(value) else non_negative("lr", value)
+
+    def bind(self, model: Module) -> Optimizer:
+        """Take charge of `model`'s parameters; returns self. Raises ValueError if there is a model already."""
+        if not isinstance(model, Module):
+            raise TypeError(f"{type(self).__name__} optimizes a Module, got a {type(model).__name__}")
+        if self._model is not None and self._model is not model:
+            raise ValueError(
+                f"this {type(self).__name__} has a model already; make another optimizer for another model"
+            )
+        self._model = model
+        self._follow()
+        return self
+
+    def zero_grad(self) -> None:
+        """Forget the gradients: `.grad` is None until the next backward pass."""
+        self._follow().zero_grad(self._mine)
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        flat = self._follow()
+        active = flat.active() & self._mine
+        recording = current()
+        if recording is not None:
+            self._record_host_work(recording, flat, active)
+        self._advance(active)
+        if active.any():
+            self.rule(flat.theta, flat.grad, self._segments, self._control)
+            flat.writes += 1
+
+    def steps_of(self, parameter: Parameter) -> int:
+        """How often `parameter` was updated."""
+        self._follow()
+        return int(self._steps[parameter.segment])
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _follow(self) -> FlatParameters:
+        """The model's flat buffers; where they are new, the state moves to the same layout, device and dtype."""
+        if self._model is None:
+            raise ValueError(f"this {type(self).__name__} has no model; pass one to it, or call bind(model)")
+        flat = self._model.flat()
+        if flat is not self._flat:
+            self._adopt(flat)
+        return flat
+
+    def _adopt(self, flat: FlatParameters) -> None:
+        mine = self._model.parameters()  # type: ignore[union-attr]
+        state = {name: namespace_of(flat.theta).zeros_like(flat.theta) for name in self.state_names}
+        count = len(flat.parameters)
+        steps = np.zeros(count, np.int64)
+        for parameter, (old_offset, length, old_step) in self._held_now().items():
+            if parameter.flat is flat and parameter.size == length:
+                offset = int(flat.segments[parameter.segment, 0])
+                steps[parameter.segment] = old_step
+                for name, old in self.state.items():
+                    state[name][offset : offset + length] = moved(old[old_offset : old_offset + length], flat.theta)
+        self._mine: NDArray[np.bool_] = np.zeros(count, np.bool_)
+        self._mine[[parameter.segment for parameter in mine]] = True
+        self._segments = flat.segments.copy()
+        self._control: NDArray[np.float64] = np.zeros((count, len(self.columns)))
+        self.state, self._steps, self._flat = state, steps, flat
+        self._held = {p: (int(flat.segments[p.segment, 0]), p.size, 0) for p in mine}
+
+    def _held_now(self) -> dict[Parameter, tuple[int, int, int]]:
+        """Where each parameter's state lies in the arrays held now: offset, length, steps."""
+        if self._flat is None:
+            return self._held
+        return {p: (o, n, int(self._steps[self._flat.parameters.index(p)])) for p, (o, n, _) in self._held.items()}
+
+    def _advance(self, active: NDArray[np.bool_]) -> None:
+        """The host's part of a step: which segments take part, their step numbers and scalars."""
+        self._steps += active
+        self._segments[:, 1] = np.where(active, self._flat.segments[:, 1], 0)  # type: ignore[union-attr]
+        lr = self._lr(self.steps_taken) if callable(self._lr) else self._lr
+        lr = non_negative("lr", lr)
+        rows: dict[tuple[int, float, float], tuple[float, ...]] = {}
+        for parameter, step, i in zip(self._flat.parameters, self._steps.tolist(), range(len(active)), strict=True):  # type: ignore[union-attr]
+            if not active[i]:
+                continue
+            key = (step, lr * parameter.lr_scale, self.weight_decay if parameter.decay else 0.0)
+            if key not in rows:
+                rows[key] = self.row(step=key[0], lr=key[1], decay=key[2])
+            self._control[i] = rows[key]
+        self.steps_taken += 1
+
+    def _record_host_work(self, recording: Any, flat: FlatParameters, active: NDArray[np.bool_]) -> None:
+        if self in recording.seen:
+            raise CaptureError(
+                "a captured step calls step() of an optimizer once: its scalars are written once a replay"
+            )
+        recording.seen.add(self)
+        steps, taken = self._steps.copy(), self.steps_taken
+        recording.before_replay.append(lambda: self._advance(active))
+        recording.after_replay.append(lambda: self._count_write(flat))
+        recording.guards.append(lambda: None if self._flat is flat else "the optimizer's model was moved or edited")
+        recording.undo.append(lambda: self._put_back(steps, taken))
+
+    def _count_write(self, flat: FlatParameters) -> None:
+        flat.writes += 1
+
+    def _put_back(self, steps: NDArray[np.int64], taken: int) -> None:
+        self._steps[:], self.steps_taken = steps, taken
+
+    def __getstate__(self) -> dict[str, Any]:
+        held = self._held_now()
+        kept = {
+            k: v for k, v in self.__dict__.items() if k not in ("_flat", "_mine", "_segments", "_control", "_steps")
+        }
+        return kept | {"_held": held, "_flat": None}
+
+
+def non_negative(name: str, value: float) -> float:
+    """`value` as a float; ValueError unless it is finite and not negative."""
+    number = float(value)
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"{name} must be a finite number of at least 0, got {value}")
+    return number
+
+
+def below_one(name: str, value: float) -> float:
+    """`value` as a float; ValueError unless it is in [0, 1)."""
+    number = float(value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
+    return number
