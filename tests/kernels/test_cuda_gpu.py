@@ -1,0 +1,201 @@
+"""What only a GPU can show: the CUDA kernels give NumPy's words, arrays move, and a network trains.
+
+Run by `pytest -m gpu`, or with the timings by benchmarks/gpu_check.sh.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cuda_cases import DTYPES, SIZES, assert_words_equal, draw, tables
+
+import twingrad as tg
+from twingrad import backends, devices, info, nn, optim
+from twingrad import functional as F
+from twingrad.autodiff.tape import Destination
+from twingrad.fusable import fused
+from twingrad.kernels.cuda import cache, launching, overrides
+from twingrad.random import words
+
+pytestmark = pytest.mark.gpu
+
+
+@pytest.fixture
+def cupy():
+    return pytest.importorskip("cupy")
+
+
+@pytest.fixture(params=[1, 16])
+def blocks(request, monkeypatch):
+    """The number of blocks for each of the GPU's processors: results do not depend on it."""
+    monkeypatch.setattr(launching, "BLOCKS_PER_PROCESSOR", request.param)
+
+
+def placed(cupy, values, shift):
+    """A copy on the GPU that starts `shift` elements after the start of its memory, in a guard of 7s."""
+    room = cupy.full(values.size + 64, 7, values.dtype)
+    room[shift : shift + values.size] = cupy.asarray(values.ravel())
+    return room, room[shift : shift + values.size]
+
+
+def assert_guarded(room, size):
+    assert int((room == 7).sum()) >= 64
+
+
+@pytest.mark.parametrize("kind", ["one", "many"])
+@pytest.mark.parametrize("shifts", [(0, 0, 0, 0), (4, 8, 0, 4), (1, 1, 1, 1), (0, 1, 2, 3)])
+@pytest.mark.parametrize("size", [*SIZES, 3_000_001])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_adam_gives_numpys_words(cupy, blocks, dtype, size, shifts, kind):
+    segments, control = tables(size, kind)
+    values = [draw(size, dtype, seed) for seed in range(4)]
+    values[3] = np.abs(values[3])
+    rooms = [placed(cupy, value, shift) for value, shift in zip(values, shifts, strict=True)]
+    with np.errstate(all="ignore"):
+        F.adam_segments.reference(*values, segments, control)
+    with fused("require"):
+        F.adam_segments(*(array for _, array in rooms), segments, control)
+    for (room, array), value in zip(rooms, values, strict=True):
+        assert_words_equal(array.get(), value)
+        assert_guarded(room, size)
+
+
+@pytest.mark.parametrize("kind", ["one", "many"])
+@pytest.mark.parametrize("shifts", [(0, 0), (1, 2)])
+@pytest.mark.parametrize("size", [*SIZES, 3_000_001])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sgd_gives_numpys_words(cupy, blocks, dtype, size, shifts, kind):
+    segments, control = tables(size, kind)
+    control = np.ascontiguousarray(control[:, [0, 7]])
+    values = [draw(size, dtype, seed) for seed in range(2)]
+    rooms = [placed(cupy, value, shift) for value, shift in zip(values, shifts, strict=True)]
+    with np.errstate(all="ignore"):
+        F.sgd_segments.reference(*values, segments, control)
+    with fused("require"):
+        F.sgd_segments(*(array for _, array in rooms), cupy.asarray(segments), cupy.asarray(control))
+    for (room, array), value in zip(rooms, values, strict=True):
+        assert_words_equal(array.get(), value)
+        assert_guarded(room, size)
+
+
+@pytest.mark.parametrize("shift", [0, 1, 3])
+@pytest.mark.parametrize("size", [*SIZES, 3_000_001])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("p", [0.0, 0.2, 0.5, 1 - 2.0**-40])
+def test_dropout_and_its_gradient_give_numpys_words(cupy, blocks, p, dtype, size, shift):
+    key = {"p": p, "seed": 2**63 + 12345, "stream": 2**32 - 1, "step": 2**32 - 2}
+    x, before = draw(size, dtype, 1), draw(size, dtype, 2)
+    expected = F.dropout.reference(x, **key)
+    _, array = placed(cupy, x, shift)
+    with fused("require"):
+        assert_words_equal(F.dropout(array, **key).get(), expected)
+    for accumulate in (False, True):
+        room, target = placed(cupy, before, shift)
+        overrides.dropout_backward((*key.values(),), array, (Destination(target, accumulate),))
+        with np.errstate(invalid="ignore"):
+            assert_words_equal(target.get(), before + expected if accumulate else expected)
+        assert_guarded(room, size)
+
+
+def test_dropout_of_any_strides_draws_in_c_order(cupy):
+    key = {"p": 0.4, "seed": 3, "stream": 5, "step": 7}
+    x = draw(7 * 90, "float32", 0).reshape(7, 90)
+    for take in (lambda a: a.T, lambda a: a[:, ::3], lambda a: a[::-1], lambda a: a[0, 0]):
+        with fused("require"):
+            found = F.dropout(take(cupy.asarray(x)), **key)
+        assert_words_equal(found.get(), F.dropout.reference(np.asarray(take(x)).copy(), **key))
+
+
+@pytest.mark.parametrize("first", [0, 1, 63, 64, 1000, 2**34 + 17])
+@pytest.mark.parametrize("count", [1, 17, 64, 100_001])
+def test_philox_words(cupy, blocks, count, first):
+    seed, stream, step = 2**64 - 59, 2**31 + 5, 2**32 - 1
+    out = cupy.zeros(count, np.uint32)
+    args = (
+        np.int64(count),
+        np.int64(first),
+        np.uint64(seed),
+        np.int64(stream),
+        cupy.zeros(1, np.int64),
+        np.int64(step),
+    )
+    launching.launch("philox", "philox_words", count, out, out, *args)
+    expected = words(count, seed=seed, stream=stream, step=step, start=first)
+    np.testing.assert_array_equal(out.get(), expected)
+
+
+def test_the_reference_on_the_gpu_draws_the_same_mask(cupy):
+    key = {"p": 0.3, "seed": 11, "stream": 2, "step": 5}
+    x = draw(4097, "float32", 3)
+    with fused("never"):
+        found = F.dropout(cupy.asarray(x), **key)
+    assert_words_equal(found.get(), F.dropout.reference(x, **key))
+
+
+def test_arrays_move_there_and_back(cupy):
+    host, gpu = backends.get("cpu"), backends.get("cuda")
+    values = draw(1000, "float32", 0)
+    there = gpu.asarray(values)
+    assert devices.device_of(there) == devices.resolve("auto") == "cuda"
+    assert_words_equal(host.asarray(there), values)
+    assert gpu.asarray(there) is there
+    zeros = gpu.zeros_aligned(17, "float64")
+    assert gpu.address(zeros) % 64 == 0
+    assert not zeros.any()
+    free, total = gpu.memory()
+    assert 0 < free <= total
+    gpu.synchronize()
+
+
+def test_info_names_the_gpu_and_its_kernels(cupy):
+    found = info.config()
+    assert found["device"]["gpu_unused"] is None
+    assert found["device"]["gpus"][0]["name"]
+    assert found["cuda_kernels"] == {"available": True, "reason": None}
+
+
+def test_compiled_kernels_are_kept_on_disk(cupy, tmp_path, monkeypatch):
+    monkeypatch.setenv("TWINGRAD_CACHE_DIR", str(tmp_path))
+    launching._module.__wrapped__("sgd", 0)
+    (kept,) = tmp_path.iterdir()
+    before = kept.stat().st_mtime_ns
+    launching._module.__wrapped__("sgd", 0)
+    assert cache.load(kept.name)
+    assert kept.stat().st_mtime_ns == before
+
+
+def trained(device, optimizer):
+    """The parameters, as one NumPy array each, after three steps of a small network on `device`."""
+    model = nn.Sequential(nn.Linear(20, 33), nn.BatchNorm(33), nn.ReLU(), nn.Dropout(0.3), nn.Linear(33, 5), seed=4)
+    model.to(device)
+    step = optimizer(model, lr=1e-2)
+    rng = np.random.default_rng(0)
+    backend = backends.get(device)
+    x, y = rng.standard_normal((48, 20)).astype(np.float32), rng.integers(0, 5, 48)
+    x, y = backend.asarray(x), backend.asarray(y)
+    losses = []
+    for _ in range(3):
+        loss = F.softmax_cross_entropy(model(x), y)
+        step.zero_grad()
+        loss.backward()
+        step.step()
+        losses.append(float(loss))
+    return losses, {name: np.asarray(value) for name, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("optimizer", [optim.SGD, optim.Adam, optim.AdamW])
+def test_training_steps_agree_with_the_cpu(cupy, optimizer):
+    losses, parameters = trained("cuda", optimizer)
+    expected_losses, expected = trained("cpu", optimizer)
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-4)
+    assert parameters.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(parameters[name], value, rtol=2e-3, atol=2e-4, err_msg=name)
+
+
+def test_a_gradient_through_fused_dropout(cupy):
+    x = draw(300, "float64", 5)
+    x[~np.isfinite(x)] = 1.0
+    key = {"p": 0.5, "seed": 0, "stream": 1, "step": 2}
+    slope = tg.grad(lambda a: (F.dropout(a, **key) * a).sum())(backends.get("cuda").asarray(x))
+    np.testing.assert_allclose(backends.get("cpu").asarray(slope), 2 * F.dropout.reference(x, **key), rtol=1e-12)
