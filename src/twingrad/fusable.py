@@ -156,6 +156,11 @@ def fused(mode: str) -> Iterator[None]:
         _mode.reset(token)
 
 
+def fused_mode() -> str:
+    """The mode in force: "auto", "never" or "require"."""
+    return _mode.get()
+
+
 def fused_report() -> list[dict[str, Any]]:
     """Each reason why an operation took the reference path under "auto": operation, backend, reason and count."""
     return [

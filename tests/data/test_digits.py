@@ -19,7 +19,9 @@ def test_digits_are_uci_s():
 
 
 def test_digits_equal_scikit_learn_s_copy():
-    theirs = pytest.importorskip("sklearn.datasets", reason="scikit-learn (extra `oracle`) is not installed").load_digits()
+    theirs = pytest.importorskip(
+        "sklearn.datasets", reason="scikit-learn (extra `oracle`) is not installed"
+    ).load_digits()
     data = tg.data.load("digits")
     np.testing.assert_array_equal(data.x * 16, theirs.data)
     np.testing.assert_array_equal(data.y, theirs.target)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..random import permutation, stream_of
+from twingrad.random import permutation, stream_of
 
 SHUFFLE_STREAM = stream_of("data.shuffle")
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..random import permutation, stream_of
+from twingrad.random import permutation, stream_of
 
 SPLIT_STREAM = stream_of("data.split")
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from .dataset import Dataset
+from twingrad.data.dataset import Dataset
 
 
 def digits() -> Dataset:

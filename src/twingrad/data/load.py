@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..choice import choose
-from .dataset import Dataset
-from .digits import digits
+from twingrad.choice import choose
+from twingrad.data.dataset import Dataset
+from twingrad.data.digits import digits
 
 LOADERS: dict[str, Callable[[], Dataset]] = {"digits": digits}
 

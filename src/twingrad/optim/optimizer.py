@@ -133,7 +133,8 @@ class Optimizer:
         """Where each parameter's state lies in the arrays held now: offset, length, steps."""
         if self._flat is None:
             return self._held
-        return {p: (o, n, int(self._steps[self._flat.parameters.index(p)])) for p, (o, n, _) in self._held.items()}
+        index = {p: i for i, p in enumerate(self._flat.parameters)}  # not list.index: == of tensors is elementwise
+        return {p: (o, n, int(self._steps[index[p]])) for p, (o, n, _) in self._held.items()}
 
     def _advance(self, active: NDArray[np.bool_]) -> None:
         """The host's part of a step: which segments take part, their step numbers and scalars."""

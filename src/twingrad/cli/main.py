@@ -1,0 +1,60 @@
+"""The command `twingrad`: its exit codes, and one line on standard error for every failure."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TextIO
+
+from twingrad.cli.options import Options, UsageError, parser
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+TRACEBACK = "TWINGRAD_TRACEBACK"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    0: done. 2: bad input, nothing was written. 130: Ctrl-C, the best model so far is kept. 1: a defect of twingrad's;
+    with TWINGRAD_TRACEBACK=1 in the environment any failure shows where it happened.
+    """
+    command = "twingrad"
+    try:
+        options = parser().parse_args(argv, namespace=Options())
+        command = f"twingrad {options.command}"
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            importlib.import_module(f"{__package__}.{options.command}").run(options)
+        sys.stdout.flush()
+        return OK
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt as stopped:
+        return _fail(command, str(stopped) or "interrupted", INTERRUPTED)
+    except (ValueError, TypeError, OSError, UsageError) as error:
+        return _fail(command, f"error: {error}", BAD_INPUT)
+    except Exception as error:
+        text = f"error: {type(error).__name__}: {error} (this is a defect; {TRACEBACK}=1 shows where)"
+        return _fail(command, text, FAILED)
+
+
+def _fail(command: str, text: str, code: int) -> int:
+    if os.environ.get(TRACEBACK) == "1":
+        raise
+    print(f"{command}: {' '.join(text.split())}", file=sys.stderr)
+    return code
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    print(f"twingrad: note: {message}", file=sys.stderr)

@@ -1,0 +1,90 @@
+"""Bad input: one clear line on standard error, exit code 2, nothing written."""
+
+import os
+import re
+
+import pytest
+
+from twingrad import devices
+
+BAD = {
+    "unknown device": (["--device", "gpu"], r"unknown device 'gpu': .* did you mean \"cuda\"\?"),
+    "batch size 0": (["--batch-size", 0], "--batch-size: must be a whole number from 1; got '0'"),
+    "batch size above the data": (["--batch-size", 1079], "must not exceed the 1078 training examples; got 1079"),
+    "batch size 1 with batch norm": (
+        ["--batch-size", 1],
+        "batch_size must be at least 2, because the model has batch n",
+    ),
+    "dropout 1": (["--dropout", 1], "--dropout: must be a number from 0 and below 1; got '1'"),
+    "dropout below 0": (["--dropout=-0.1"], "--dropout: must be a number from 0 and below 1; got '-0.1'"),
+    "dropout NaN": (["--dropout", "nan"], "--dropout: must be a number from 0 and below 1; got 'nan'"),
+    "negative epochs": (["--epochs=-1"], "--epochs: must be a whole number from 0; got '-1'"),
+    "half an epoch": (["--epochs", "1.5"], "--epochs: must be a whole number from 0; got '1.5'"),
+    "lr NaN": (["--lr", "nan"], "--lr: must be a finite number above 0; got 'nan'"),
+    "lr 0": (["--lr", 0], "--lr: must be a finite number above 0; got '0'"),
+    "lr infinite": (["--lr", "inf"], "--lr: must be a finite number above 0; got 'inf'"),
+    "lr text": (["--lr", "fast"], "--lr: must be a finite number above 0; got 'fast'"),
+    "unknown optimizer": (["--optimizer", "adma"], "--optimizer: unknown optimizer 'adma'; did you mean 'adam'?"),
+    "hidden 0": (["--hidden", "16,0"], "--hidden: must be widths of at least 1, joined by commas, .* got '0'"),
+    "hidden nothing": (["--hidden", ""], "--hidden: must be widths of at least 1"),
+    "seed negative": (["--seed=-1"], "--seed: must be a whole number from 0"),
+    "seed too large": (["--seed", 2**64], r"--seed: must be a whole number from 0 and below 2\*\*64"),
+    "unknown option": (["--batchsize", 3], r"unrecognized arguments: --batchsize 3; did you mean --batch-size\?"),
+    "missing value": (["--lr"], "--lr: expected one argument"),
+    "output is a file": (["--out", __file__], r"output folder .*test_bad_input.py cannot be written \(it is a file\)"),
+    "output below a file": (["--out", f"{__file__}/x"], r"cannot be written \(Not a directory\); name another one"),
+    "output not empty": (["--out", os.path.dirname(__file__)], "is not empty: name a new one"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
+def test_one_line_and_nothing_written(call, tmp_path, arguments, message, quick):
+    code, out, err = call("train", *quick, *arguments)
+    assert (code, out) == (2, "")
+    assert re.search(message, err), err
+    assert re.fullmatch(r"twingrad( train)?: error: .*\n", err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cuda_that_cannot_be_used(call, tmp_path, quick):
+    if devices.probe().reason is None:
+        pytest.skip("there is a GPU that works")
+    code, out, err = call("train", *quick, "--device", "cuda")
+    assert (code, out, list(tmp_path.iterdir())) == (2, "", [])
+    assert re.fullmatch(r"twingrad train: error: the device 'cuda' cannot be used: .*(CuPy|GPU).*\n", err)
+
+
+def test_a_bad_variable(call, monkeypatch):
+    monkeypatch.setenv("TWINGRAD_DEVICE", "tpu")
+    code, _, err = call("train", "--epochs", 1)
+    assert code == 2
+    assert re.search("TWINGRAD_DEVICE: unknown device 'tpu'", err)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_folder_that_may_not_be_written(call, tmp_path, quick):
+    tmp_path.chmod(0o500)
+    code, _, err = call("train", *quick)
+    assert code == 2
+    assert "cannot be written (Permission denied)" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [([], "required: {train,info}"), (["trian"], "invalid choice: 'trian'")]
+)
+def test_bad_commands(call, arguments, message):
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_defect_is_one_line_too(call, monkeypatch):
+    monkeypatch.setattr("twingrad.cli.info.config", lambda: 1 / 0)
+    code, _, err = call("info")
+    assert code == 1
+    hint = "this is a defect; TWINGRAD_TRACEBACK=1 shows where"
+    assert err == f"twingrad info: error: ZeroDivisionError: division by zero ({hint})\n"
+    monkeypatch.setenv("TWINGRAD_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        call("info")

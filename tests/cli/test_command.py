@@ -1,0 +1,134 @@
+"""The command itself: help, version, info, terminals, Ctrl-C."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import twingrad as tg
+from twingrad.train import load_model
+
+
+def test_version(twingrad, tmp_path):
+    assert twingrad("--version", cwd=tmp_path).stdout == f"twingrad {tg.__version__}\n"
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["info"]])
+def test_help(twingrad, tmp_path, command):
+    text = twingrad(*command, "--help", cwd=tmp_path).stdout
+    assert text.startswith("usage: twingrad")
+    if command != ["info"]:
+        assert "exit codes: 0 done; 2 bad input" in " ".join(text.split())
+
+
+def test_help_tells_every_default(twingrad, tmp_path):
+    text = " ".join(twingrad("train", "--help", cwd=tmp_path).stdout.split())
+    for option in (
+        "hidden",
+        "dropout",
+        "batch-norm",
+        "optimizer",
+        "batch-size",
+        "epochs",
+        "seed",
+        "device",
+        "lr",
+        "out",
+    ):
+        assert re.search(rf"--{option}\b.*?\(default: ", text), option
+
+
+def test_info(call):
+    code, out, err = call("info")
+    assert (code, err) == (0, "")
+    assert "cpu_kernels" in out
+    assert json.loads(call("info", "--json")[1]).keys() == tg.info.config().keys()
+
+
+def test_nothing_optional_is_imported_early(tmp_path):
+    code = "import sys, twingrad, twingrad.cli, twingrad.cli.main; print([m for m in sys.argv[1:] if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "rich", "matplotlib", "cupy", "optuna"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_import_twingrad_takes_no_argument_parser():
+    code = "import sys, twingrad; print('argparse' in sys.modules, 'twingrad.cli' in sys.modules)"
+    plain = "import sys, numpy; print('argparse' in sys.modules)"
+    ours, numpys = (
+        subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout.split()
+        for text in (code, plain)
+    )
+    assert ours == [*numpys, "False"]
+
+
+def test_a_closed_pipe_is_no_error(tmp_path):
+    command = f"{sys.executable} -m twingrad info | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def in_terminal(arguments, cwd, act=lambda text, process: None):
+    """Run the command in a terminal of its own; act(text so far, process) at each word of it; returns (code, text)."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "twingrad", *arguments],
+        cwd=cwd,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "100"},
+        start_new_session=True,
+    )
+    os.close(theirs)
+    text, end = b"", time.monotonic() + 60
+    while time.monotonic() < end:
+        if select.select([ours], [], [], 0.5)[0]:
+            try:
+                text += os.read(ours, 65536)
+            except OSError:
+                break
+            act(text.decode(errors="replace"), process)
+    os.close(ours)
+    return process.wait(timeout=10), text.decode(errors="replace")
+
+
+def test_a_terminal_shows_a_progress_bar(tmp_path, quick):
+    code, text = in_terminal(["train", *quick], tmp_path)
+    assert code == 0
+    assert re.search(r"epoch +\d/2", text)
+    assert re.search(r"dev loss [\d.]+ accuracy [\d.]+", text)
+    assert "run folder" in text
+
+
+def test_quiet_in_a_terminal(tmp_path, quick):
+    code, text = in_terminal(["train", *quick, "--quiet"], tmp_path)
+    assert (code, text) == (0, "")
+
+
+def test_ctrl_c_keeps_the_best_model_and_says_where(tmp_path):
+    pressed = []
+
+    def press(text, process):
+        if "dev loss" in text and not pressed:
+            pressed.append(process.send_signal(signal.SIGINT))
+
+    code, text = in_terminal(["train", "--epochs", "100000", "--device", "cpu"], tmp_path, press)
+    assert code == 130
+    line = text.strip().splitlines()[-1]
+    assert re.search(
+        r"twingrad train: interrupted in epoch \d+: the best model so far \(epoch \d+, dev accuracy 0", line
+    )
+    assert "Traceback" not in text
+    run = tmp_path / "runs" / "digits-1"
+    assert "runs/digits-1/model.safetensors" in text.replace("\r\n", "")
+    assert {"model.safetensors", "history.json", "config.toml"} <= {path.name for path in run.iterdir()}
+    assert len(load_model(run)) > 1

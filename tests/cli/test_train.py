@@ -1,0 +1,130 @@
+"""`twingrad train`: what it prints, writes and returns."""
+
+import json
+import re
+import tomllib
+
+import numpy as np
+import pytest
+
+import twingrad as tg
+from twingrad.train import curves, evaluate, load_model
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_with_no_argument_it_reaches_97_percent(twingrad, tmp_path):
+    done = twingrad("train", "--json", cwd=tmp_path, TWINGRAD_DEVICE="cpu")
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["test_accuracy"] >= 0.97
+    assert result["dev_accuracy"] >= 0.97
+    assert (result["device"], result["epochs"]) == ("cpu", 60)
+    assert result["parameters"] == 256 * 65 + 128 * 257 + 10 * 129 + 2 * (256 + 128)
+    assert 0 < result["seconds"] < 15
+    assert result["out"] == "runs/digits-1"
+    model, data = load_model(tmp_path / result["out"]), tg.data.load("digits").split(seed=0)
+    assert evaluate(model, data.test) == (result["test_loss"], result["test_accuracy"])
+    assert evaluate(model, data.dev) == (result["dev_loss"], result["dev_accuracy"])
+
+
+def test_the_run_folder_holds_everything(call, tmp_path, quick):
+    code, out, _ = call("train", *quick, "--optimizer", "sgd", "--no-batch-norm", "--seed", 3, "--out", "here")
+    picture = ["curves.png"] if curves.available() else []
+    assert code == 0
+    assert names(tmp_path / "here") == sorted(
+        ["config.toml", "history.json", "model.safetensors", "result.json", *picture]
+    )
+    assert tomllib.loads((tmp_path / "here" / "config.toml").read_text())["train"] == {
+        "data": "digits",
+        "hidden": [16],
+        "dropout": 0.4,
+        "batch_norm": False,
+        "optimizer": "sgd",
+        "lr": 0.1,
+        "batch_size": 64,
+        "epochs": 2,
+        "seed": 3,
+        "device": "cpu",
+    }
+    history = json.loads((tmp_path / "here" / "history.json").read_text())
+    assert [record["epoch"] for record in history["epochs"]] == [1, 2]
+    assert json.loads((tmp_path / "here" / "result.json").read_text())["out"] == "here"
+    assert all(part in out for part in ("1078", "360", "359", "run folder  here"))
+
+
+def test_the_table_says_what_ran(call, quick):
+    code, out, err = call("train", *quick)
+    assert (code, err) == (0, "")
+    rows = dict(re.findall(r"^ +(train|dev|test) +\d+ +[\d.]+ +([\d.]+)%", out, re.MULTILINE))
+    assert rows.keys() == {"train", "dev", "test"}
+    assert re.search(r"time +\d+\.\d s on cpu", out)
+    assert re.search(r"path +(fused|reference \()", out)
+    assert re.search(r"step +(captured|eager \()", out)
+    assert re.search(r"parameters +1,242\b", out)
+    assert ("curves.png:" in out and "pip install 'twingrad[plot]'" in out) != curves.available()
+
+
+def test_the_reference_path_is_said(call, quick):
+    with tg.fused("never"):
+        code, out, _ = call("train", *quick)
+    assert code == 0
+    assert re.search(r"path +reference \(asked for", out)
+
+
+def test_json_alone_on_standard_output(call, quick):
+    code, out, err = call("train", *quick, "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert {"test_accuracy", "dev_accuracy", "device", "seconds", "epochs", "parameters"} <= result.keys()
+    assert "accuracy" in err
+
+
+def test_quiet(call, quick):
+    assert call("train", *quick, "--quiet") == (0, "", "")
+    code, out, err = call("train", *quick, "--quiet", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["out"] == "runs/digits-2"
+
+
+def test_two_runs_of_one_seed_give_the_same_bytes_and_another_seed_does_not(twingrad, tmp_path, quick):
+    for number, seed in enumerate((5, 5, 6), 1):
+        twingrad("train", *quick, "--hidden", "32,16", "--seed", seed, "--quiet", cwd=tmp_path)
+        assert names(tmp_path / "runs")[-1] == f"digits-{number}"
+    first, second, third = ((tmp_path / "runs" / f"digits-{i}" / "model.safetensors").read_bytes() for i in (1, 2, 3))
+    assert first == second != third
+
+
+def test_hidden_none_is_softmax_regression(call, tmp_path, quick):
+    assert call("train", *quick, "--hidden", "none", "--out", "run")[0] == 0
+    assert [layer.describe() for layer in load_model(tmp_path / "run")] == ["Linear(64, 10)"]
+
+
+def test_no_epochs(call, tmp_path, quick):
+    code, out, _ = call("train", *quick, "--epochs", 0, "--json")
+    result = json.loads(out)
+    assert (code, result["epochs"], result["best_epoch"]) == (0, 0, None)
+    assert (tmp_path / "runs" / "digits-1" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("batch_size", [77, 1077, 1078])
+def test_odd_batch_sizes(call, batch_size, quick):
+    """1078 is 14 times 77 and one more than 1077: the last example joins."""
+    assert call("train", *quick, "--epochs", 1, "--batch-size", batch_size, "--quiet")[0] == 0
+
+
+def test_a_loss_that_is_not_finite_is_noted_and_null(call, quick):
+    code, out, err = call("train", *quick, "--no-batch-norm", "--optimizer", "sgd", "--lr", "1e30", "--json")
+    assert code == 0
+    assert "note: the loss is nan" in err
+    assert json.loads(out)["test_loss"] is None
+
+
+def test_accuracy_does_not_depend_on_the_path(call):
+    def accuracy(mode):
+        with tg.fused(mode):
+            results = [json.loads(call("train", "--epochs", 8, "--json", "--seed", seed)[1]) for seed in range(3)]
+        return np.mean([result["test_accuracy"] for result in results])
+
+    assert abs(accuracy("auto") - accuracy("never")) < 0.02

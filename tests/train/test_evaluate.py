@@ -1,0 +1,35 @@
+"""`evaluate` against plain NumPy."""
+
+import numpy as np
+import pytest
+
+from twingrad.train import evaluate
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 48, 1000])
+@pytest.mark.parametrize("training", [True, False])
+def test_loss_and_accuracy_are_numpy_s(data, make_model, batch_size, training):
+    model = make_model().train(training)
+    found = evaluate(model, data.dev, batch_size=batch_size)
+    assert model.training is training
+    logits = model.eval()(data.dev.x).numpy().astype(np.float64)
+    logits -= np.log(np.exp(logits).sum(1, keepdims=True))
+    assert found.loss == pytest.approx(-logits[np.arange(len(logits)), data.dev.y].mean(), rel=1e-5)
+    assert found.accuracy == (logits.argmax(1) == data.dev.y).mean()
+
+
+def test_nothing_changes_in_the_model(data, make_model):
+    model = make_model()
+    before = model.state_dict()
+    evaluate(model, data.dev)
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(before[name], value)
+
+
+def test_bad_arguments(data, make_model):
+    with pytest.raises(ValueError, match="batch_size must be at least 1; got 0"):
+        evaluate(make_model(), data.dev, batch_size=0)
+    with pytest.raises(ValueError, match="holds no examples"):
+        evaluate(make_model(), data.dev.take(slice(0, 0)))
+    with pytest.raises(ValueError, match="unknown loss 'hinge'"):
+        evaluate(make_model(), data.dev, loss="hinge")

@@ -1,0 +1,251 @@
+"""`fit`: it learns, reproducibly, and what it keeps and says."""
+
+import math
+import threading
+
+import numpy as np
+import pytest
+
+import twingrad as tg
+from twingrad import nn, optim
+from twingrad.data import Dataset
+from twingrad.train import Callback, evaluate
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def fit(model, data, **options):
+    return tg.fit(
+        model, data, **{"epochs": 3, "batch_size": 16, "optimizer": optim.Adam(lr=5e-3), "device": "cpu"} | options
+    )
+
+
+def test_it_learns_and_tells(data, make_model):
+    model = make_model()
+    history = fit(model, data, epochs=8)
+    assert [record.epoch for record in history] == list(range(1, 9))
+    assert history.best.dev_accuracy > 0.85
+    assert history[-1].train_loss < history[0].train_loss / 3
+    assert history.device == "cpu"
+    assert history.seconds >= sum(record.seconds for record in history) > 0
+    measured = evaluate(model, data.dev)
+    assert (measured.loss, measured.accuracy) == (history.best.dev_loss, history.best.dev_accuracy)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(data, make_model):
+    first, second, third = make_model(), make_model(), make_model()
+    for model, seed in ((first, 7), (second, 7), (third, 8)):
+        fit(model, data, seed=seed, keep="last")
+    assert_same(first.state_dict(), second.state_dict())
+    assert not np.array_equal(first.state_dict()["0.weight"], third.state_dict()["0.weight"])
+
+
+@pytest.mark.parametrize("batch_size", [16, 13])
+def test_captured_steps_give_the_bits_of_eager_ones(data, make_model, batch_size):
+    eager, auto = make_model(), make_model()
+    one = fit(eager, data, capture="never", keep="last", batch_size=batch_size)
+    two = fit(auto, data, capture="auto", keep="last", batch_size=batch_size)
+    assert one.step == "eager (asked for)"
+    assert two.step == "captured" or two.step.startswith("eager (")
+    assert_same(eager.state_dict(), auto.state_dict())
+    assert [record.dev_loss for record in one] == [record.dev_loss for record in two]
+
+
+def test_reference_path_agrees_and_says_so(data, make_model):
+    one, two = make_model(), make_model()
+    fused = fit(one, data, keep="last", epochs=1)
+    with tg.fused("never"):
+        reference = fit(two, data, keep="last", epochs=1)
+    assert reference.path == 'reference (asked for by fused("never"))'
+    assert fused.path.startswith(("fused", "reference ("))
+    assert "asked for" not in fused.path
+    assert fused[0].train_loss == pytest.approx(reference[0].train_loss, rel=1e-3)
+
+
+def test_best_and_last(data, make_model):
+    class Spoil(Callback):
+        """A learning rate that ruins the last epoch."""
+
+        def on_epoch(self, run, record):
+            run.optimizer.lr = 10.0 if record.epoch == 3 else run.optimizer.lr
+
+    best, last = make_model(), make_model()
+    history = fit(best, data, epochs=4, callbacks=[Spoil()])
+    fit(last, data, epochs=4, callbacks=[Spoil()], keep="last")
+    assert [record.lr for record in history] == [5e-3, 5e-3, 5e-3, 10.0]
+    assert history.best.epoch < 4
+    assert evaluate(best, data.dev).accuracy == history.best.dev_accuracy
+    assert evaluate(last, data.dev).accuracy == history[-1].dev_accuracy < history.best.dev_accuracy
+
+
+def test_without_a_dev_part_training_accuracy_decides(data, make_model):
+    history = fit(make_model(), data.train)
+    assert history[0].dev_loss is None
+    assert history.best.train_accuracy == max(record.train_accuracy for record in history)
+
+
+def test_no_epochs_leave_the_model_alone(data, make_model):
+    model = make_model()
+    before = model.state_dict()
+    history = fit(model, data, epochs=0)
+    assert (len(history), history.best) == (0, None)
+    assert_same(before, model.state_dict())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_keeps_its_mode(data, make_model, training):
+    model = make_model().train(training)
+    fit(model, data, epochs=1)
+    assert [module.training for _, module in model.modules()] == [training] * len(list(model.modules()))
+
+
+def test_data_take_the_dtype_of_the_model(data, make_model):
+    model = make_model().to(dtype=np.float64)
+    fit(model, data, epochs=1)
+    assert model.state_dict()["0.weight"].dtype == np.float64
+
+
+def test_a_last_batch_of_one_joins_the_one_before_under_batch_norm(data, make_model):
+    seen = []
+
+    class Count(Callback):
+        def on_start(self, run):
+            seen.append(run.batches)
+
+    train = data.train.take(slice(0, 33))
+    fit(make_model(), train, batch_size=16, epochs=1, callbacks=[Count()])
+    fit(make_model(batch_norm=False), train, batch_size=16, epochs=1, callbacks=[Count()])
+    assert seen == [2, 3]
+
+
+def test_callbacks_hear_everything_in_order(data, make_model):
+    heard = []
+
+    class Ear(Callback):
+        def on_start(self, run):
+            heard.append("start")
+
+        def on_batch(self, run):
+            heard.append((run.epoch, run.batch))
+
+        def on_epoch(self, run, record):
+            heard.append(record.epoch)
+            run.stop = record.epoch == 2
+
+        def on_end(self, run):
+            heard.append("end")
+
+    records = []
+    history = fit(make_model(), data, epochs=5, batch_size=72, callbacks=[Ear(), records.append])
+    assert heard == ["start", (1, 1), (1, 2), 1, (2, 1), (2, 2), 2, "end"]
+    assert records == list(history)
+    assert len(history) == 2
+
+
+def test_callbacks_hear_the_end_after_an_error(data, make_model):
+    class Fragile(Callback):
+        ended = False
+
+        def on_batch(self, run):
+            raise RuntimeError("no")
+
+        def on_end(self, run):
+            self.ended = True
+
+    fragile = Fragile()
+    with pytest.raises(RuntimeError, match="no"):
+        fit(make_model(), data, callbacks=[fragile])
+    assert fragile.ended
+
+
+def test_an_optimizer_goes_on_where_it_stopped(data, make_model):
+    whole, halves = make_model(), make_model()
+    fit(whole, data.train, optimizer=optim.SGD(lr=0.1), epochs=1, keep="last")
+    optimizer = optim.SGD(lr=0.1)
+    fit(halves, data.train, optimizer=optimizer, epochs=1, keep="last")
+    assert_same(whole.state_dict(), halves.state_dict())
+    fit(halves, data.train, optimizer=optimizer, epochs=1, keep="last")
+    assert not np.array_equal(whole.state_dict()["0.weight"], halves.state_dict()["0.weight"])
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_optimizers_by_name(data, make_model, name):
+    history = fit(make_model(), data, optimizer=name)
+    assert history[-1].train_loss < 2.5
+
+
+def test_a_loss_of_the_user_s_own(data, make_model):
+    def mean_squared(logits, target):
+        return ((logits - np.eye(10, dtype=np.float32)[target]) ** 2).mean()
+
+    history = fit(make_model(), data, loss=mean_squared, epochs=6, capture="never")
+    assert history[-1].train_accuracy > 0.8
+
+
+def test_a_loss_that_is_not_finite_is_said_once_and_written_as_null(data, make_model):
+    with pytest.warns(UserWarning, match="lower the learning rate") as said:
+        history = fit(make_model(batch_norm=False), data, optimizer=optim.SGD(lr=1e30), epochs=3)
+    assert len(said) == 1
+    assert not math.isfinite(history[-1].train_loss)
+    assert "null" in history.to_json()
+    assert "NaN" not in history.to_json()
+
+
+def test_fit_works_in_a_thread(data, make_model):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(fit(make_model(), data, epochs=1)))
+    thread.start()
+    thread.join()
+    assert len(found[0]) == 1
+
+
+def narrow(data):
+    return Dataset(data.train.x[:, :5], data.train.y)
+
+
+def many(data):
+    return Dataset(data.train.x, data.train.y + 3)
+
+
+BAD = {
+    "unknown loss": ({"loss": "crossentropy"}, ValueError, "unknown loss 'crossentropy'; did you mean 'cross_entropy'"),
+    "unknown optimizer": ({"optimizer": "adm"}, ValueError, "unknown optimizer 'adm'; did you mean 'adam'"),
+    "optimizer class": ({"optimizer": optim.Adam}, TypeError, r"like optim.Adam\(lr=1e-3\); got <class"),
+    "negative epochs": ({"epochs": -1}, ValueError, "epochs must be at least 0; got -1"),
+    "fractional epochs": ({"epochs": 1.5}, TypeError, "epochs must be an int; got 1.5"),
+    "batch size 0": ({"batch_size": 0}, ValueError, "batch_size must be at least 1; got 0"),
+    "batch size above data": ({"batch_size": 145}, ValueError, "must not exceed the 144 training examples; got 145"),
+    "batch size 1": ({"batch_size": 1}, ValueError, "batch_size must be at least 2, because the model has batch norm"),
+    "negative seed": ({"seed": -1}, ValueError, r"seed must be at least 0 and below 2\*\*64; got -1"),
+    "device": ({"device": "gpu0"}, ValueError, "unknown device 'gpu0'"),
+    "keep": ({"keep": "bets"}, ValueError, "unknown value of keep 'bets'; did you mean 'best'"),
+    "capture": ({"capture": True}, ValueError, "unknown value of capture True"),
+    "callback": ({"callbacks": [3]}, TypeError, "a callback is a Callback or a function of a Record; got 3"),
+    "callback class": ({"callbacks": [Callback]}, TypeError, "got <class"),
+    "features": ({"data": narrow}, ValueError, r"data set 'data' \(5 features\) does not suit the model: .*64"),
+    "labels": ({"data": many}, ValueError, r"10 outputs: labels must lie in \[0, 10\); row \d+ has label 1[0-2]"),
+    "data": ({"data": lambda data: (data.train.x, data.train.y)}, TypeError, "must be a Dataset or the Splits"),
+    "no data": ({"data": lambda data: data.train.take(slice(0, 0))}, ValueError, "holds no examples"),
+}
+
+
+@pytest.mark.parametrize(("options", "kind", "message"), BAD.values(), ids=BAD)
+def test_bad_arguments_are_refused_before_anything_happens(data, make_model, tmp_path, options, kind, message):
+    model, heard = make_model(), []
+    before = model.state_dict()
+    given = {"callbacks": [heard.append], "out": tmp_path / "run"} | options
+    chosen = given.pop("data", lambda data: data)(data)
+    with pytest.raises(kind, match=message):
+        fit(model, chosen, **given)
+    assert_same(before, model.state_dict())
+    assert heard == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_batch_size_one_is_fine_without_batch_norm(data):
+    history = fit(nn.Sequential(nn.Linear(64, 10), seed=0), data.train.take(slice(0, 20)), batch_size=1, epochs=1)
+    assert len(history) == 1

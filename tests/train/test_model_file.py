@@ -1,0 +1,89 @@
+"""Model files: the same bytes every time, and a model that computes the same when it is loaded."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+import twingrad as tg
+from twingrad import nn
+from twingrad.train import dense, load_model, save_model
+from twingrad.train.model_file import model_bytes
+
+NETWORKS = {
+    "dense": lambda: dense(64, 10, hidden=[16, 8], dropout=0.3, batch_norm=True, seed=4),
+    "linear": lambda: dense(64, 10, hidden=[]),
+    "no bias": lambda: nn.Sequential(nn.Linear(64, 10, bias=False), seed=1),
+    "odd batch norm": lambda: nn.Sequential(nn.Linear(64, 10), nn.BatchNorm(10, momentum=0.3, eps=1e-3), seed=1),
+    "float64": lambda: dense(64, 10, hidden=[16], batch_norm=True).to(dtype=np.float64),
+}
+
+
+@pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
+def test_a_loaded_model_computes_the_same(data, make, tmp_path):
+    model = make()
+    tg.fit(model, data, epochs=1, batch_size=16, device="cpu", out=tmp_path)
+    loaded = load_model(tmp_path)
+    x = data.test.x.astype(str(loaded.state_dict()["0.weight"].dtype))
+    assert loaded.training is False
+    np.testing.assert_array_equal(loaded(x).numpy(), model.eval()(x).numpy())
+    assert model_bytes(loaded) == model_bytes(model)
+    save_model(loaded, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == model_bytes(model)
+
+
+def test_a_loaded_model_can_be_trained_on(data, tmp_path):
+    save_model(dense(64, 10, hidden=[16], batch_norm=True), tmp_path / "m.safetensors")
+    history = tg.fit(load_model(tmp_path / "m.safetensors"), data, epochs=2, batch_size=16, device="cpu")
+    assert history[-1].train_loss < 2.3
+
+
+def test_arrays_out_of_c_order_are_written_right():
+    class Odd:
+        def state_dict(self):
+            return {"a": np.arange(6.0).reshape(2, 3).T, "b": np.arange(8)[::2], "c": np.float32(3)}
+
+    arrays = load(model_bytes(Odd()))
+    np.testing.assert_array_equal(arrays["a"], np.arange(6.0).reshape(2, 3).T)
+    np.testing.assert_array_equal(arrays["b"], [0, 2, 4, 6])
+    assert arrays["c"].shape == ()
+
+
+def test_a_model_of_another_make_is_saved_without_an_architecture(tmp_path):
+    class Mine(nn.Sequential):
+        pass
+
+    model = Mine(nn.Linear(3, 2), seed=0)
+    save_model(model, tmp_path / "m.safetensors")
+    assert load((tmp_path / "m.safetensors").read_bytes()).keys() == model.state_dict().keys()
+    with pytest.raises(ValueError, match="holds arrays but no architecture: build the model yourself"):
+        load_model(tmp_path / "m.safetensors")
+
+
+def header(**changes):
+    content = model_bytes(dense(4, 2, hidden=[]))
+    size = int.from_bytes(content[:8], "little")
+    about = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["twingrad"]) | changes
+    return save(load(content), {"twingrad": json.dumps(about)})
+
+
+DAMAGED = {
+    "truncated": (lambda: model_bytes(dense(4, 2, hidden=[]))[:-1], "is not a whole safetensors file"),
+    "empty": (lambda: b"", "is not a whole safetensors file"),
+    "text": (lambda: b"hello, this is no model", "is not a whole safetensors file"),
+    "not ours": (lambda: save({"a": np.zeros(2)}), "is not a model file of twingrad's"),
+    "next format": (lambda: header(format=2), "has format version 2; this twingrad reads version 1"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), DAMAGED.values(), ids=DAMAGED)
+def test_what_is_no_model_file_is_refused(tmp_path, content, message):
+    (tmp_path / "m.safetensors").write_bytes(content())
+    with pytest.raises(ValueError, match=message):
+        load_model(tmp_path / "m.safetensors")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
+        load_model(tmp_path)
