@@ -132,7 +132,8 @@ def test_the_reference_on_the_gpu_draws_the_same_mask(cupy):
     assert_words_equal(found.get(), F.dropout.reference(x, **key))
 
 
-def test_arrays_move_there_and_back(cupy):
+def test_arrays_move_there_and_back(cupy, monkeypatch):
+    monkeypatch.delenv("TWINGRAD_DEVICE", raising=False)
     host, gpu = backends.get("cpu"), backends.get("cuda")
     values = draw(1000, "float32", 0)
     there = gpu.asarray(values)
