@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 from functools import cache
 from pathlib import Path
@@ -53,23 +54,26 @@ def _load() -> ctypes.CDLL:
     return ctypes.CDLL(str(FILE))
 
 
+def usable(best: int) -> list[str]:
+    """The instruction sets that a processor of level `best` runs, the best first."""
+    return [name for level, name in LEVELS.items() if level <= best and (best == 1 or level > 1)]
+
+
 def _choose(best: int) -> str:
     """The processor's best instruction set, or the lesser one that TWINGRAD_ISA names."""
-    usable = [name for level, name in LEVELS.items() if level <= best and (best == 1 or level > 1)]
-    if not usable:
+    names = usable(best)
+    if not names:
         raise OSError("the CPU kernels need x86-64-v2 (SSE4.2), which this processor lacks")
-    wanted = os.environ.get("TWINGRAD_ISA", usable[0]).removeprefix("x86-64-")
-    if wanted not in usable:
-        raise OSError(f"TWINGRAD_ISA={wanted} is not an instruction set that runs here: {', '.join(usable)}")
+    wanted = os.environ.get("TWINGRAD_ISA", names[0]).removeprefix("x86-64-")
+    if wanted not in names:
+        raise OSError(f"TWINGRAD_ISA={wanted} is not an instruction set that runs here; these do: {', '.join(names)}")
     return wanted
 
 
 def _connect_blas(library: ctypes.CDLL) -> str | None:
     """Hand NumPy's own gemm to the library; None, or the reason why it cannot be. The lookup goes through NumPy's
     extension module, whose dependencies the system's loader searches."""
-    from numpy._core import _multiarray_umath
-
-    numpy = ctypes.CDLL(_multiarray_umath.__file__)
+    numpy = ctypes.CDLL(str(importlib.import_module("numpy._core._multiarray_umath").__file__))
     functions = [getattr(numpy, name, None) for name in GEMM + THREADS]
     if None in functions:
         return f"NumPy {np.__version__} here has no OpenBLAS of its wheels ({GEMM[0]} is not found)"

@@ -7,10 +7,12 @@
 
 namespace {
 
+constexpr i64 FLAT_PIECE = 32768;  // elements; at 25 million, pieces of 8192 are 5 % slower, and longer ones no faster
+
 // Runs f(begin, end, segment) over the parts of every segment that lie in each tile of 0..count.
 template <class F>
 inline void each_segment(i64 count, const i64 *segments, i64 rows, const F &f) {
-  parallel_pieces(count, PIECE, [&](i64 begin, i64 end) {
+  parallel_pieces(count, FLAT_PIECE, [&](i64 begin, i64 end) {
     for (i64 s = 0; s < rows; ++s) {
       i64 from = segments[2 * s], to = from + segments[2 * s + 1];
       if (from < begin) from = begin;

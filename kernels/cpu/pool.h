@@ -28,7 +28,6 @@ namespace {
 // Runs f(0), ..., f(count - 1) over the pool, in no particular order.
 template <class F>
 inline void parallel(tg::i64 count, const F &f) {
-  if (count == 1) return f(0);
   tg_pool_tiles(count, [](const void *context, tg::i64 tile) { (*static_cast<const F *>(context))(tile); }, &f);
 }
 
