@@ -71,7 +71,7 @@ class CapturedStep:
     def _record(self, args: tuple[Any, ...]) -> Any:
         from twingrad.kernels import cpu
 
-        self._given = [_described(a) for a in args]
+        self._given = [_signature(a) for a in args]
         self._buffers = [_buffer(a) for a in args]
         fed = [a if buffer is None else buffer for a, buffer in zip(args, self._buffers, strict=True)]
         with record() as recording:
@@ -92,10 +92,10 @@ class CapturedStep:
 
     def _check(self, args: tuple[Any, ...]) -> None:
         """Raise CaptureError where the recording does not hold for this call."""
-        given = [_described(a) for a in args]
-        if given != self._given:
+        if [_signature(a) for a in args] != self._given:
+            was, is_now = ", ".join(map(_described, self._given)), ", ".join(_described(_signature(a)) for a in args)
             raise CaptureError(
-                f"this step was captured for ({', '.join(self._given)}) and is called with ({', '.join(given)}); "
+                f"this step was captured for ({was}) and is called with ({is_now}); "
                 "call the plain step for these, or capture another"
             )
         for guard in self._recording.guards:  # type: ignore[union-attr]
@@ -104,14 +104,16 @@ class CapturedStep:
                 raise CaptureError(f"the captured step no longer holds: {reason}; capture it again")
 
 
-def _described(value: Any) -> str:
-    """What must be the same at each call: an array's library, dtype and shape, or the value of anything else."""
+def _signature(value: Any) -> Any:
+    """What must be the same at each call: an array's type, dtype and shape, or the value of anything else."""
     array = value.data if isinstance(value, Tensor) else value
-    if isinstance(array, np.ndarray):
-        return f"{array.dtype}{list(array.shape)}"
-    if hasattr(array, "shape"):
-        return f"{type(array).__module__.partition('.')[0]} {array.dtype}{list(array.shape)}"
-    return repr(array)
+    return (type(array), array.dtype, array.shape) if hasattr(array, "shape") else value
+
+
+def _described(signature: Any) -> str:
+    if isinstance(signature, tuple) and len(signature) == 3 and isinstance(signature[0], type):
+        return f"{signature[1]}{list(signature[2])}"
+    return repr(signature)
 
 
 def _buffer(value: Any) -> Any:

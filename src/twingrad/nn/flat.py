@@ -25,7 +25,8 @@ class FlatParameters:
     like: an array whose library, device and dtype the buffers take.
 
     theta, grad: (P,), padded between segments; segments: (S, 2) int64, offset and length of each parameter.
-    touched: (S,), whether a gradient was written since `zero_grad`. writes counts the optimizer's updates.
+    touched: (S,), whether a gradient was written since `zero_grad`. writes counts the optimizer's updates, settings the
+    changes of a parameter's decay or learning-rate scale. valid turns False once the parameters live elsewhere.
     """
 
     def __init__(self, parameters: Sequence[Parameter], like: Array) -> None:
@@ -33,6 +34,8 @@ class FlatParameters:
         self.segments, size = _lay_out(self.parameters, ALIGNMENT // _itemsize(like))
         self.touched: NDArray[np.bool_] = np.zeros(len(self.parameters), np.bool_)
         self.writes = 0
+        self.settings = 0
+        self.valid = True
         self.theta, self.grad = _zeros(size, like), _zeros(size, like)
         self._grad_views = [self._view(self.grad, i) for i in range(len(self.parameters))]
         for i, parameter in enumerate(self.parameters):
@@ -58,6 +61,23 @@ class FlatParameters:
         """The gradient of a segment, in its parameter's shape."""
         return self._grad_views[segment]
 
+    def guard(self) -> None:
+        """Have the step that is being captured check that its replays still find the parameters here."""
+        recording = current()
+        if recording is None or ("guard", self) in recording.seen:
+            return
+        recording.seen.add(("guard", self))
+        frozen = [parameter.requires_grad for parameter in self.parameters]
+
+        def why_not() -> str | None:
+            if not self.valid:
+                return "the model was moved or its layers changed"
+            if [parameter.requires_grad for parameter in self.parameters] != frozen:
+                return "a parameter was frozen or unfrozen"
+            return None
+
+        recording.guards.append(why_not)
+
     def active(self) -> NDArray[np.bool_]:
         """(S,): the segments that an optimizer should update: a gradient was written, and the parameter is not frozen."""
         frozen = [not parameter.requires_grad for parameter in self.parameters]
@@ -66,9 +86,11 @@ class FlatParameters:
     def _take_in(self, segment: int, parameter: Parameter) -> None:
         view = self._view(self.theta, segment)
         view[...] = moved(parameter.data, view)
-        if parameter.flat is not None and parameter.grad is not None:
+        if parameter.grad is not None:
             self._grad_views[segment][...] = moved(parameter.grad, view)
             self.touched[segment] = True
+        if parameter.flat is not None:
+            parameter.flat.valid = False
         parameter.data, parameter.flat, parameter.segment = view, self, segment
 
     def _view(self, buffer: Array, segment: int) -> Array:

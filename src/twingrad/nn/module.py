@@ -244,6 +244,8 @@ class Module:
     def _edited(self) -> None:
         """The tree changed: gather the parameters anew at the next use."""
         root = self.root()
+        if root._flat is not None:
+            root._flat.valid = False
         for _, module in root.modules():
             object.__setattr__(module, "_ready", False)
 
@@ -290,19 +292,10 @@ class Module:
         if self in recording.seen:
             return
         recording.seen.add(self)
-        mode, flat = self.training, self.flat()
-        frozen = [p.requires_grad for p in self._parameters.values()]
-
-        def why_not() -> str | None:
-            if self.training != mode:
-                return f"{self.path or 'the model'} was captured in {'train' if mode else 'eval'} mode, and left it"
-            if not self._ready or self.root()._flat is not flat:
-                return "the model was moved or its layers changed since the capture"
-            if [p.requires_grad for p in self._parameters.values()] != frozen:
-                return f"requires_grad of a parameter of {self.path or 'the model'} changed since the capture"
-            return None
-
-        recording.guards.append(why_not)
+        self.flat().guard()
+        mode = self.training
+        changed = f"{self.path or 'the model'} is no longer in {'train' if mode else 'eval'} mode"
+        recording.guards.append(lambda: None if self.training == mode else changed)
         for buffer in self._buffers.values():
             recording.undo.append(functools.partial(_write, buffer, _host_copy(buffer)))
 

@@ -25,7 +25,7 @@ class Parameter(Tensor):
     lr_scale: multiplies the optimizer's learning rate.
     """
 
-    __slots__ = ("_dtype", "_shape", "decay", "draw", "flat", "lr_scale", "segment")
+    __slots__ = ("_decay", "_dtype", "_lr_scale", "_shape", "draw", "flat", "segment")
 
     def __init__(
         self,
@@ -44,10 +44,10 @@ class Parameter(Tensor):
         self._shape = tuple(shape if data is None else data.shape)
         self._dtype = np.dtype(dtype) if data is None else data.dtype
         self.draw = draw
-        self.decay = len(self._shape) > 1 if decay is None else decay
-        self.lr_scale = lr_scale
         self.flat: FlatParameters | None = None
         self.segment = -1
+        self.decay = len(self._shape) > 1 if decay is None else decay
+        self.lr_scale = lr_scale
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,6 +63,28 @@ class Parameter(Tensor):
     def dtype(self) -> Any:
         """The element type, known before the values are drawn."""
         return self._dtype if self.data is None else self.data.dtype
+
+    @property
+    def decay(self) -> bool:
+        """Whether an optimizer's weight decay applies."""
+        return self._decay
+
+    @decay.setter
+    def decay(self, value: bool) -> None:
+        self._decay = bool(value)
+        if self.flat is not None:
+            self.flat.settings += 1
+
+    @property
+    def lr_scale(self) -> float:
+        """What the optimizer's learning rate is multiplied with here."""
+        return self._lr_scale
+
+    @lr_scale.setter
+    def lr_scale(self, value: float) -> None:
+        self._lr_scale = float(value)
+        if self.flat is not None:
+            self.flat.settings += 1
 
     @property
     def version(self) -> int:

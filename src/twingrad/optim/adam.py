@@ -43,7 +43,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """AdamW (Loshchilov and Hutter 2019, Algorithm 2): Adam whose decay shrinks the weights by 1 - lr * weight_decay."""
+    """AdamW (Loshchilov and Hutter 2019, Algorithm 2): Adam with the weights shrunk by 1 - lr * weight_decay."""
 
     def __init__(
         self,

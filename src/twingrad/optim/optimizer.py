@@ -13,7 +13,7 @@ from twingrad.errors import CaptureError
 from twingrad.namespace import Array, namespace_of
 from twingrad.nn import FlatParameters, Module, Parameter
 from twingrad.nn.flat import moved
-from twingrad.recording import current
+from twingrad.recording import Recording, current
 
 
 class Optimizer:
@@ -86,12 +86,12 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter that has a gradient."""
         flat = self._follow()
-        active = flat.active() & self._mine
+        self._plan_for(flat, flat.active() & self._mine)
         recording = current()
         if recording is not None:
-            self._record_host_work(recording, flat, active)
-        self._advance(active)
-        if active.any():
+            self._record_host_work(recording, flat)
+        self._advance()
+        if self._plan:
             self.rule(flat.theta, flat.grad, self._segments, self._control)
             flat.writes += 1
 
@@ -128,6 +128,7 @@ class Optimizer:
         self._control: NDArray[np.float64] = np.zeros((count, len(self.columns)))
         self.state, self._steps, self._flat = state, steps, flat
         self._held = {p: (int(flat.segments[p.segment, 0]), p.size, 0) for p in mine}
+        self._plan_key: Any = None
 
     def _held_now(self) -> dict[Parameter, tuple[int, int, int]]:
         """Where each parameter's state lies in the arrays held now: offset, length, steps."""
@@ -136,36 +137,48 @@ class Optimizer:
         index = {p: i for i, p in enumerate(self._flat.parameters)}  # not list.index: == of tensors is elementwise
         return {p: (o, n, int(self._steps[index[p]])) for p, (o, n, _) in self._held.items()}
 
-    def _advance(self, active: NDArray[np.bool_]) -> None:
-        """The host's part of a step: which segments take part, their step numbers and scalars."""
-        self._steps += active
-        self._segments[:, 1] = np.where(active, self._flat.segments[:, 1], 0)  # type: ignore[union-attr]
-        lr = self._lr(self.steps_taken) if callable(self._lr) else self._lr
-        lr = non_negative("lr", lr)
-        rows: dict[tuple[int, float, float], tuple[float, ...]] = {}
-        for parameter, step, i in zip(self._flat.parameters, self._steps.tolist(), range(len(active)), strict=True):  # type: ignore[union-attr]
-            if not active[i]:
-                continue
-            key = (step, lr * parameter.lr_scale, self.weight_decay if parameter.decay else 0.0)
-            if key not in rows:
-                rows[key] = self.row(step=key[0], lr=key[1], decay=key[2])
-            self._control[i] = rows[key]
+    def _plan_for(self, flat: FlatParameters, active: NDArray[np.bool_]) -> None:
+        """Group the active segments that share their scalars: same step number, learning-rate scale and decay."""
+        key = (flat.settings, self.weight_decay, active.tobytes())
+        if key == self._plan_key:
+            return
+        groups: dict[tuple[int, float, float], list[int]] = {}
+        for i in np.flatnonzero(active).tolist():
+            parameter = flat.parameters[i]
+            decay = self.weight_decay if parameter.decay else 0.0
+            groups.setdefault((int(self._steps[i]), parameter.lr_scale, decay), []).append(i)
+        everything = len(groups) == 1 and bool(active.all())
+        self._plan: list[tuple[Any, int, float, float]] = [
+            (slice(None) if everything else members, members[0], lr_scale, decay)
+            for (_, lr_scale, decay), members in groups.items()
+        ]
+        self._plan_key, self._active = key, active
+        self._segments[:, 1] = np.where(active, flat.segments[:, 1], 0)
+
+    def _advance(self) -> None:
+        """The host's part of a step: count it, and write each segment's scalars."""
+        self._steps += self._active
+        lr = non_negative("lr", self._lr(self.steps_taken)) if callable(self._lr) else self._lr
+        for members, first, lr_scale, decay in self._plan:
+            self._control[members] = self.row(step=int(self._steps[first]), lr=lr * lr_scale, decay=decay)
         self.steps_taken += 1
 
-    def _record_host_work(self, recording: Any, flat: FlatParameters, active: NDArray[np.bool_]) -> None:
+    def _record_host_work(self, recording: Recording, flat: FlatParameters) -> None:
         if self in recording.seen:
             raise CaptureError(
-                "a captured step calls step() of an optimizer once: its scalars are written once a replay"
+                "a captured step calls an optimizer's step() once: its scalars are written once a replay"
             )
         recording.seen.add(self)
-        steps, taken = self._steps.copy(), self.steps_taken
-        recording.before_replay.append(lambda: self._advance(active))
+        flat.guard()
+        key, steps, taken = self._plan_key, self._steps.copy(), self.steps_taken
+        recording.guards.append(lambda: None if self._plan_key == key else "the optimizer now updates other parameters")
+        recording.before_replay.append(self._advance)
         recording.after_replay.append(lambda: self._count_write(flat))
-        recording.guards.append(lambda: None if self._flat is flat else "the optimizer's model was moved or edited")
         recording.undo.append(lambda: self._put_back(steps, taken))
 
     def _count_write(self, flat: FlatParameters) -> None:
         flat.writes += 1
+        flat.touched |= self._active
 
     def _put_back(self, steps: NDArray[np.int64], taken: int) -> None:
         self._steps[:], self.steps_taken = steps, taken
