@@ -1,12 +1,13 @@
 """twingrad: one code, two devices. Layers, batch norm, dropout and Adam for NumPy and CuPy, with fused kernels on both."""
 
-from twingrad import data, devices, functional, nn, optim, random, xp
+from twingrad import data, devices, functional, info, nn, optim, random, train, xp
 from twingrad.autodiff import Tensor, grad, no_grad, value_and_grad
 from twingrad.capture import capture
 from twingrad.devices import use_device
 from twingrad.errors import AutodiffError, CaptureError, DeviceError, FusedError, TwingradError
 from twingrad.fusable import fused, fused_report
 from twingrad.info import show_config
+from twingrad.train import fit
 
 __version__ = "0.1.0"
 
@@ -20,15 +21,18 @@ __all__ = [
     "capture",
     "data",
     "devices",
+    "fit",
     "functional",
     "fused",
     "fused_report",
     "grad",
+    "info",
     "nn",
     "no_grad",
     "optim",
     "random",
     "show_config",
+    "train",
     "use_device",
     "value_and_grad",
     "xp",

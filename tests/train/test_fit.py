@@ -57,13 +57,13 @@ def test_captured_steps_give_the_bits_of_eager_ones(data, make_model, batch_size
 
 def test_reference_path_agrees_and_says_so(data, make_model):
     one, two = make_model(), make_model()
-    fused = fit(one, data, keep="last", epochs=1)
+    fused = fit(one, data, keep="last", epochs=1, optimizer=optim.SGD(lr=0.1))
     with tg.fused("never"):
-        reference = fit(two, data, keep="last", epochs=1)
+        reference = fit(two, data, keep="last", epochs=1, optimizer=optim.SGD(lr=0.1))
     assert reference.path == 'reference (asked for by fused("never"))'
     assert fused.path.startswith(("fused", "reference ("))
     assert "asked for" not in fused.path
-    assert fused[0].train_loss == pytest.approx(reference[0].train_loss, rel=1e-3)
+    assert fused[0].train_loss == pytest.approx(reference[0].train_loss, rel=1e-5)
 
 
 def test_best_and_last(data, make_model):
@@ -182,14 +182,14 @@ def test_a_loss_of_the_user_s_own(data, make_model):
     def mean_squared(logits, target):
         return ((logits - np.eye(10, dtype=np.float32)[target]) ** 2).mean()
 
-    history = fit(make_model(), data, loss=mean_squared, epochs=6, capture="never")
+    history = fit(make_model(), data, loss=mean_squared, epochs=15, capture="never")
     assert history[-1].train_accuracy > 0.8
 
 
 def test_a_loss_that_is_not_finite_is_said_once_and_written_as_null(data, make_model):
     with pytest.warns(UserWarning, match="lower the learning rate") as said:
         history = fit(make_model(batch_norm=False), data, optimizer=optim.SGD(lr=1e30), epochs=3)
-    assert len(said) == 1
+    assert [warning.category for warning in said].count(UserWarning) == 1
     assert not math.isfinite(history[-1].train_loss)
     assert "null" in history.to_json()
     assert "NaN" not in history.to_json()

@@ -35,8 +35,8 @@ def test_a_loaded_model_computes_the_same(data, make, tmp_path):
 
 def test_a_loaded_model_can_be_trained_on(data, tmp_path):
     save_model(dense(64, 10, hidden=[16], batch_norm=True), tmp_path / "m.safetensors")
-    history = tg.fit(load_model(tmp_path / "m.safetensors"), data, epochs=2, batch_size=16, device="cpu")
-    assert history[-1].train_loss < 2.3
+    history = tg.fit(load_model(tmp_path / "m.safetensors"), data, epochs=9, batch_size=16, device="cpu")
+    assert history[-1].train_loss < history[0].train_loss - 0.5
 
 
 def test_arrays_out_of_c_order_are_written_right():

@@ -43,17 +43,17 @@ def test_a_folder_with_something_in_it_is_refused_and_left_alone(data, make_mode
 
 
 def test_two_runs_cannot_claim_one_folder(tmp_path):
-    RunFolder.claim(tmp_path / "run")
+    RunFolder(tmp_path / "run").claim()
     with pytest.raises(FileExistsError, match="is not empty"):
-        RunFolder.claim(tmp_path / "run")
+        RunFolder(tmp_path / "run").claim()
 
 
 def test_what_cannot_be_written_is_found_at_once(tmp_path):
     (tmp_path / "file").write_text("1")
     with pytest.raises(OSError, match=r"output folder .*file cannot be written \(it is a file\)"):
-        RunFolder.claim(tmp_path / "file")
+        RunFolder(tmp_path / "file").claim()
     with pytest.raises(OSError, match=r"cannot be written \(Not a directory\); name another one"):
-        RunFolder.claim(tmp_path / "file" / "below")
+        RunFolder(tmp_path / "file" / "below").claim()
     assert names(tmp_path) == ["file"]
 
 
@@ -61,18 +61,18 @@ def test_what_cannot_be_written_is_found_at_once(tmp_path):
 def test_a_read_only_folder_is_found_at_once(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OSError, match=r"cannot be written \(Permission denied\)"):
-        RunFolder.claim(tmp_path / "run")
+        RunFolder(tmp_path / "run").claim()
 
 
 def test_the_next_free_number(tmp_path):
-    paths = [RunFolder.claim_next(tmp_path / "runs", "digits").path.name for _ in range(3)]
+    paths = [RunFolder(tmp_path / "runs" / "digits", numbered=True).claim().path.name for _ in range(3)]
     assert paths == ["digits-1", "digits-2", "digits-3"]
 
 
 def test_a_dropped_claim_leaves_no_trace_but_what_was_there(tmp_path):
     (tmp_path / "old").mkdir()
-    RunFolder.claim(tmp_path / "old" / "new" / "run").drop()
-    RunFolder.claim(tmp_path / "old").drop()
+    RunFolder(tmp_path / "old" / "new" / "run", config="x = 1").claim().drop()
+    RunFolder(tmp_path / "old", config="x = 1").claim().drop()
     assert names(tmp_path) == ["old"]
     assert names(tmp_path / "old") == []
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from twingrad.cli.options import Options, UsageError, parser
+from twingrad.devices import DeviceWarning
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 TRACEBACK = "TWINGRAD_TRACEBACK"
@@ -26,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = parser().parse_args(argv, namespace=Options())
         command = f"twingrad {options.command}"
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for told in (UserWarning, DeviceWarning):
+                warnings.simplefilter("default", told)
             warnings.showwarning = _show_warning
             importlib.import_module(f"{__package__}.{options.command}").run(options)
         sys.stdout.flush()
@@ -34,18 +38,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt as stopped:
-        return _fail(command, str(stopped) or "interrupted", INTERRUPTED)
-    except (ValueError, TypeError, OSError, UsageError) as error:
-        return _fail(command, f"error: {error}", BAD_INPUT)
+        return _fail(f"{command}: {str(stopped) or 'interrupted'}", INTERRUPTED)
+    except UsageError as error:
+        return _fail(str(error), BAD_INPUT)
+    except (ValueError, OSError) as error:
+        return _fail(f"{command}: error: {error}", BAD_INPUT)
     except Exception as error:
-        text = f"error: {type(error).__name__}: {error} (this is a defect; {TRACEBACK}=1 shows where)"
-        return _fail(command, text, FAILED)
+        text = f"{type(error).__name__}: {error} (this is a defect; {TRACEBACK}=1 shows where)"
+        return _fail(f"{command}: error: {text}", FAILED)
 
 
-def _fail(command: str, text: str, code: int) -> int:
+def _fail(text: str, code: int) -> int:
     if os.environ.get(TRACEBACK) == "1":
         raise
-    print(f"{command}: {' '.join(text.split())}", file=sys.stderr)
+    print(" ".join(text.split()), file=sys.stderr)
     return code
 
 

@@ -34,7 +34,7 @@ class Options(argparse.Namespace):
 
 
 class UsageError(Exception):
-    """A command line that cannot be understood."""
+    """A command line that cannot be understood; the message names the command."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,7 +42,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage and leaving."""
-        raise UsageError(message.removeprefix("argument ") + self._suggestion(message))
+        raise UsageError(f"{self.prog}: error: {message.removeprefix('argument ')}{self._suggestion(message)}")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does; but a command refuses the options that it does not know, instead of handing them up."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
     def _suggestion(self, message: str) -> str:
         unknown = message.partition("unrecognized arguments: ")[2].split()

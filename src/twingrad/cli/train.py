@@ -14,7 +14,8 @@ from twingrad.devices import resolve
 from twingrad.train import Evaluation, History, Progress, RunFolder, dense, evaluate, fit
 from twingrad.train.checks import OPTIMIZERS
 
-DATA, ROOT = "digits", "runs"
+DATA = "digits"
+RUNS = f"runs/{DATA}"
 
 
 def run(options: Options) -> None:
@@ -23,7 +24,7 @@ def run(options: Options) -> None:
     data = load(DATA).split(seed=options.seed)
     model = _model(options, data)
     optimizer = _optimizer(options)
-    folder = RunFolder.claim_next(ROOT, DATA) if options.out is None else RunFolder.claim(options.out)
+    folder = RunFolder(options.out or RUNS, numbered=options.out is None, config=_config(options, device))
     history = fit(
         model,
         data,
@@ -35,7 +36,6 @@ def run(options: Options) -> None:
         callbacks=() if options.quiet else (Progress(),),
         out=folder,
     )
-    folder.write("config.toml", _config(options, device).encode())
     measured = {part: evaluate(model, dataset) for part, dataset in data._asdict().items()}
     result = _result(model, history, measured, folder)
     folder.write("result.json", (json.dumps(result, indent=1) + "\n").encode())

@@ -60,7 +60,8 @@ def fit(
             equals; by the training data where there is no dev part), "last" with those of the last one.
         capture: "auto" runs the mini-batches of full size as a captured step, which gives the same bits, and falls
             back to eager steps, with the reason in `History.step`; "never" runs eager steps; "require" raises.
-        out: a new or empty folder, where the run is written: model, history and, with matplotlib, the curves.
+        out: a new or empty folder, where the run is written: model, history and, with matplotlib, the curves; or a
+            `RunFolder` not yet claimed.
 
     Raises:
         TypeError, ValueError: a bad argument, by name, rule and value.
@@ -85,7 +86,9 @@ def fit(
     checks.check_batch_size(model, batch_size, len(train))
     target = resolve(None if device == "auto" else device)
     optimizer.bind(model)
-    folder = RunFolder.claim(out) if isinstance(out, str | Path) else out
+    folder = RunFolder(out) if isinstance(out, str | Path) else out
+    if folder:
+        folder.claim()
     try:
         trainer = Trainer(model.to(target), optimizer, function, train, dev, batch_size, seed, capture)
         history = trainer.run(epochs, told, keep)

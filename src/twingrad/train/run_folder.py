@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -15,29 +16,46 @@ from twingrad.train.history import History
 from twingrad.train.model_file import MODEL, model_bytes
 
 HISTORY = "history.json"
+CONFIG = "config.toml"
 CURVES = "curves.png"
 CLAIM = ".claimed"
 
 
 class RunFolder:
-    """A folder that belongs to one run. `claim` one before training, `save` into it after.
+    """A folder for one run: `claim` it before training, `save` into it after.
 
-    Attributes:
-        path: where it is.
+    path: where it is to be; with numbered=True it becomes path-1, path-2, ...: the first that does not exist.
+    config: the run's configuration as TOML, written when the folder is claimed.
     """
 
-    def __init__(self, path: Path, made: list[Path]) -> None:
-        self.path, self._made = path, made
+    def __init__(self, path: str | Path, *, numbered: bool = False, config: str | None = None) -> None:
+        self.path, self._numbered, self._config = Path(path), numbered, config
+        self._made: list[Path] = []
 
-    @classmethod
-    def claim(cls, path: str | Path) -> RunFolder:
-        """A new or empty folder, made with its parents, proved writable, and refused to any other run.
+    def claim(self) -> RunFolder:
+        """Make the folder with its parents, prove it writable, and keep any other run out of it; returns self.
 
         Raises:
             FileExistsError: there is something in it already.
             OSError: it cannot be made or written.
         """
-        folder = Path(path)
+        if self._numbered:
+            self._claim_number()
+        else:
+            self._claim(self.path)
+        if self._config is not None:
+            self.write(CONFIG, self._config.encode())
+        return self
+
+    def _claim_number(self) -> None:
+        for number in itertools.count(1):
+            folder = self.path.with_name(f"{self.path.name}-{number}")
+            with suppress(FileExistsError):
+                if not folder.exists():
+                    self._claim(folder)
+                    return
+
+    def _claim(self, folder: Path) -> None:
         made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         taken = FileExistsError(f"output folder {folder} is not empty: name a new one, so that no run is lost")
         try:
@@ -48,17 +66,7 @@ class RunFolder:
         except OSError as error:
             full = folder.is_dir() and isinstance(error, FileExistsError)
             raise (taken if full else _unusable(folder, error)) from None
-        return cls(folder, made)
-
-    @classmethod
-    def claim_next(cls, root: str | Path, name: str) -> RunFolder:
-        """The first of root/name-1, root/name-2, ... that does not exist, claimed."""
-        number = 1
-        while True:
-            try:
-                return cls.claim(_absent(Path(root) / f"{name}-{number}"))
-            except FileExistsError:
-                number += 1
+        self.path, self._made = folder, made
 
     def save(self, model: Any, history: History, data: Dataset) -> None:
         """Write the model, the history and, where matplotlib is installed, the curves."""
@@ -75,17 +83,12 @@ class RunFolder:
         return self.path / name
 
     def drop(self) -> None:
-        """Give up the claim, and remove the folders that it made if nothing was written into them."""
-        (self.path / CLAIM).unlink(missing_ok=True)
+        """Give up the claim, and remove the folders that it made unless something else was written into them."""
+        for name in (CLAIM, CONFIG):
+            (self.path / name).unlink(missing_ok=True)
         with suppress(OSError):
             for folder in self._made:
                 folder.rmdir()
-
-
-def _absent(path: Path) -> Path:
-    if path.exists():
-        raise FileExistsError
-    return path
 
 
 def _unusable(folder: Path, error: OSError) -> OSError:
