@@ -79,7 +79,7 @@ class FlatParameters:
         recording.guards.append(why_not)
 
     def active(self) -> NDArray[np.bool_]:
-        """(S,): the segments that an optimizer should update: a gradient was written, and the parameter is not frozen."""
+        """(S,): the segments that an optimizer should update: not frozen, and a gradient was written."""
         frozen = [not parameter.requires_grad for parameter in self.parameters]
         return self.touched & ~np.asarray(frozen, np.bool_) if any(frozen) else self.touched.copy()
 
