@@ -1,22 +1,38 @@
-"""A stand-in for CuPy, made of NumPy arrays: enough of it for the device code, with faults on request."""
+"""A stand-in for CuPy that keeps its arrays on the host, so that the code of the CUDA path runs without a GPU.
+
+It is as strict as CuPy where the two differ from NumPy: no implicit conversion to a NumPy array, no NumPy array among
+its own in any operation, and arrays, never scalars, as the results of reductions and indexing. It says nothing of what
+a GPU computes: `cuda_on_host` runs the kernels' sources, and only the tests marked `gpu` run them where they belong.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import operator
 import types
 from typing import Any, ClassVar
 
 import numpy as np
+
+BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift")
+COMPARE = ("lt", "le", "gt", "ge", "eq", "ne")
+UNARY = ("neg", "pos", "abs", "invert")
+METHODS = ("astype", "sum", "max", "min", "mean", "any", "all", "ravel", "copy", "transpose", "squeeze", "argmax")
+ATTRIBUTES = ("shape", "dtype", "size", "ndim", "flags", "itemsize", "nbytes", "strides")
+TAKES_HOST_ARRAYS = ("asarray", "array", "ascontiguousarray")
 
 
 class FakeDevice(contextlib.AbstractContextManager):
     """`cupy.cuda.Device`: a number, and a context that makes it current."""
 
     current: ClassVar = [0]
+    mem_info = (3, 4)
+    compute_capability = "90"
+    attributes: ClassVar = {"MultiProcessorCount": 2}
 
-    def __init__(self, index: int | None = None) -> None:
-        self.id = self.current[-1] if index is None else index
-        self.synchronized = 0
+    def __init__(self, index: int | FakeDevice | None = None) -> None:
+        self.id: int = self.current[-1] if index is None else getattr(index, "id", index)
 
     def __enter__(self) -> FakeDevice:
         self.current.append(self.id)
@@ -32,20 +48,42 @@ class FakeDevice(contextlib.AbstractContextManager):
         return hash(self.id)
 
     def synchronize(self) -> None:
-        self.synchronized += 1
-
-    mem_info = (3, 4)
-    compute_capability = "90"
-    attributes: ClassVar = {"MultiProcessorCount": 2}
+        pass
 
 
-class FakeArray(np.ndarray):
-    """`cupy.ndarray`: knows its device and gives a host copy by `get`."""
+class ndarray:
+    """`cupy.ndarray`, around a NumPy array."""
 
-    gpu = 0
+    def __init__(self, host: Any, gpu: int | None = None) -> None:
+        self.host = np.asarray(host)
+        self.gpu = FakeDevice.current[-1] if gpu is None else gpu
 
-    def __array_finalize__(self, other: Any) -> None:
-        self.gpu = FakeDevice.current[-1]
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Use `.get()` to construct one.")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return _call(getattr(ufunc, method), inputs, kwargs)
+
+    def __getitem__(self, key: Any) -> ndarray:
+        return ndarray(self.host[_bare(key)], self.gpu)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.host[_bare(key)] = _bare(_checked(value))
+
+    def __len__(self) -> int:
+        return len(self.host)
+
+    def __bool__(self) -> bool:
+        return bool(self.host)
+
+    def __int__(self) -> int:
+        return int(self.host)
+
+    def __float__(self) -> float:
+        return float(self.host)
+
+    __index__ = __int__
+    __hash__ = None  # type: ignore[assignment]
 
     @property
     def device(self) -> FakeDevice:
@@ -53,42 +91,169 @@ class FakeArray(np.ndarray):
 
     @property
     def data(self) -> Any:
-        return types.SimpleNamespace(ptr=self.ctypes.data)
+        return types.SimpleNamespace(ptr=self.host.ctypes.data)
+
+    @property
+    def T(self) -> ndarray:
+        return ndarray(self.host.T, self.gpu)
+
+    def reshape(self, *shape: Any, order: str = "C") -> ndarray:
+        return ndarray(self.host.reshape(*shape, order=order), self.gpu)
+
+    def view(self, dtype: Any) -> ndarray:
+        return ndarray(self.host.view(dtype), self.gpu)
+
+    def fill(self, value: Any) -> None:
+        self.host.fill(value)
 
     def get(self) -> np.ndarray:
-        return np.array(self.view(np.ndarray))
+        return self.host.copy()
+
+    def item(self) -> Any:
+        return self.host.item()
+
+    def tolist(self) -> Any:
+        return self.host.tolist()
 
 
-FakeArray.__module__ = "cupy"
+def _bare(value: Any) -> Any:
+    """`value` with the NumPy arrays inside our own."""
+    if isinstance(value, ndarray):
+        return value.host
+    if isinstance(value, tuple | list):
+        return type(value)(_bare(item) for item in value) if type(value) in (tuple, list) else value
+    return value
 
 
-def make(count: int = 1, *, driver_error: str | None = None, kernel_error: str | None = None) -> types.ModuleType:
+def _checked(value: Any) -> Any:
+    """`value`, unless it is a NumPy array, which CuPy refuses."""
+    if isinstance(value, tuple | list):
+        for item in value:
+            _checked(item)
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"Unsupported type {type(value)}")
+    return value
+
+
+def _call(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    _checked(list(args))
+    _checked(list(kwargs.values()))
+    gpus = [a.gpu for a in (*args, *kwargs.values()) if isinstance(a, ndarray)]
+    found = function(*_bare(tuple(args)), **{key: _bare(value) for key, value in kwargs.items()})
+    return _wrapped(found, gpus[0] if gpus else None)
+
+
+def _wrapped(found: Any, gpu: int | None) -> Any:
+    if isinstance(found, np.ndarray | np.generic):
+        return ndarray(found, gpu)
+    if type(found) in (tuple, list):
+        return type(found)(_wrapped(item, gpu) for item in found)
+    return found
+
+
+def _function(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return _call(function, args, kwargs)
+
+    return wrapped
+
+
+def _maker(function: Any) -> Any:
+    def wrapped(a: Any, dtype: Any = None, **kwargs: Any) -> ndarray:
+        same = isinstance(a, ndarray) and dtype in (None, a.dtype) and a.gpu == FakeDevice.current[-1]
+        if same and (function is np.asarray or (function is np.ascontiguousarray and a.flags.c_contiguous)):
+            return a
+        return ndarray(function(_bare(a), dtype=dtype, **kwargs))
+
+    return wrapped
+
+
+def _operator(name: str, swapped: bool = False) -> Any:
+    function = getattr(operator, f"{name}_" if name in ("and", "or") else name)
+
+    def method(self: ndarray, *other: Any) -> Any:
+        if other and not isinstance(other[0], ndarray | np.ndarray | np.generic | int | float | complex):
+            return NotImplemented
+        return _call(function, (*other, self) if swapped else (self, *other), {})
+
+    return method
+
+
+def _in_place(name: str) -> Any:
+    def method(self: ndarray, other: Any) -> ndarray:
+        self.host = getattr(operator, f"i{name}")(self.host, _bare(_checked(other)))
+        return self
+
+    return method
+
+
+for _name in (*BINARY, *COMPARE, *UNARY):
+    setattr(ndarray, f"__{_name}__", _operator(_name))
+for _name in BINARY:
+    setattr(ndarray, f"__r{_name}__", _operator(_name, swapped=True))
+    setattr(ndarray, f"__i{_name}__", _in_place(_name))
+for _name in METHODS:
+    setattr(ndarray, _name, _function(getattr(np.ndarray, _name)))
+for _name in ATTRIBUTES:
+    setattr(ndarray, _name, property(operator.attrgetter(f"host.{_name}")))
+ndarray.__module__ = "cupy"
+
+
+def _aligned_zeros(shape: Any, dtype: Any = float) -> ndarray:
+    """Zeros at a multiple of 512 bytes, as CuPy's memory pool gives."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape)) * dtype.itemsize
+    room = np.zeros(size + 512, np.uint8)
+    start = -room.ctypes.data % 512
+    return ndarray(room[start : start + size].view(dtype).reshape(shape))
+
+
+def _fill(module: types.ModuleType, source: Any) -> types.ModuleType:
+    """The public names of a NumPy module, functions wrapped."""
+    for name in dir(source):
+        value = getattr(source, name)
+        if name.startswith("_") or isinstance(value, types.ModuleType):
+            continue
+        plain = isinstance(value, type) or not callable(value)
+        setattr(module, name, value if plain else _function(value))
+    return module
+
+
+def make(count: int = 1, *, driver_error: str | None = None, kernel_error: str | None = None) -> Any:
     """A module named cupy with `count` GPUs, whose driver or whose kernels fail with the given message."""
+    cupy: Any = _fill(types.ModuleType("cupy"), np)
+    arange = cupy.arange
 
     def get_device_count() -> int:
         if driver_error:
             raise RuntimeError(driver_error)
         return count
 
-    def arange(n: int, dtype: Any = None) -> FakeArray:
+    def launched(*args: Any, **kwargs: Any) -> Any:
         cupy.launches += 1
         if kernel_error:
             raise RuntimeError(kernel_error)
-        return np.arange(n, dtype=dtype).view(FakeArray)
+        return arange(*args, **kwargs)
 
-    cupy: Any = types.ModuleType("cupy")
     cupy.__version__ = "14.0.0"
     cupy.launches = 0
-    cupy.ndarray = FakeArray
-    cupy.arange = arange
-    cupy.array = lambda a, dtype=None: np.array(a, dtype=dtype).view(FakeArray)
-    cupy.asarray = lambda a, dtype=None: np.asarray(a, dtype=dtype).view(FakeArray)
-    cupy.ascontiguousarray = lambda a: np.ascontiguousarray(a).view(FakeArray)
-    cupy.zeros = lambda n, dtype: np.zeros(n, dtype).view(FakeArray)
-    cupy.empty = lambda shape, dtype: np.empty(shape, dtype).view(FakeArray)
+    cupy.ndarray = ndarray
+    cupy.arange = launched
+    cupy.zeros = _aligned_zeros
+    for name in TAKES_HOST_ARRAYS:
+        setattr(cupy, name, _maker(getattr(np, name)))
+    cupy.linalg = _fill(types.ModuleType("cupy.linalg"), np.linalg)
+    cupy.fft = _fill(types.ModuleType("cupy.fft"), np.fft)
+    properties = {"name": b"a host in disguise", "major": 9, "minor": 0, "totalGlobalMem": 4}
     cupy.cuda = types.SimpleNamespace(
         Device=FakeDevice,
         is_available=lambda: driver_error is None and count > 0,
-        runtime=types.SimpleNamespace(getDeviceCount=get_device_count),
+        runtime=types.SimpleNamespace(
+            getDeviceCount=get_device_count,
+            getDeviceProperties=lambda index: properties,
+            driverGetVersion=lambda: 13000,
+            runtimeGetVersion=lambda: 13000,
+        ),
     )
     return cupy

@@ -49,8 +49,8 @@ def function(kernel: str) -> Any:
     get_address.restype = ctypes.c_void_p
 
     def run(grid: tuple[int], block: tuple[int], args: tuple[Any, ...]) -> None:
-        kinds = [ctypes.c_void_p if isinstance(a, np.ndarray) else C_TYPES[type(a)] for a in args]
-        values = [a.ctypes.data if isinstance(a, np.ndarray) else kind(a) for a, kind in zip(args, kinds, strict=True)]
+        kinds = [C_TYPES.get(type(a), ctypes.c_void_p) for a in args]
+        values = [kind(a) if type(a) in C_TYPES else a.data.ptr for a, kind in zip(args, kinds, strict=True)]
         entry = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, *kinds)(get_address())
         entry(grid[0], block[0], *values)
 
