@@ -1,6 +1,6 @@
 """The compiled CPU kernels: `launch` runs one over NumPy arrays, `Program` replays many in one call.
 
-library.py   the compiled library, its instruction set, NumPy's BLAS     overrides.py   registers the kernels
+loader.py    the compiled library, its instruction set, NumPy's BLAS     overrides.py   registers the kernels
 pool.cpp     threads, the BLAS's thread count, lists of launches         *.cpp          the kernels, one file a subject
 
 Every kernel has the C signature `void f(const void *arguments)`; arguments are a struct of 8-byte members.
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twingrad.kernels.cpu.library import Library, find
+from twingrad.kernels.cpu.loader import Library, find
 from twingrad.recording import current
 
 __all__ = [

@@ -1,0 +1,124 @@
+"""What is compiled, chosen and found: with no compiler, with a lesser instruction set, with another BLAS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cpu_cases import ISAS, needs_kernels, run
+
+from twingrad.fusable import registry
+from twingrad.kernels import cpu
+from twingrad.kernels.cpu import loader, overrides
+from twingrad.kernels.cpu.arguments import refusal
+
+ROOT = Path(__file__).parents[2]
+
+
+def build(compiler: str, folder: Path) -> Path:
+    """Where the library is, or would be, after a build with this compiler."""
+    command = [
+        sys.executable,
+        "setup.py",
+        "-q",
+        "build_ext",
+        "--build-lib",
+        folder / "lib",
+        "--build-temp",
+        folder / "temp",
+    ]
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"CXX": compiler}, capture_output=True, check=True)
+    return folder / "lib/twingrad/kernels/cpu/_kernels.so"
+
+
+def test_without_a_compiler_the_build_succeeds_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = build("/nonexistent", tmp_path)
+    assert not library.exists()
+    monkeypatch.setattr(loader, "FILE", library)
+    with pytest.raises(OSError, match=r"the CPU kernels are not compiled: .*'/nonexistent'"):
+        loader._load()
+
+
+def test_a_compiler_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = tmp_path / "c++"
+    compiler.write_text("#!/bin/sh\necho 'error: unrecognized option -x' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setattr(loader, "FILE", build(str(compiler), tmp_path))
+    with pytest.raises(OSError, match="unrecognized option -x"):
+        loader._load()
+
+
+@needs_kernels
+@pytest.mark.parametrize("isa", ISAS)
+def test_the_variable_forces_an_instruction_set(isa: str) -> None:
+    code = "from twingrad.kernels import cpu; print(cpu.instruction_set())"
+    assert run(code, TWINGRAD_ISA=isa).endswith(isa)
+
+
+@needs_kernels
+def test_an_instruction_set_that_is_not_there_is_said() -> None:
+    code = "from twingrad.kernels import cpu; print(cpu.unavailable())"
+    assert run(code, TWINGRAD_ISA="v9").startswith(
+        "TWINGRAD_ISA=v9 is not an instruction set that runs here; these do: "
+    )
+
+
+@needs_kernels
+def test_thread_counts_come_from_the_environment() -> None:
+    code = "from twingrad.kernels import cpu; print(cpu.threads())"
+    assert run(code, TWINGRAD_NUM_THREADS="3", OMP_NUM_THREADS="2") == "3"
+    assert run(code, TWINGRAD_NUM_THREADS="", OMP_NUM_THREADS="2,1") == "2"
+
+
+def test_without_the_library_every_operation_takes_the_reference_path(tmp_path: Path) -> None:
+    code = f"""
+import pathlib
+from twingrad.kernels.cpu import loader
+loader.FILE = pathlib.Path({str(tmp_path / "none.so")!r})
+import numpy as np, twingrad as tg
+print(tg.functional.relu(np.array([-1.0, 2.0])).tolist(), tg.fused_report()[0]["reason"])
+"""
+    assert run(code) == "[0.0, 2.0] the CPU kernels are not compiled: install twingrad where there is a C++ compiler"
+
+
+@needs_kernels
+def test_every_kernel_has_its_copies() -> None:
+    kernels = [k for o in vars(overrides).values() for k in (o.values() if isinstance(o, dict) else [o])]
+    kernels = [k for k in kernels if isinstance(k, cpu.Kernel)]
+    assert len(kernels) >= 12
+    for kernel in kernels:
+        assert all(cpu.library().symbol(kernel.name, suffix) for suffix in ("f32", "f64"))
+
+
+@needs_kernels
+def test_addresses() -> None:
+    for array in (np.ones(3), np.ones((4, 5), np.float32)[1:, 2:], np.ones(())):
+        assert cpu.address(array) == array.ctypes.data
+    assert cpu.address(None) == 0
+
+
+def test_refusals_name_the_argument_and_the_reason() -> None:
+    x, buffer = np.ones((2, 3), np.float32), np.zeros(9, np.uint8)
+    assert refusal(x=x, weight=x) is None
+    assert refusal(x=[1.0]) == "x is a builtins.list, not a NumPy array"
+    assert refusal(x=x.astype("f2")) == "x has dtype float16; there are kernels for float32 and float64"
+    assert refusal(x=x.astype(">f4")) == "x has dtype >f4; there are kernels for float32 and float64"
+    assert refusal(x=x, weight=np.ones(3)) == "weight has dtype float64, but x float32"
+    assert str(refusal(x=x.T)).startswith("x is not C-contiguous and aligned (shape (3, 2), strides (4, 12))")
+    assert str(refusal(x=buffer[1:].view("f8"))).startswith("x is not C-contiguous and aligned")
+
+
+def test_each_operation_with_gradients_has_a_kernel() -> None:
+    assert {name for name, operation in registry.items() if "cpu" in operation.kernels} >= {
+        "adam_segments",
+        "batch_norm",
+        "dropout",
+        "linear",
+        "relu",
+        "sgd_segments",
+        "softmax_cross_entropy",
+    }
