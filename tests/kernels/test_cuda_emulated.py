@@ -1,4 +1,4 @@
-"""The tests marked `gpu`, run on the host by `emulated_gpu`: shows that they and the CUDA path hold together, no more."""
+"""The tests marked `gpu`, run on the host by `emulated_gpu`: they and the CUDA path hold together, no more is shown."""
 
 from __future__ import annotations
 
