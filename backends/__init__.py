@@ -27,8 +27,8 @@ class Backend(Protocol):
     def namespace(self) -> Any:
         """The library's array API namespace."""
 
-    def asarray(self, array: Array, *, dtype: Any = None, copy: bool | None = None) -> Array:
-        """`array` on this device: itself if it is there already with this dtype, unless `copy` is true."""
+    def asarray(self, array: Array, *, dtype: Any = None, copy: bool = False) -> Array:
+        """`array` on this device; itself if it is there already with this dtype, unless `copy` asks for another."""
 
     def to_numpy(self, array: Array) -> Any:
         """A NumPy array with the values of `array`, which lives on this device."""

@@ -21,11 +21,11 @@ class CpuBackend:
     def namespace(self) -> Any:
         return np
 
-    def asarray(self, array: Any, *, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def asarray(self, array: Any, *, dtype: Any = None, copy: bool = False) -> NDArray[Any]:
         check_movable(array, self.device)
         if is_cupy(array):
-            array, copy = array.get(), None
-        return np.array(array, dtype=dtype, copy=copy)
+            array, copy = array.get(), False
+        return np.array(array, dtype=dtype, copy=copy or None)
 
     def to_numpy(self, array: Any) -> NDArray[Any]:
         return np.asarray(array)

@@ -25,7 +25,7 @@ class CudaBackend:
 
         return array_api_compat.cupy
 
-    def asarray(self, array: Any, *, dtype: Any = None, copy: bool | None = None) -> Any:
+    def asarray(self, array: Any, *, dtype: Any = None, copy: bool = False) -> Any:
         check_movable(array, self.device)
         with self._gpu:
             if is_cupy(array) and array.device == self._gpu and not copy:

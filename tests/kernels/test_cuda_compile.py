@@ -8,6 +8,7 @@ import pytest
 
 from twingrad.kernels.cuda import build
 from twingrad.kernels.cuda import nvrtc as compiler_module
+from twingrad.kernels.cuda.__main__ import table
 from twingrad.kernels.cuda.nvrtc import NvrtcError, find, usage
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
@@ -111,6 +112,15 @@ def test_a_spill_is_seen(nvrtc):
     crowded = source.replace("__launch_bounds__(tg::THREADS)", "__launch_bounds__(1024, 2)")
     built = nvrtc.compile(crowded, headers, ["--gpu-architecture=sm_90", "--fmad=false", "-Xptxas", "-v"])
     assert usage(built.log)["adam_segments_float64"].spill_stores > 0
+
+
+def test_the_command_lists_every_kernel(nvrtc):
+    lines = table(nvrtc)
+    assert lines[0].split() == ["registers", *ARCHITECTURES]
+    assert sorted(line.split()[0] for line in lines[1:]) == sorted(
+        kernel for group in KERNELS.values() for kernel in group
+    )
+    assert all(len(line.split()) == 1 + len(ARCHITECTURES) for line in lines[1:])
 
 
 def test_a_refused_program_carries_the_log(nvrtc):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import types
 
 import cuda_on_host
 import fake_cupy
@@ -127,6 +128,36 @@ def test_philox_words(gpu, count, first):
     launching.launch("philox", "philox_words", count, out, out, *args)
     np.testing.assert_array_equal(out.get(), words(count, seed=seed, stream=stream, step=step, start=first))
     assert (room == 7).sum() >= 64
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_offsets_beyond_32_bits(gpu, dtype):
+    size, offset = 3000, 2**33 + 4
+    values = [np.abs(draw(size, dtype, seed)) for seed in range(4)]
+    _, control = tables(size, "one")
+    rooms = [placed(value, 0)[0] for value in values]
+    starts = [placed_at(room) for room in rooms]
+    far = [at_address(start - offset * values[0].itemsize) for start in starts]
+    segments = np.asarray([(0, 0), (offset, size)], np.int64)
+    control = np.concatenate([control, control])
+    with np.errstate(all="ignore"):
+        F.adam_segments.reference(*values, np.asarray([(0, size)]), control[:1])
+    tables_there = (fake_cupy.ndarray(segments), fake_cupy.ndarray(control), np.int64(2))
+    cuda_on_host.function(f"adam_segments_{dtype}")((3,), (launching.THREADS,), (*far, *tables_there))
+    for room, start, value in zip(rooms, starts, values, strict=True):
+        first = (start - room.ctypes.data) // value.itemsize
+        assert_words_equal(room[first : first + size], value)
+        assert (room == 7).sum() >= 64
+
+
+def placed_at(room):
+    """The address of the values that `placed` put in this room without a shift."""
+    return room.ctypes.data + -room.ctypes.data % 64
+
+
+def at_address(pointer):
+    """What a kernel takes for an array: something with an address."""
+    return types.SimpleNamespace(data=types.SimpleNamespace(ptr=pointer))
 
 
 def test_what_a_kernel_cannot_take_is_refused_with_a_reason(gpu):
