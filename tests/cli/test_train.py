@@ -20,7 +20,7 @@ def test_with_no_argument_it_reaches_97_percent(twingrad, tmp_path):
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["test_accuracy"] >= 0.97
     assert result["dev_accuracy"] >= 0.97
-    assert (result["device"], result["epochs"]) == ("cpu", 60)
+    assert (result["device"], result["epochs"]) == ("cpu", 40)
     assert result["parameters"] == 256 * 65 + 128 * 257 + 10 * 129 + 2 * (256 + 128)
     assert 0 < result["seconds"] < 15
     assert result["out"] == "runs/digits-1"

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from twingrad.choice import choose
 
 OPTIMIZERS = ("sgd", "adam", "adamw")
-DEFAULT_LR = {"sgd": 0.1, "adam": 5e-3, "adamw": 5e-3}
+DEFAULT_LR = {"sgd": 0.1, "adam": 3e-3, "adamw": 3e-3}
 EPILOG = "exit codes: 0 done; 2 bad input, nothing written; 130 Ctrl-C, the best model so far is kept; 1 a defect"
 
 
@@ -129,7 +129,7 @@ def _training(group: Any) -> None:
         "--lr", type=_rate, metavar="RATE", help=f"learning rate (default: {rates})", default=argparse.SUPPRESS
     )
     group.add_argument("--batch-size", type=_count(1), default=64, metavar="N", help="examples in a mini-batch")
-    group.add_argument("--epochs", type=_count(0), default=60, metavar="N", help="passes over the training data")
+    group.add_argument("--epochs", type=_count(0), default=40, metavar="N", help="passes over the training data")
     group.add_argument(
         "--seed", type=_count(0, 2**64), default=0, metavar="N", help="of initial weights, dropout, split and shuffles"
     )

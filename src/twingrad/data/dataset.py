@@ -53,8 +53,8 @@ class Dataset:
         n, features = self.x.shape
         return f"Dataset({self.name!r}, {n} examples, {features} features, {len(self.classes)} classes)"
 
-    def take(self, index: NDArray[np.int64]) -> Dataset:
-        """The examples at `index`, as a new data set with the same classes."""
+    def take(self, index: slice | NDArray[np.int64]) -> Dataset:
+        """The examples at `index` (positions, or a slice), as a new data set with the same classes."""
         return Dataset(self.x[index], self.y[index], self.classes, self.name)
 
     def split(self, train: float = 0.6, dev: float = 0.2, test: float = 0.2, *, seed: int = 0) -> Splits:

@@ -14,7 +14,8 @@ from twingrad.train.callbacks import Callback, as_callback
 from twingrad.train.history import History, Record
 from twingrad.train.interrupt import Interrupted
 from twingrad.train.losses import Loss, loss_function
-from twingrad.train.run_folder import MODEL, RunFolder
+from twingrad.train.model_file import MODEL
+from twingrad.train.run_folder import RunFolder
 from twingrad.train.stepper import MODES
 from twingrad.train.trainer import Trainer
 

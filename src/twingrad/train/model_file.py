@@ -52,7 +52,7 @@ def load_model(path: str | Path) -> Any:
         arrays = load_arrays(content)
     except SafetensorError as error:
         raise ValueError(f"{file} is not a whole safetensors file: {error}") from error
-    model = build(_architecture(content, file))
+    model: Any = build(_architecture(content, file))
     dtypes = {array.dtype for array in arrays.values() if array.dtype.kind == "f"}
     model = model.to(dtype=dtypes.pop()) if len(dtypes) == 1 else model
     model.load_state_dict(arrays)

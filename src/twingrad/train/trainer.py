@@ -95,12 +95,22 @@ class Trainer:
 
     def _measure(self, run: Run, begin: float) -> Record:
         train = evaluate_arrays(self.model, *self.train, self.loss)
-        dev = evaluate_arrays(self.model, *self.dev, self.loss) if self.dev else (None, None)
+        dev = evaluate_arrays(self.model, *self.dev, self.loss) if self.dev else None
         if not math.isfinite(train.loss) and all(math.isfinite(record.train_loss) for record in run.history):
             warnings.warn(f"the loss is {train.loss} after epoch {run.epoch}: lower the learning rate", stacklevel=5)
+        return Record(
+            epoch=run.epoch,
+            train_loss=train.loss,
+            train_accuracy=train.accuracy,
+            dev_loss=dev.loss if dev else None,
+            dev_accuracy=dev.accuracy if dev else None,
+            lr=self._learning_rate(),
+            seconds=time.perf_counter() - begin,
+        )
+
+    def _learning_rate(self) -> float:
         rate = self.optimizer.lr
-        lr = float(rate(self.optimizer.steps_taken) if callable(rate) else rate)
-        return Record(run.epoch, *train, *dev, lr, time.perf_counter() - begin)
+        return float(rate(self.optimizer.steps_taken) if callable(rate) else rate)
 
     def _keep_if_best(self, record: Record) -> None:
         if self.best is None or record.score > self.best[0]:
