@@ -85,6 +85,15 @@ def test_every_operation_is_kept_and_rounded_to_nearest(compiled, name, architec
         assert {"div.rn.f32", "sqrt.rn.f32", "div.rn.f64", "sqrt.rn.f64"} <= set(opcodes(ptx))
 
 
+@pytest.mark.parametrize("header", sorted(path.name for path in build.HEADERS.glob("*.h")))
+def test_every_header_of_element_mathematics_compiles_for_cuda(nvrtc, header):
+    headers = {path.name: path.read_text(encoding="utf-8") for path in build.HEADERS.glob("*.h")}
+    source = f'#include "{header}"\nextern "C" __global__ void empty() {{}}\n'
+    built = nvrtc.compile(source, headers, ["--gpu-architecture=sm_90", *build.OPTIONS])
+    assert b".entry empty" in built.ptx
+    assert "warning" not in built.log
+
+
 @pytest.mark.parametrize("name", ["adam", "sgd"])
 def test_aligned_arrays_are_read_16_bytes_at_a_time(compiled, name):
     found = set(opcodes(compiled(name, "sm_90").ptx))
