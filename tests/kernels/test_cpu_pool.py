@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import platform
 import threading
 import time
 from collections.abc import Iterator
@@ -38,9 +39,15 @@ def relu_of(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return out
 
 
-def blas_threads() -> int:
+@pytest.fixture
+def blas() -> Iterator[Any]:
+    """NumPy's OpenBLAS, with two threads."""
     module = importlib.import_module("numpy._core._multiarray_umath")
-    return int(ctypes.CDLL(str(module.__file__)).scipy_openblas_get_num_threads64_())
+    library = ctypes.CDLL(str(module.__file__))
+    before = library.scipy_openblas_get_num_threads64_()
+    library.scipy_openblas_set_num_threads64_(2)
+    yield library
+    library.scipy_openblas_set_num_threads64_(before)
 
 
 def in_child(work: Any, seconds: float = 20.0) -> int:
@@ -94,11 +101,11 @@ def test_a_fork_while_another_thread_computes() -> None:
 
 
 @needs_blas
-def test_several_python_threads_at_once() -> None:
+def test_several_python_threads_at_once(blas: Any) -> None:
     rng = np.random.default_rng(0)
     x, weight = (rng.standard_normal(s).astype("f4") for s in ((128, 300), (200, 300)))
     want = linear(x, weight)[0]
-    before, wrong = blas_threads(), []
+    wrong = []
 
     def work() -> None:
         for _ in range(50):
@@ -112,17 +119,17 @@ def test_several_python_threads_at_once() -> None:
         thread.join(timeout=60)
     assert not any(thread.is_alive() for thread in threads)
     assert not wrong
-    assert blas_threads() == before
+    assert blas.scipy_openblas_get_num_threads64_() == 2
 
 
 @needs_blas
-def test_a_program_repeats_its_launches_and_restores_the_blas() -> None:
+def test_a_program_repeats_its_launches_and_restores_the_blas(blas: Any) -> None:
     rng = np.random.default_rng(0)
     x, weight, bias = (rng.standard_normal(s).astype("f4") for s in ((128, 300), (200, 300), (200,)))
     with recording.record() as recorded:
         hidden = relu(linear(x, weight, bias)[0])[0]
         out = dropout(hidden, p=0.5, seed=1, stream=2, step=3)[0]
-    program, before = cpu.Program(recorded.launches), blas_threads()
+    program = cpu.Program(recorded.launches)
     assert len(recorded.launches) == 3
     for _ in range(3):
         x[...] = rng.standard_normal(x.shape)
@@ -130,7 +137,7 @@ def test_a_program_repeats_its_launches_and_restores_the_blas() -> None:
         with fused("require"):
             want = F.dropout(F.relu(F.linear(x, weight, bias)), p=0.5, seed=1, stream=2, step=3)
         assert_same_bits(out, want)
-    assert blas_threads() == before
+    assert blas.scipy_openblas_get_num_threads64_() == 2
 
 
 def test_a_program_keeps_its_arrays_alive_and_counts() -> None:
@@ -152,7 +159,7 @@ def test_nothing_is_recorded_outside_a_recording() -> None:
     assert recorded.launches == []
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the rounding modes below are x86's")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the rounding modes below are x86's")
 def test_workers_round_as_the_caller_does() -> None:
     libm = ctypes.CDLL("libm.so.6")
     x, tiny = np.ones(400_000, np.float32), np.full(400_000, 1e-10, np.float32)
