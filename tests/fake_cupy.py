@@ -19,7 +19,7 @@ BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "a
 COMPARE = ("lt", "le", "gt", "ge", "eq", "ne")
 UNARY = ("neg", "pos", "abs", "invert")
 METHODS = ("astype", "sum", "max", "min", "mean", "any", "all", "ravel", "copy", "transpose", "squeeze", "argmax")
-ATTRIBUTES = ("shape", "dtype", "size", "ndim", "flags", "itemsize", "nbytes", "strides")
+ATTRIBUTES = ("dtype", "size", "ndim", "flags", "itemsize", "nbytes", "strides")
 TAKES_HOST_ARRAYS = ("asarray", "array", "ascontiguousarray")
 
 
@@ -100,8 +100,19 @@ class ndarray:
     def reshape(self, *shape: Any, order: str = "C") -> ndarray:
         return ndarray(self.host.reshape(*shape, order=order), self.gpu)
 
-    def view(self, dtype: Any) -> ndarray:
-        return ndarray(self.host.view(dtype), self.gpu)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.host.shape
+
+    @shape.setter
+    def shape(self, shape: tuple[int, ...]) -> None:
+        reshaped = self.host.reshape(shape)
+        if not np.may_share_memory(reshaped, self.host):
+            raise AttributeError("incompatible shape")
+        self.host = reshaped
+
+    def view(self, dtype: Any = None) -> ndarray:
+        return ndarray(self.host.view() if dtype is None else self.host.view(dtype), self.gpu)
 
     def fill(self, value: Any) -> None:
         self.host.fill(value)

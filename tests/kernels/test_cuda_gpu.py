@@ -199,6 +199,19 @@ def test_training_steps_agree_with_the_cpu(cupy, optimizer):
         np.testing.assert_allclose(parameters[name], value, rtol=2e-3, atol=2e-4, err_msg=name)
 
 
+def test_adam_update_takes_arrays_of_any_shape(cupy):
+    values = [np.abs(draw(60, "float32", seed)).reshape(3, 4, 5) for seed in range(4)]
+    there = [cupy.asarray(value) for value in values]
+    with fused("require"):
+        F.adam_update(*there, step=3, lr=0.1)
+    with fused("never"), np.errstate(all="ignore"):
+        F.adam_update(*values, step=3, lr=0.1)
+    for found, value in zip(there, values, strict=True):
+        assert_words_equal(found.get(), value)
+    with pytest.raises(ValueError, match="C-contiguous"):
+        F.adam_update(*(array.T for array in there), step=4)
+
+
 def test_a_gradient_through_fused_dropout(cupy):
     x = draw(300, "float64", 5)
     x[~np.isfinite(x)] = 1.0
