@@ -55,7 +55,8 @@ std::atomic<u32> done{0};
 std::atomic<int> sleeping{0};
 std::atomic<bool> stopping{false};
 Job job;
-int wanted = 1, started = 0;
+std::atomic<int> wanted{1};
+int started = 0;
 pthread_t workers[MOST_THREADS];
 pthread_mutex_t owner = PTHREAD_MUTEX_INITIALIZER;  // held by the thread whose job it is
 pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;   // guards falling asleep
