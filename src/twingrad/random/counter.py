@@ -24,7 +24,8 @@ class Counter:
     __slots__ = ("__weakref__", "cell")
 
     def __init__(self, value: int = 0) -> None:
-        self.cell: NDArray[np.int64] = np.asarray([value], np.int64)
+        self.cell: NDArray[np.int64] = np.zeros(1, np.int64)
+        self.value = value
 
     @property
     def value(self) -> int:

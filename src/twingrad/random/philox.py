@@ -6,6 +6,7 @@ generator in `kernels/include/philox.h`; this is their oracle and runs on any ba
 
 from __future__ import annotations
 
+import operator
 import zlib
 from typing import Any
 
@@ -52,6 +53,8 @@ def words(count: int, *, seed: int, stream: int, step: int, start: int = 0, xp: 
     [1713891541, 4175744164]
     """
     key = check_key(seed, stream, step)
+    if start < 0 or count < 0:
+        raise ValueError(f"words are counted from 0, got start {start} and count {count}")
     if "torch" in xp.__name__:
         raise TypeError(
             "random numbers need unsigned integers with shifts, which PyTorch's CPU tensors lack; "
@@ -60,7 +63,7 @@ def words(count: int, *, seed: int, stream: int, step: int, start: int = 0, xp: 
     first, last = start // (4 * W), -(-(start + count) // (4 * W))
     index = xp.arange(first * W, last * W, dtype=xp.uint64, device=device)
     zero = index ^ index
-    lanes = philox4x32((index & _LOW, index >> 32, zero + step, zero + stream), key)
+    lanes = philox4x32((index & _LOW, index >> 32, zero + int(step), zero + int(stream)), key)
     blocks = xp.stack([xp.reshape(lane, (-1, W)) for lane in lanes], axis=1)
     offset = first * 4 * W
     return xp.reshape(blocks, (-1,))[start - offset : start - offset + count]
@@ -71,7 +74,8 @@ def check_key(seed: int, stream: int, step: int) -> tuple[int, int]:
     for name, value, bits in (("seed", seed, 64), ("stream", stream, 32), ("step", step, 32)):
         if not 0 <= value < 1 << bits:
             raise ValueError(f"{name} must be an integer in [0, 2**{bits}), got {value}")
-    return seed & _LOW, seed >> 32
+    plain = operator.index(seed)  # a NumPy integer would turn the words into floats
+    return plain & _LOW, plain >> 32
 
 
 def stream_of(path: str) -> int:
