@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,6 +61,8 @@ class Fusable:
         self.kernels: dict[str, Kernel] = {}
         functools.update_wrapper(self, reference)
         self.name = reference.__name__
+        parameters = inspect.signature(reference).parameters.values()
+        self.arguments = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
 
     def kernel(
         self,
@@ -79,6 +82,8 @@ class Fusable:
         return register
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs and len(args) < len(self.arguments):
+            args = self._by_position(args, kwargs)
         arrays = tuple([a.data if isinstance(a, Tensor) else a for a in args])
         if self.validate is not None:
             self.validate(*arrays, **kwargs)
@@ -97,6 +102,14 @@ class Fusable:
         if not is_recording(args):
             return Tensor(out)
         return record(self.name, out, args, functools.partial(_backward, self.name, kernel.backward, saved))
+
+    def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """`args` with what follows them in the signature and was given by name, which leaves `kwargs`."""
+        for name in self.arguments[len(args) :]:
+            if name not in kwargs:
+                break
+            args += (kwargs.pop(name),)
+        return args
 
     def _choose(self, arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Kernel | None, str]:
         backend = backend_of(arrays[0])
