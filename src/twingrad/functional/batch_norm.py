@@ -20,11 +20,18 @@ def check(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> None:
-    """Raise ValueError unless x is (N, C) with the C of weight, and N > 1 in training."""
+    """Raise ValueError unless x is (N, C), the others (C,), and N > 1 in training."""
+    if len(weight.shape) != 1:
+        raise ValueError(f"batch norm takes a weight of shape (C,), got {weight.shape}")
     if len(x.shape) != 2 or x.shape[1] != weight.shape[0]:
         raise ValueError(
             f"batch norm of {weight.shape[0]} features takes x of shape (N, {weight.shape[0]}), got {x.shape}"
         )
+    for name, array in (("bias", bias), ("running_mean", running_mean), ("running_var", running_var)):
+        if array.shape != weight.shape:
+            raise ValueError(
+                f"batch norm of {weight.shape[0]} features takes {name} of shape {weight.shape}, got {array.shape}"
+            )
     if training and x.shape[0] < 2:
         raise ValueError(
             f"batch norm in training needs more than one example to take a variance over, got x of shape {x.shape}; "

@@ -8,8 +8,14 @@ from twingrad.namespace import Array, namespace_of
 
 def check(x: Array, weight: Array, bias: Array | None = None) -> None:
     """Raise ValueError unless the shapes of x, weight and bias fit."""
+    if len(weight.shape) != 2:
+        raise ValueError(f"linear takes a weight of shape (out, in), got {weight.shape}")
     if len(x.shape) != 2 or x.shape[1] != weight.shape[1]:
         raise ValueError(f"linear of {weight.shape[1]} features takes x of shape (N, {weight.shape[1]}), got {x.shape}")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(
+            f"linear of {weight.shape[0]} outputs takes a bias of shape {weight.shape[:1]}, got {bias.shape}"
+        )
 
 
 @fusable(validate=check)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twingrad.autodiff import Tensor
 from twingrad.namespace import Array, namespace_of
 
 
@@ -32,9 +33,11 @@ def segments_of_one(
 ) -> tuple[list[Any], NDArray[np.int64]]:
     """The arrays of one parameter as flat views, and the table of the one segment that they are.
 
+    Tensors among them are taken as their data, and those that are not `inputs` count as overwritten.
     Raises ValueError where shapes or dtypes differ, the dtype is not floating, or an array that is not among `inputs`
     cannot be written through a flat view.
     """
+    arrays = {name: _plain(array, writes=name not in inputs) for name, array in arrays.items()}
     param = arrays["param"]
     if not namespace_of(param).isdtype(param.dtype, "real floating"):
         raise ValueError(f"{rule}: param has dtype {param.dtype}; a real floating dtype is needed")
@@ -46,6 +49,14 @@ def segments_of_one(
             )
         flat.append(_flat(rule, name, array, writes=name not in inputs))
     return flat, np.asarray([(0, math.prod(param.shape))], np.int64)
+
+
+def _plain(array: Array, *, writes: bool) -> Array:
+    if not isinstance(array, Tensor):
+        return array
+    if writes:
+        array.writes[0] += 1
+    return array.data
 
 
 def _flat(rule: str, name: str, array: Array, *, writes: bool) -> Array:
