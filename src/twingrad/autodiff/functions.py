@@ -20,6 +20,8 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
     function: takes arrays, computes with the array API, returns a 0-d result.
     argnums: the position of the argument, or a tuple of positions; then the gradient is a tuple too.
     Plain arrays and Python numbers give plain arrays back; Tensors give Tensors, so that gradients of gradients work.
+    An enclosing `no_grad` does not keep the function from being differentiated, only the gradient. Tensors that the
+    function takes from outside, not as arguments, are constants to an enclosing gradient: pass them as arguments.
 
     >>> value_and_grad(lambda w: w**2 - 10 * w + 25)(3.0)
     (array(4.), array(-4.))
@@ -33,12 +35,15 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
                 raise ValueError(f"argnums {position} of a call with {len(args)} positional arguments")
         chosen = {position % len(args) for position in positions}
         on_tape = any(isinstance(a, Tensor) for a in args)
-        inputs = [_leaf(a) if i in chosen else a for i, a in enumerate(args)]
-        value = function(*inputs, **kwargs)
-        if not isinstance(value, Tensor) or value.shape != ():
-            raise AutodiffError(f"grad needs a function that returns a 0-d result, got {_describe(value)}")
-        targets = [inputs[position] for position in positions]
-        found = tape.gradients(value, targets, create_graph=on_tape)
+        with tape.recording_on() as outside:
+            inputs = [_leaf(a) if i in chosen else a for i, a in enumerate(args)]
+            value = function(*inputs, **kwargs)
+            if not isinstance(value, Tensor) or value.shape != ():
+                raise AutodiffError(f"grad needs a function that returns a 0-d result, got {_describe(value)}")
+            targets = [inputs[position] for position in positions]
+            found = tape.gradients(value, targets, create_graph=on_tape and outside)
+        if on_tape and not outside:
+            value, found = value.detach(), [Tensor(gradient) for gradient in found]
         result = tuple(found) if isinstance(argnums, tuple) else found[0]
         return (value if on_tape else value.data), result
 
@@ -76,9 +81,11 @@ def _leaf(value: Any) -> Tensor:
     if not isinstance(value, Tensor):
         array = np.asarray(value, dtype=np.float64) if isinstance(value, int | float) else value
         return Tensor(array, requires_grad=True)
-    if not value.requires_grad:
-        return Tensor(value.data, requires_grad=True)
-    return tape.record("alias", value.data, (value,), lambda gradient, into: (gradient,))
+    if value.requires_grad:
+        return tape.record("alias", value.data, (value,), lambda gradient, into: (gradient,), view_of=value)
+    leaf = Tensor(value.data, requires_grad=True)
+    leaf.writes = value.writes
+    return leaf
 
 
 def _describe(value: Any) -> str:

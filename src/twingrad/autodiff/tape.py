@@ -40,27 +40,32 @@ class OnTape:
     data: Any
     requires_grad: bool
     node: Node | None
+    writes: list[int]
     version: int
 
 
 class Node:
     """One recorded operation.
 
+    result: the tensor that it made; not held, for that would be a cycle: only the count of writes to its memory is.
     backward(grad, into) -> a gradient for each input, None where into[i] is None; `grad` is a plain array, or a Tensor
     where the gradient is itself to be differentiated.
     """
 
-    __slots__ = ("backward", "inputs", "name", "number", "versions")
+    __slots__ = ("backward", "inputs", "name", "number", "versions", "writes", "written")
 
-    def __init__(self, name: str, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]]) -> None:
+    def __init__(
+        self, name: str, result: OnTape, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]]
+    ) -> None:
         self.number = next(_numbers)
         self.name = name
         self.inputs = inputs
         self.backward: Callable[..., Sequence[Any]] | None = backward
         self.versions = tuple([i.version if isinstance(i, OnTape) else 0 for i in inputs])
+        self.writes, self.written = result.writes, result.writes[0]
 
     def check(self) -> None:
-        """Raise AutodiffError if this node was freed, or an input overwritten since it was recorded."""
+        """Raise AutodiffError if this node was freed, or an input or the result overwritten since it was recorded."""
         if self.backward is None:
             raise AutodiffError(
                 f"backward through {self.name} a second time, but its tape was freed by the first; "
@@ -73,6 +78,11 @@ class Node:
                     f"{self.name} was recorded, so its gradient cannot be computed; "
                     "call backward() before the write, or write to a copy"
                 )
+        if self.writes[0] != self.written:
+            raise AutodiffError(
+                f"the result of {self.name} was overwritten in place after {self.name} was recorded, so its gradient "
+                "cannot be computed; call backward() before the write, or write to a copy"
+            )
 
     def free(self) -> None:
         """Drop what the node holds, so that arrays are released while the walk goes on."""
@@ -99,6 +109,17 @@ def no_grad() -> Iterator[None]:
         _enabled.reset(token)
 
 
+@contextmanager
+def recording_on() -> Iterator[bool]:
+    """Record within a `with` block, even inside `no_grad`; gives whether that was so outside."""
+    outside = _enabled.get()
+    token = _enabled.set(True)
+    try:
+        yield outside
+    finally:
+        _enabled.reset(token)
+
+
 def is_recording(inputs: Sequence[Any]) -> bool:
     """Whether an operation on `inputs` belongs on the tape."""
     for given in inputs:
@@ -107,13 +128,20 @@ def is_recording(inputs: Sequence[Any]) -> bool:
     return False
 
 
-def record(name: str, out: Any, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]]) -> Tensor:
-    """The array `out` as a Tensor that knows that operation `name` made it of `inputs`."""
+def record(
+    name: str, out: Any, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]], *, view_of: Any = None
+) -> Tensor:
+    """The array `out` as a Tensor that knows that operation `name` made it of `inputs`.
+
+    view_of: the tensor whose memory it shares, where it does.
+    """
     from twingrad.autodiff.tensor import Tensor
 
     result = Tensor(out)
+    if isinstance(view_of, OnTape):
+        result.writes = view_of.writes
     result.requires_grad = True
-    result.node = Node(name, inputs, backward)
+    result.node = Node(name, result, inputs, backward)
     return result
 
 
@@ -144,7 +172,8 @@ def backward(root: Tensor, seed: Any) -> None:
 def gradients(root: Tensor, targets: Sequence[Tensor], seed: Any = None, *, create_graph: bool = False) -> list[Any]:
     """The gradient of `root` with respect to each of `targets`: plain arrays, or recorded Tensors with `create_graph`.
 
-    Leaves' `.grad` are not touched and the tape is kept. A target that `root` does not depend on gets zeros.
+    Leaves' `.grad` are not touched and the tape is kept. A target that `root` does not depend on gets zeros. Targets
+    are independent variables: of two that depend on each other, neither gets what reaches it through the other.
     """
     from twingrad.autodiff.tensor import Tensor
 
@@ -215,9 +244,11 @@ def _seed(root: Tensor, seed: Any) -> Any:
             )
         return xp.ones_like(root.data)
     seed = seed.data if isinstance(seed, OnTape) else seed
-    if seed.shape != root.shape:
-        raise ValueError(f"the seed of backward() has shape {seed.shape}, the tensor {root.shape}")
-    return seed
+    namespace_of(root.data, seed)
+    if not hasattr(seed, "shape") or seed.shape != root.shape:
+        given = f"shape {seed.shape}" if hasattr(seed, "shape") else f"type {type(seed).__name__}"
+        raise ValueError(f"the seed of backward() has {given}; an array of the tensor's shape {root.shape} is needed")
+    return seed if seed.dtype == root.dtype else xp.astype(seed, root.dtype)
 
 
 def _finished(target: Tensor, gradient: Any, create_graph: bool) -> Any:
@@ -226,4 +257,4 @@ def _finished(target: Tensor, gradient: Any, create_graph: bool) -> Any:
     xp = namespace_of(target.data)
     if gradient is None:
         gradient = Tensor(xp.zeros_like(target.data)) if create_graph else xp.zeros_like(target.data)
-    return gradient if isinstance(gradient, Tensor) else xp.asarray(gradient)  # NumPy's 0-d results are not arrays
+    return gradient if isinstance(gradient, Tensor) else xp.asarray(gradient, copy=True)  # rules give views and aliases

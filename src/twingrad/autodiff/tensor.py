@@ -28,7 +28,7 @@ class Tensor(tape.OnTape):
     array([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_grad", "_version", "data", "node", "requires_grad")
+    __slots__ = ("__weakref__", "_grad", "data", "node", "requires_grad", "writes")
     __array_ufunc__ = None
     __hash__ = object.__hash__
 
@@ -37,10 +37,12 @@ class Tensor(tape.OnTape):
             raise TypeError("Tensor wraps an array, got a Tensor; use t.detach() for one that is off the tape")
         if isinstance(data, np.generic):
             data = np.asarray(data)
+        if data is not None and type(data) is not np.ndarray:
+            namespace_of(data)  # raises for what is not an array
         self.data = data
         self.requires_grad = False
         self.node: tape.Node | None = None
-        self._version = 0
+        self.writes = [0]  # how often the memory was written in place; views share it
         self._grad: Any = None
         if requires_grad:
             if not namespace_of(data).isdtype(data.dtype, "real floating"):
@@ -61,7 +63,7 @@ class Tensor(tape.OnTape):
     @property
     def version(self) -> int:
         """How often the data were overwritten in place: a backward pass refuses to use what has changed."""
-        return self._version
+        return self.writes[0]
 
     def backward(self, seed: Any = None) -> None:
         """Add the gradient of this tensor to `.grad` of every leaf that requires one, and free the tape.
@@ -76,11 +78,17 @@ class Tensor(tape.OnTape):
 
     def receive_grad(self, gradient: Any, destination: tape.Destination) -> None:
         """Take one contribution to this leaf's gradient, which a kernel may have written to `destination` already."""
-        self._grad = gradient if self._grad is None else self._grad + gradient
+        xp = namespace_of(self.data)
+        if self._grad is None:  # a copy: rules give views, and one array to several leaves
+            self._grad = xp.asarray(gradient, copy=True)
+        else:
+            self._grad = xp.asarray(self._grad + gradient)
 
     def detach(self) -> Tensor:
         """The same data, off the tape."""
-        return Tensor(self.data)
+        tensor = Tensor(self.data)
+        tensor.writes = self.writes
+        return tensor
 
     # -- leaving the tape ---------------------------------------------------------------------------------------------
 
@@ -196,7 +204,7 @@ class Tensor(tape.OnTape):
     # -- indexing -----------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Tensor:
-        return xp.getitem(self, key)  # type: ignore[no-any-return]
+        return xp.getitem(self, _plain_key(key))  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         refuse_while_recording("Tensor.__setitem__", "in-place writes have no bound form")
@@ -206,7 +214,7 @@ class Tensor(tape.OnTape):
                 "xp.concat, or write inside `with tg.no_grad():`"
             )
         self.data[_plain_key(key)] = value.data if isinstance(value, Tensor) else value
-        self._version += 1
+        self.writes[0] += 1
 
     # -- operators: the functions of twingrad.xp ----------------------------------------------------------------------
 
@@ -313,7 +321,8 @@ class Tensor(tape.OnTape):
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in C order under another shape."""
-        return xp.reshape(self, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape)  # type: ignore[no-any-return]
+        given = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+        return xp.reshape(self, tuple(given))  # type: ignore[no-any-return]
 
 
 def _plain_key(key: Any) -> Any:

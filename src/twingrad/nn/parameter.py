@@ -25,7 +25,7 @@ class Parameter(Tensor):
     lr_scale: multiplies the optimizer's learning rate.
     """
 
-    __slots__ = ("_decay", "_dtype", "_lr_scale", "_shape", "draw", "flat", "segment")
+    __slots__ = ("_decay", "_dtype", "_lr_scale", "_shape", "draw", "flat", "origin", "segment")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Parameter(Tensor):
         self._shape = tuple(shape if data is None else data.shape)
         self._dtype = np.dtype(dtype) if data is None else data.dtype
         self.draw = draw
+        self.origin: tuple[int, int] | None = None
         self.flat: FlatParameters | None = None
         self.segment = -1
         self.decay = len(self._shape) > 1 if decay is None else decay
@@ -89,7 +90,7 @@ class Parameter(Tensor):
     @property
     def version(self) -> int:
         """How often the values were overwritten, by assignment or by an optimizer."""
-        return self._version if self.flat is None else self._version + self.flat.writes
+        return self.writes[0] if self.flat is None else self.writes[0] + self.flat.writes
 
     @property
     def grad(self) -> Any:
@@ -132,8 +133,33 @@ class Parameter(Tensor):
         shape = np.shape(array) if isinstance(array, int | float | list) else array.shape
         if tuple(shape) != self.shape:
             raise ValueError(f"a parameter of shape {self.shape} cannot take a value of shape {tuple(shape)}")
+        refuse_while_recording("assigning to a parameter", "a replay would leave it out")
+        self.origin = None
         self.data[...] = array
-        self._version += 1
+        self.writes[0] += 1
+
+    def draw_for(self, seed: int, stream: int) -> None:
+        """Draw the values of this seed and stream, unless others were drawn and since settled or overwritten."""
+        origin = self.origin
+        if self.draw is None or origin == (seed, stream) or (self.data is not None and origin is None):
+            return
+        if self.data is None or self._is_as_drawn():
+            self.data, self.origin = self._draw(seed, stream), (seed, stream)
+
+    def _is_as_drawn(self) -> bool:
+        if not isinstance(self.data, np.ndarray) or self.origin is None:
+            return False
+        return np.array_equal(self.data, self._draw(*self.origin))
+
+    def _draw(self, seed: int, stream: int) -> Any:
+        drawn = self.draw(self._shape, seed=seed, stream=stream)  # type: ignore[misc]
+        return drawn.astype(self.dtype)
+
+    def settle_in(self, view: Any, flat: FlatParameters, segment: int) -> None:
+        """Live in `view`, which holds the values, from now on; what was recorded with another dtype is out of date."""
+        if self.flat is not None:
+            self.writes[0] += self.flat.writes + (type(view) is not type(self.data) or view.dtype != self.data.dtype)
+        self.data, self.flat, self.segment = view, flat, segment
 
     def __repr__(self) -> str:
         if self.data is None:
@@ -142,16 +168,17 @@ class Parameter(Tensor):
 
     def __reduce__(self) -> Any:
         data = None if self.data is None else self.data.copy()
-        state = (self.requires_grad, self.decay, self.lr_scale, self._shape, self._dtype, self.draw)
+        state = (self.requires_grad, self.decay, self.lr_scale, self._shape, self._dtype, self.draw, self.origin)
         return _rebuilt, (data, *state)
 
 
 def _rebuilt(
-    data: Any, requires_grad: bool, decay: bool, lr_scale: float, shape: Any, dtype: Any, draw: Any
+    data: Any, requires_grad: bool, decay: bool, lr_scale: float, shape: Any, dtype: Any, draw: Any, origin: Any
 ) -> Parameter:
     if data is None:
         parameter = Parameter(shape=shape, dtype=dtype, draw=draw, decay=decay, lr_scale=lr_scale)
     else:
         parameter = Parameter(data, decay=decay, lr_scale=lr_scale)
+        parameter.draw, parameter.origin = draw, origin
     parameter.requires_grad = requires_grad
     return parameter

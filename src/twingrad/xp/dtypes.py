@@ -37,5 +37,10 @@ def _namespace_of_dtype(dtype: Any) -> Any:
     try:
         np.dtype(dtype)
     except TypeError:
-        return sys.modules[type(dtype).__module__.partition(".")[0]]
+        library = type(dtype).__module__.partition(".")[0]
+        if library == "torch":
+            import array_api_compat.torch
+
+            return array_api_compat.torch
+        return sys.modules[library]
     return np

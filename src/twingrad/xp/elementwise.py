@@ -68,6 +68,9 @@ minimum = primitive(
     lambda g, out, x, y: _winner(g, out, y, x),
     broadcasts=True,
 )
+remainder = primitive(
+    "remainder", lambda g, out, x, y: g, lambda g, out, x, y: -g * floor_divide(x, y), broadcasts=True
+)
 where = primitive(
     "where",
     lambda g, out, condition, x, y: None,
@@ -82,7 +85,6 @@ ceil = passthrough("ceil")
 round = passthrough("round")
 trunc = passthrough("trunc")
 floor_divide = passthrough("floor_divide")
-remainder = passthrough("remainder")
 isfinite = passthrough("isfinite")
 isinf = passthrough("isinf")
 isnan = passthrough("isnan")
@@ -112,14 +114,14 @@ def _winner(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 
 def _pow_base(g: Any, x: Any, y: Any) -> Any:
-    """d/dx x**y = y x**(y-1), and 0 where y = 0 even at x = 0."""
+    """d/dx x**y = y x**(y-1), and 0 at x = y = 0."""
     if isinstance(y, int | float):
         return g * (y * x ** (y - 1)) if y else g * 0
-    return g * y * x ** where(equal(y, 0), 1, y - 1)
+    return g * y * x ** where(logical_and(equal(x, 0), equal(y, 0)), 1, y - 1)
 
 
 def _log_base(x: Any) -> Any:
     """log x as d/dy x**y = x**y log x needs it: 0 where x = 0, for there x**y does not depend on y > 0."""
     if isinstance(x, int | float):
-        return math.log(x) if x else 0.0
+        return math.log(x) if x > 0 else 0.0 if x == 0 else math.nan
     return log(where(equal(x, 0), 1, x))

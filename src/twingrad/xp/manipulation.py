@@ -7,12 +7,24 @@ from typing import Any
 
 import numpy as np
 
+from twingrad.autodiff.tensor import Tensor
 from twingrad.namespace import namespace_of
 from twingrad.xp.primitive import primitive, sequence_primitive, unbroadcast
 
 
 def _plain_astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
-    return x.astype(dtype, copy=copy) if isinstance(x, np.ndarray) else namespace_of(x).astype(x, dtype, copy=copy)
+    if isinstance(x, np.ndarray | np.generic):
+        return x.astype(dtype, copy=copy)
+    return namespace_of(x).astype(x, dtype, copy=copy)
+
+
+def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
+    """The array API's `astype`, on plain arrays and on Tensors; casts to a floating dtype are recorded."""
+    if isinstance(x, Tensor):
+        kind = np.dtype(dtype) if isinstance(x.data, np.ndarray) else dtype
+        if not namespace_of(x.data).isdtype(kind, "real floating"):
+            return Tensor(_plain_astype(x.data, dtype, copy=copy))
+    return _astype(x, dtype, copy=copy)
 
 
 def _plain_getitem(x: Any, key: Any) -> Any:
@@ -33,7 +45,8 @@ def _plain_scatter(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
 
 def _picks_by_arrays(key: Any) -> bool:
     """Whether the key may name one element twice: integer arrays can, slices, integers and one mask cannot."""
-    parts = key if isinstance(key, tuple) else (key,)
+    parts: Any = key if isinstance(key, tuple) else (key,)
+    parts = [np.asarray(p) if isinstance(p, list) else p for p in parts]
     return any(hasattr(p, "dtype") and not namespace_of(p).isdtype(p.dtype, "bool") for p in parts)
 
 
@@ -67,16 +80,20 @@ def _plain_to_device(x: Any, device: Any) -> Any:
     return backends.get(device).asarray(x)
 
 
-astype = primitive("astype", lambda g, out, x, dtype, /, *, copy=True: astype(g, x.dtype), implementation=_plain_astype)
-reshape = primitive("reshape", lambda g, out, x, /, shape, *, copy=None: reshape(g, x.shape))
-broadcast_to = primitive("broadcast_to", lambda g, out, x, /, shape: unbroadcast(g, x.shape))
-expand_dims = primitive("expand_dims", lambda g, out, x, /, *, axis=0: reshape(g, x.shape))
-squeeze = primitive("squeeze", lambda g, out, x, /, axis: reshape(g, x.shape))
-permute_dims = primitive("permute_dims", lambda g, out, x, /, axes: permute_dims(g, _inverse(axes)))
-matrix_transpose = primitive("matrix_transpose", lambda g, out, x, /: matrix_transpose(g))
-flip = primitive("flip", lambda g, out, x, /, *, axis=None: flip(g, axis=axis))
+_astype = primitive(
+    "astype", lambda g, out, x, dtype, /, *, copy=True: astype(g, x.dtype), implementation=_plain_astype
+)
+reshape = primitive("reshape", lambda g, out, x, /, shape, copy=None: reshape(g, x.shape), views=True)
+broadcast_to = primitive("broadcast_to", lambda g, out, x, /, shape: unbroadcast(g, x.shape), views=True)
+expand_dims = primitive("expand_dims", lambda g, out, x, /, axis=0: reshape(g, x.shape), views=True)
+squeeze = primitive("squeeze", lambda g, out, x, /, axis: reshape(g, x.shape), views=True)
+permute_dims = primitive("permute_dims", lambda g, out, x, /, axes: permute_dims(g, _inverse(axes)), views=True)
+matrix_transpose = primitive("matrix_transpose", lambda g, out, x, /: matrix_transpose(g), views=True)
+flip = primitive("flip", lambda g, out, x, /, axis=None: flip(g, axis=axis), views=True)
 concat = sequence_primitive("concat", _concat_rule)
 stack = sequence_primitive("stack", _stack_rule)
-getitem = primitive("getitem", lambda g, out, x, key: _scatter(g, key, x.shape), implementation=_plain_getitem)
+getitem = primitive(
+    "getitem", lambda g, out, x, key: _scatter(g, key, x.shape), implementation=_plain_getitem, views=True
+)
 _scatter = primitive("_scatter", lambda g, out, x, key, shape: getitem(g, key), implementation=_plain_scatter)
 to_device = primitive("to_device", lambda g, out, x, device: to_device(g, x.device), implementation=_plain_to_device)

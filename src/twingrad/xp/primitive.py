@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twingrad.autodiff.tape import Node, is_recording
+from twingrad.autodiff.tape import is_recording, record
 from twingrad.autodiff.tensor import Tensor
 from twingrad.errors import AutodiffError
 from twingrad.namespace import Array, namespace_of
@@ -24,11 +24,16 @@ primitives: dict[str, tuple[Rule, ...]] = {}
 
 
 def primitive(
-    name: str, *rules: Rule, broadcasts: bool = False, implementation: Callable[..., Any] | None = None
+    name: str,
+    *rules: Rule,
+    broadcasts: bool = False,
+    views: bool = False,
+    implementation: Callable[..., Any] | None = None,
 ) -> Callable[..., Any]:
     """The array API function `name`, recording with `rules`: one for each leading array argument.
 
     broadcasts: the arguments broadcast together, so each rule's result is summed back to its argument's shape.
+    views: the result may share the first argument's memory, so a write to one counts as a write to both.
     implementation: computes with plain arrays; by default the function `name` of the arrays' own namespace.
     """
     if broadcasts:
@@ -42,7 +47,7 @@ def primitive(
         if not any([isinstance(a, Tensor) for a in args]):
             return out
         refuse_while_recording(f"xp.{name}", "it has no bound form yet")
-        return _result(name, rules, out, args, kwargs)
+        return _result(name, rules, out, args, kwargs, views=views or out is plain[0])
 
     return _named(function, name)
 
@@ -61,15 +66,14 @@ def sequence_primitive(name: str, rule: Rule) -> Callable[..., Any]:
         if not any([isinstance(a, Tensor) for a in arrays]):
             return out
         refuse_while_recording(f"xp.{name}", "it has no bound form yet")
-        result = Tensor(out)
-        if is_recording(arrays):
+        if not is_recording(arrays):
+            return Tensor(out)
 
-            def backward(grad: Any, into: tuple[Any, ...]) -> Sequence[Any]:
-                return rule(grad, arrays if isinstance(grad, Tensor) else plain, **kwargs)  # type: ignore[no-any-return]
+        def backward(grad: Any, into: tuple[Any, ...]) -> Sequence[Any]:
+            given = arrays if isinstance(grad, Tensor) else plain
+            return [_cast(g, a) for g, a in zip(rule(grad, given, **kwargs), given, strict=True)]
 
-            result.requires_grad = True
-            result.node = Node(name, arrays, backward)
-        return result
+        return record(name, out, arrays, backward)
 
     return _named(function, name)
 
@@ -122,11 +126,16 @@ def _backward(
     return _apply(name, rules, grad, out, plain, kwargs, into)
 
 
-def _result(name: str, rules: tuple[Rule, ...], out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    result = Tensor(out)
+def _result(
+    name: str, rules: tuple[Rule, ...], out: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, views: bool = False
+) -> Tensor:
+    view_of = args[0] if views else None
     if is_recording(args):
-        result.requires_grad = True
-        result.node = Node(name, args, functools.partial(_backward, name, rules, result.data, args, kwargs))
+        backward = functools.partial(_backward, name, rules, out, args, kwargs)
+        return record(name, out, args, backward, view_of=view_of)
+    result = Tensor(out)
+    if isinstance(view_of, Tensor):
+        result.writes = view_of.writes
     return result
 
 
@@ -144,10 +153,17 @@ def _apply(
         if destination is None:
             gradients.append(None)
         elif position < len(rules):
-            gradients.append(rules[position](g, out, *args, **kwargs))
+            gradients.append(_cast(rules[position](g, out, *args, **kwargs), args[position]))
         else:
             raise AutodiffError(f"{name} is not differentiable in its argument {position}; detach() it")
     return gradients
+
+
+def _cast(g: Any, argument: Array) -> Any:
+    """`g` in the argument's dtype, which differs where two dtypes were promoted."""
+    from twingrad import xp
+
+    return g if g.dtype == argument.dtype else xp.astype(g, argument.dtype)
 
 
 def _named(function: Callable[..., Any], name: str) -> Callable[..., Any]:

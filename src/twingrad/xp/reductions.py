@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from twingrad.xp.elementwise import equal
+from twingrad.xp.elementwise import equal, where
 from twingrad.xp.manipulation import astype, broadcast_to, expand_dims
 from twingrad.xp.primitive import passthrough, primitive
 
@@ -33,27 +33,29 @@ def _count(x: Any, axis: Any) -> int:
     return math.prod(x.shape[a] for a in _axes(axis, len(x.shape)))
 
 
-def _sum_rule(g: Any, out: Any, x: Any, /, *, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+def _sum_rule(g: Any, out: Any, x: Any, /, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
     return _spread(g, x, axis, keepdims)
 
 
-def _mean_rule(g: Any, out: Any, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+def _mean_rule(g: Any, out: Any, x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
     return _spread(g / _count(x, axis), x, axis, keepdims)
 
 
-def _extremum_rule(g: Any, out: Any, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+def _extremum_rule(g: Any, out: Any, x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The cotangent, shared equally among the elements that tie."""
     winner = astype(equal(x, _kept(out, x, axis, keepdims)), x.dtype)
     return _spread(g, x, axis, keepdims) * winner / sum(winner, axis=axis, keepdims=True)
 
 
-def _var_rule(g: Any, out: Any, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+def _var_rule(g: Any, out: Any, x: Any, /, axis: Any = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
     centred = x - mean(x, axis=axis, keepdims=True)
     return _spread(g, x, axis, keepdims) * centred * (2.0 / (_count(x, axis) - correction))
 
 
-def _std_rule(g: Any, out: Any, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
-    return _var_rule(g / (2.0 * out), out, x, axis=axis, correction=correction, keepdims=keepdims)
+def _std_rule(g: Any, out: Any, x: Any, /, axis: Any = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
+    """A constant gives 0, as in PyTorch, though the derivative has no limit there."""
+    g = g / where(equal(out, 0), 1, 2.0 * out)
+    return _var_rule(g, out, x, axis=axis, correction=correction, keepdims=keepdims)
 
 
 sum = primitive("sum", _sum_rule)
