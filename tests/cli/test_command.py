@@ -105,7 +105,7 @@ def test_a_terminal_shows_a_progress_bar(tmp_path, quick):
     code, text = in_terminal(["train", *quick], tmp_path)
     assert code == 0
     assert re.search(r"epoch +\d/2", text)
-    assert re.search(r"dev loss [\d.]+ accuracy [\d.]+", text)
+    assert re.search(r"loss [\d.]+, dev [\d.]+; accuracy [\d.]+%, dev [\d.]+%", text)
     assert "run folder" in text
 
 
@@ -118,7 +118,7 @@ def test_ctrl_c_keeps_the_best_model_and_says_where(tmp_path):
     pressed = []
 
     def press(text, process):
-        if "dev loss" in text and not pressed:
+        if "; accuracy" in text and not pressed:
             pressed.append(process.send_signal(signal.SIGINT))
 
     code, text = in_terminal(["train", "--epochs", "100000", "--device", "cpu"], tmp_path, press)

@@ -58,6 +58,14 @@ class Parser(argparse.ArgumentParser):
         return f"; did you mean {near[0]}?" if near else f"; see {self.prog} --help"
 
 
+class Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds the default to each option's help that does not tell it already, switches apart."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        told = "default" in (action.help or "") or action.default is False
+        return action.help if told else super()._get_help_string(action)
+
+
 def parser() -> Parser:
     """The parser of `twingrad`."""
     from twingrad import __version__
@@ -89,7 +97,7 @@ def _train(commands: Any) -> None:
         description=text,
         epilog=EPILOG,
         allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Formatter,
     )
     _network(train.add_argument_group("network"))
     _training(train.add_argument_group("training"))

@@ -12,9 +12,9 @@ def show(result: dict[str, Any], data: Splits, file: TextIO) -> None:
     """Print loss and accuracy of each part, then what ran, where, how fast, and where the run folder is."""
     from rich.console import Console
 
-    console = Console(file=file, highlight=False, soft_wrap=True)
+    console = Console(file=file, highlight=False)
     console.print(_scores(result, data))
-    console.print(_facts(result))
+    console.print(_facts(result), markup=False, soft_wrap=True)
 
 
 def _scores(result: dict[str, Any], data: Splits) -> Any:
@@ -32,21 +32,16 @@ def _scores(result: dict[str, Any], data: Splits) -> Any:
     return table
 
 
-def _facts(result: dict[str, Any]) -> Any:
-    from rich.table import Table
-
-    best = f"{result['best_epoch']} of {result['epochs']}, chosen by dev accuracy" if result["epochs"] else "none"
-    written = "model.safetensors, history.json, config.toml, result.json"
-    picture = "curves.png" if curves.available() else f"no curves.png: {curves.INSTALL}"
+def _facts(result: dict[str, Any]) -> str:
+    """Plain lines: a long path or reason stays in one piece, to be copied or searched."""
+    best = f"{result['best_epoch']} of {result['epochs']}, by dev accuracy" if result["epochs"] else "none"
     facts = {
         "best epoch": best,
         "time": f"{result['seconds']:.1f} s on {result['device']}",
         "path": result["path"],
         "step": result["step"],
         "parameters": f"{result['parameters']:,}",
-        "run folder": f"{result['out']} ({written}; {picture})",
+        "run folder": result["out"],
     }
-    table = Table.grid(padding=(0, 2))
-    for name, value in facts.items():
-        table.add_row(f"  {name}", value)
-    return table
+    lines = [f"  {name:<10}  {value}" for name, value in facts.items()]
+    return "\n".join(lines if curves.available() else [*lines, f"  no curves.png: {curves.INSTALL} draws it"])

@@ -41,6 +41,7 @@ def _panel(axes: Any, history: History, quantity: str) -> None:
             axes.plot(epochs, values, color=colour, linewidth=1.6, label=part)
     _mark_best(axes, history, quantity)
     _scale(axes, history, quantity)
+    axes.set_xlim(1, len(epochs))
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss (log scale)" if quantity == "loss" else "accuracy")
     axes.grid(alpha=0.25, linewidth=0.6)
@@ -53,8 +54,19 @@ def _mark_best(axes: Any, history: History, quantity: str) -> None:
     if best is None:
         return
     value = getattr(best, f"{'train' if best.dev_loss is None else 'dev'}_{quantity}")
-    label = f"best: epoch {best.epoch}, {quantity} {value:.4f}"
-    axes.plot([best.epoch], [value], "o", color=DEV, markersize=6, markeredgecolor="white", label=label, zorder=3)
+    shown = f"{value:.4f}" if quantity == "loss" else f"{value:.2%}"
+    label = f"best: epoch {best.epoch}, {quantity} {shown}"
+    axes.plot(
+        [best.epoch],
+        [value],
+        "o",
+        color=DEV,
+        markersize=6,
+        markeredgecolor="white",
+        label=label,
+        zorder=3,
+        clip_on=False,
+    )
 
 
 def _scale(axes: Any, history: History, quantity: str) -> None:
@@ -62,6 +74,7 @@ def _scale(axes: Any, history: History, quantity: str) -> None:
     if quantity == "loss":
         axes.set_yscale("log")
         return
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
     values = sorted(value for record in history for value in (record.train_accuracy, record.dev_accuracy or 1.0))
     low = values[len(values) // 20]
     axes.set_ylim(max(0.0, low - 0.1 * (1 - low) - 0.01), 1.003)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from twingrad.fusable import fused_mode, fused_report
+from twingrad.fusable import PROVIDERS, fused_mode, fused_report
 
 
 @contextmanager
@@ -19,19 +20,18 @@ def path_taken() -> Iterator[list[str]]:
         said.append(_describe(before))
 
 
-def _counts() -> dict[tuple[str, str], int]:
-    return {(row["operation"], row["reason"]): row["count"] for row in fused_report()}
+def _counts() -> dict[tuple[str, str, str], int]:
+    return {(row["operation"], row["backend"], row["reason"]): row["count"] for row in fused_report()}
 
 
-def _describe(before: dict[tuple[str, str], int]) -> str:
+def _describe(before: dict[tuple[str, str, str], int]) -> str:
     if fused_mode() == "never":
         return 'reference (asked for by fused("never"))'
     reasons: dict[str, list[str]] = {}
-    for (operation, reason), count in _counts().items():
-        if count > before.get((operation, reason), 0):
+    for (operation, backend, reason), count in _counts().items():
+        if count > before.get((operation, backend, reason), 0):
+            if backend in PROVIDERS and reason == importlib.import_module(PROVIDERS[backend]).unavailable():
+                return f"reference ({reason})"
             reasons.setdefault(reason, []).append(operation)
-    if not reasons:
-        return "fused"
-    if len(reasons) == 1 and "not installed" in next(iter(reasons)):
-        return f"reference ({next(iter(reasons))})"
-    return "fused, but " + "; ".join(f"{', '.join(names)} reference ({reason})" for reason, names in reasons.items())
+    parts = [f"{', '.join(operations)} by the reference ({reason})" for reason, operations in reasons.items()]
+    return "; ".join(["fused", *parts])

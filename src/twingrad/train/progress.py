@@ -7,6 +7,21 @@ from typing import Any
 from twingrad.train.callbacks import Callback, Run
 from twingrad.train.history import Record
 
+ROOM = 78
+"""The columns that everything but the bar takes, with some for the ^C that a terminal writes after it."""
+
+
+def measured(record: Record) -> str:
+    """Loss and accuracy of an epoch in one short line.
+
+    >>> measured(Record(1, 0.25, 0.9, 0.5, 0.875, 0.01, 0.1))
+    'loss 0.2500, dev 0.5000; accuracy 90.0%, dev 87.5%'
+    """
+    loss, accuracy = f"loss {record.train_loss:.4f}", f"accuracy {record.train_accuracy:.1%}"
+    if record.dev_loss is None:
+        return f"{loss}; {accuracy}"
+    return f"{loss}, dev {record.dev_loss:.4f}; {accuracy}, dev {record.dev_accuracy:.1%}"
+
 
 class Progress(Callback):
     """A bar over the epochs on standard error, with the newest loss and accuracy; nothing where that is no terminal."""
@@ -26,9 +41,9 @@ class Progress(Callback):
 
         self._bar = progress.Progress(
             progress.TextColumn("epoch {task.fields[epoch]:>{task.fields[digits]}}/{task.fields[epochs]}"),
-            progress.BarColumn(bar_width=None),
+            progress.BarColumn(bar_width=max(4, min(30, self._console.width - ROOM))),
             progress.TextColumn("{task.fields[measured]}"),
-            progress.TimeElapsedColumn(),
+            progress.TextColumn("{task.elapsed:.0f} s"),
             console=self._console,
             transient=True,
         )
@@ -44,10 +59,7 @@ class Progress(Callback):
     def on_epoch(self, run: Run, record: Record) -> None:
         """Show the newest measurements."""
         if self._bar:
-            loss, accuracy = record.dev_loss, record.dev_accuracy
-            dev = f"  dev loss {loss:.4f} accuracy {accuracy:.4f}" if loss is not None else ""
-            text = f"train loss {record.train_loss:.4f} accuracy {record.train_accuracy:.4f}{dev}"
-            self._bar.update(self._task, measured=text)
+            self._bar.update(self._task, measured=measured(record))
 
     def on_end(self, run: Run) -> None:
         """Take the bar away."""
