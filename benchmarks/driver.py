@@ -1,0 +1,223 @@
+"""Runs a workload's contenders, each in its own process, in interleaved rounds, and reports medians and ratios.
+
+    python -m twingrad.benchmarks.bench_step                     # every case, a table, JSON with --json FILE
+    python -m twingrad.benchmarks.bench_step --rounds 5 --only captured,"PyTorch eager"
+
+Agreement of the contenders' results is asserted before anything is timed. A round of one contender follows a round of
+another, so that a slow minute of the machine falls on all; ratios are taken within rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from types import TracebackType
+from typing import Any
+
+from twingrad.benchmarks import machine, report
+from twingrad.benchmarks.worker import Prepared
+
+Case = dict[str, Any]
+REST = 0.03
+"""Seconds between two contenders, in which the pool of the one before stops spinning."""
+
+PATIENCE = 5
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is measured: the cases, who takes part, and what they must agree on.
+
+    module: where `WORKLOAD` stands, for the workers. base: the contender that ratios refer to.
+    agree(case, checks): raises AssertionError unless the contenders' numbers agree.
+    """
+
+    name: str
+    module: str
+    cases: Mapping[str, Case]
+    contenders: Mapping[str, Callable[[Case], Prepared]]
+    base: str
+    agree: Callable[[Case, Mapping[str, Sequence[float]]], None]
+
+
+class Worker:
+    """A contender's process: `told` is what it said when ready; `absent` the reason why it cannot take part."""
+
+    def __init__(self, workload: Workload, contender: str, case: Case) -> None:
+        self.contender = contender
+        command = [sys.executable, "-P", "-m", "twingrad.benchmarks.worker"]
+        self.process = subprocess.Popen(
+            [*command, workload.module, contender, json.dumps(case)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=machine.environment(),
+        )
+        self.told = self._answer()
+        self.absent: str | None = self.told.get("absent")
+        self.processor = 0.0
+
+    def ask(self, command: str) -> Any:
+        """Send one command and wait for its answer."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the contender {self.contender!r} ended with status {self.process.wait()}")
+        return json.loads(line)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+        self.process.stdout.close()
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much to measure: interleaved rounds, seconds for each contender's part of a round, and when to look away.
+
+    quiet: rounds in which other programs keep more cores busy than this are measured again, up to PATIENCE times as
+    many rounds in all; the result counts them.
+    """
+
+    rounds: int = 21
+    seconds: float = 0.2
+    quiet: float = 0.2
+
+
+def run(workload: Workload, effort: Effort, *, cases: Sequence[str] = (), only: Sequence[str] = ()) -> dict[str, Any]:
+    """Measure the cases (all, if none is named) with the contenders (all, if none is named): the result as a dict."""
+    contenders = only or list(workload.contenders)
+    return {
+        "workload": workload.name,
+        "machine": described(),
+        "effort": asdict(effort),
+        "base": workload.base,
+        "cases": [run_case(workload, name, contenders, effort) for name in cases or workload.cases],
+    }
+
+
+def run_case(workload: Workload, name: str, contenders: Sequence[str], effort: Effort) -> dict[str, Any]:
+    """One case: start the workers one after another, assert agreement, warm up, then interleave the rounds."""
+    case = workload.cases[name]
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(workload, contender, case)) for contender in contenders]
+        present = [worker for worker in workers if worker.absent is None]
+        workload.agree(case, {worker.contender: worker.ask("check") for worker in present})
+        kept, others, repeated = rounds_of(present, effort)
+    times = {worker.contender: seen for worker, seen in zip(present, zip(*kept, strict=True), strict=True)}
+    base = times.get(workload.base)
+    return {
+        "case": name,
+        **case,
+        "absent": {worker.contender: worker.absent for worker in workers if worker.absent is not None},
+        "others_kept_busy_cores": others,
+        "rounds_repeated": repeated,
+        "contenders": [
+            {"contender": worker.contender, **worker.told, **summary(times[worker.contender], base)}
+            for worker in present
+        ],
+    }
+
+
+def rounds_of(present: Sequence[Worker], effort: Effort) -> tuple[list[list[float]], float | None, int]:
+    """Seconds a step, by round and contender; the cores that others kept busy; how many rounds were repeated."""
+    one_round(present, effort.seconds)  # warms up
+    found: list[tuple[list[float], float | None]] = []
+    for tried in range(1, PATIENCE * effort.rounds + 1):
+        times, others = one_round(present, effort.seconds)
+        left = PATIENCE * effort.rounds - tried
+        if others is None or others <= effort.quiet or len(found) + left < effort.rounds:
+            found.append((times, others))
+        else:
+            time.sleep(1)
+        if len(found) == effort.rounds:
+            break
+    known = [others for _, others in found if others is not None]
+    return [times for times, _ in found], round(median(known), 2) if known else None, tried - len(found)
+
+
+def one_round(present: Sequence[Worker], seconds: float) -> tuple[list[float], float | None]:
+    """Each contender once, in order: seconds a step of each, and the cores that other programs kept busy meanwhile."""
+    start, busy, own = time.monotonic(), machine.busy_seconds(), time.process_time()
+    spent, times = -own - sum(worker.processor for worker in present), []
+    for worker in present:
+        time.sleep(REST)
+        took, worker.processor = worker.ask(f"round {seconds}")
+        times.append(took)
+    spent += time.process_time() + sum(worker.processor for worker in present)
+    now = machine.busy_seconds()
+    if busy is None or now is None:
+        return times, None
+    return times, max(0.0, now - busy - spent) / (time.monotonic() - start)
+
+
+def summary(seen: Sequence[float], base: Sequence[float] | None) -> dict[str, Any]:
+    """The rounds of one contender in milliseconds: median, quartiles, best; and its ratio to the base's rounds."""
+    ordered = sorted(seen)
+    quartile = [ordered[round(q * (len(ordered) - 1))] for q in (0.25, 0.75)]
+    found: dict[str, Any] = {
+        "median_ms": 1e3 * median(seen),
+        "quartiles_ms": [1e3 * value for value in quartile],
+        "best_ms": 1e3 * ordered[0],
+        "rounds_ms": [1e3 * value for value in seen],
+    }
+    if base is not None:
+        found["times_base"] = median(mine / its for mine, its in zip(seen, base, strict=True))
+    return {key: _rounded(value) for key, value in found.items()}
+
+
+def described() -> dict[str, Any]:
+    """The machine as a contender sees it: without the variables that tie OpenBLAS to another machine."""
+    code = "import json; from twingrad.benchmarks import machine; print(json.dumps(machine.describe()))"
+    command = [sys.executable, "-P", "-c", code]
+    told = subprocess.run(command, env=machine.environment(), check=True, capture_output=True, text=True)
+    return dict(json.loads(told.stdout))
+
+
+def main(workload: Workload, argv: Sequence[str] | None = None) -> int:
+    """The command line of a benchmark module."""
+    parser = argparse.ArgumentParser(prog=f"python -m {workload.module}", description=f"Benchmark: {workload.name}.")
+    parser.add_argument("--rounds", type=int, default=21, help="interleaved rounds (default 21)")
+    parser.add_argument("--seconds", type=float, default=0.2, help="length of a contender's round (default 0.2)")
+    parser.add_argument("--quiet", type=float, default=0.2, help="repeat rounds beside busier programs (default 0.2)")
+    parser.add_argument("--case", action="append", default=[], choices=list(workload.cases), help="only this case")
+    parser.add_argument("--only", default="", help="only these contenders, separated by commas")
+    parser.add_argument("--json", type=Path, help="write the result to this file")
+    options = parser.parse_args(argv)
+    only = [name for name in options.only.split(",") if name]
+    unknown = [name for name in only if name not in workload.contenders]
+    if unknown or options.rounds < 1:
+        parser.error(f"--only takes {', '.join(workload.contenders)}; --rounds is at least 1; got {options}")
+    effort = Effort(options.rounds, options.seconds, options.quiet)
+    result = run(workload, effort, cases=options.case, only=only)
+    print(report.markdown(result))
+    if options.json is not None:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _rounded(value: Any) -> Any:
+    """Five significant digits: no more was measured."""
+    return [_rounded(item) for item in value] if isinstance(value, list) else float(f"{value:.5g}")

@@ -1,0 +1,98 @@
+"""Where a benchmark ran: the machine in words, the versions, and how busy it was."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from twingrad import info
+
+LIBRARIES = ("numpy", "torch", "jax", "optax", "scikit-learn", "cupy-cuda13x", "cupy-cuda12x")
+TUNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""Variables that tie OpenBLAS to another machine's kernels or tiles: benchmarks run without them."""
+
+
+def environment() -> dict[str, str]:
+    """This process's variables without those of TUNING: what every contender is started with."""
+    return {name: value for name, value in os.environ.items() if name not in TUNING}
+
+
+def describe() -> dict[str, Any]:
+    """The machine and the libraries, without names or paths: what stands at the head of every result."""
+    found = info.config()
+    kernels, blas = found["cpu_kernels"], found["blas"]
+    return {
+        "cpu": found["platform"]["cpu"],
+        "cores": found["platform"]["cores"],
+        "widest_instructions": _widest(),
+        "memory_gib": _memory(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "libraries": {name: version for name in LIBRARIES if (version := _version(name)) is not None},
+        "blas": f"{blas['name']} {blas['version']}",
+        "blas_core_type": blas["core_type"],
+        "blas_threads": blas["threads"],
+        "kernels": kernels.get("instruction_set") or kernels.get("reason"),
+        "kernel_threads": kernels.get("threads"),
+        "matmul_split": found["matmul"]["split"],
+        "gpus": found["device"]["gpus"],
+    }
+
+
+def line(machine: dict[str, Any]) -> str:
+    """The description in one line.
+
+    >>> line({"cpu": "A", "cores": 2, "widest_instructions": "AVX2", "kernels": "x86-64-v3", "kernel_threads": 2,
+    ...       "blas": "B 1", "blas_core_type": "C", "python": "3.11", "libraries": {"numpy": "2.0"}})
+    'A, 2 cores, AVX2; kernels x86-64-v3 on 2 threads; B 1 (C); Python 3.11, numpy 2.0'
+    """
+    libraries = "".join(f", {name} {version}" for name, version in machine["libraries"].items())
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['widest_instructions']}; "
+        f"kernels {machine['kernels']} on {machine['kernel_threads']} threads; "
+        f"{machine['blas']} ({machine['blas_core_type']}); Python {machine['python']}{libraries}"
+    )
+
+
+def busy_seconds() -> float | None:
+    """Seconds that all cores together have worked since the machine started; None where /proc/stat is missing."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]
+    except OSError:
+        return None
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields)
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _widest() -> str:
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\nflags")[2].split("\n", 1)[0].split())
+    except OSError:
+        return platform.machine()
+    return next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "no AVX2")
+
+
+def _memory() -> int | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+    except (ValueError, OSError):
+        return None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def require(name: str) -> Any:
+    """The module, or an ImportError that says which extra brings it: a contender that is absent, not broken."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(f"{name} is not installed; the extra `oracle` brings it") from error

@@ -1,0 +1,84 @@
+"""Results as tables: what a benchmark prints, and what benchmarks/README.md quotes.
+
+python -m twingrad.benchmarks.report RESULT.json ...        # print their tables
+python -m twingrad.benchmarks.report --update FOLDER        # rewrite the tables in FOLDER/README.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from twingrad.benchmarks import machine
+
+MARKED = re.compile(r"(<!-- results/(?P<name>[\w-]+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The result of `driver.run` as Markdown: a table for each case, the machine and the load below."""
+    effort = result["effort"]
+    parts = [table(case, result["base"]) for case in result["cases"]]
+    rounds = f"{effort['rounds']} interleaved rounds of {effort['seconds']} s for each contender"
+    return "\n\n".join([*parts, f"{machine.line(result['machine'])}. {rounds}.\n"])
+
+
+def table(case: dict[str, Any], base: str) -> str:
+    """One case: median, quartiles, bytes per second where the traffic is known, and the ratio to the base."""
+    rows = case["contenders"]
+    traffic = any(row["traffic"] for row in rows)
+    head = ["contender", "median ms", "quartiles ms", *(["GB/s"] if traffic else []), f"times {base}"]
+    lines = [f"**{case['case']}**", "", _row(head), _row(["---"] + ["---:"] * (len(head) - 1))]
+    for row in rows:
+        low, high = row["quartiles_ms"]
+        speed = [f"{row['traffic'] / row['median_ms'] / 1e6:.1f}"] if traffic else []
+        ratio = f"{row['times_base']:.2f}" if "times_base" in row else ""
+        name = f"{row['contender']} ({row['path']})" if row["path"] else row["contender"]
+        lines.append(_row([name, _ms(row["median_ms"]), f"{_ms(low)} to {_ms(high)}", *speed, ratio]))
+    lines += [_row([who, "absent", reason, *([""] if traffic else []), ""]) for who, reason in case["absent"].items()]
+    return "\n".join([*lines, "", f"Beside it, {_load(case)}."])
+
+
+def updated(text: str, results: Path) -> str:
+    """`text` with the tables between its markers made anew from the files in `results`."""
+
+    def fresh(match: re.Match[str]) -> str:
+        result = json.loads((results / match["name"]).read_text(encoding="utf-8"))
+        return f"{match[1]}{markdown(result)}{match[3]}"
+
+    return MARKED.sub(fresh, text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line of this module."""
+    parser = argparse.ArgumentParser(prog="python -m twingrad.benchmarks.report", description=__doc__)
+    parser.add_argument("results", nargs="*", type=Path)
+    parser.add_argument("--update", type=Path, metavar="FOLDER")
+    options = parser.parse_args(argv)
+    for path in options.results:
+        print(markdown(json.loads(path.read_text(encoding="utf-8"))))
+    if options.update is not None:
+        page = options.update / "README.md"
+        page.write_text(updated(page.read_text(encoding="utf-8"), options.update / "results"), encoding="utf-8")
+    return 0
+
+
+def _load(case: dict[str, Any]) -> str:
+    others, repeated = case["others_kept_busy_cores"], case["rounds_repeated"]
+    busy = "the load of other programs is unknown" if others is None else f"other programs kept {others} cores busy"
+    return f"{busy}; {repeated} busier rounds were repeated" if repeated else busy
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _ms(value: float) -> str:
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
