@@ -32,11 +32,12 @@ def packages():
 
 def compiler():
     """The C++ compiler's command: CXX, else the first one found. OSError where there is none."""
-    if os.environ.get("CXX"):
-        return os.environ["CXX"].split()
-    for name in ("g++", "c++", "clang++"):
-        if shutil.which(name):
-            return [name]
+    named = os.environ.get("CXX", "").split()
+    for command in [named] if named else [["g++"], ["c++"], ["clang++"]]:
+        if shutil.which(command[0]):
+            return command
+    if named:
+        raise OSError(f"CXX={' '.join(named)} named no C++ compiler that was found at install")
     raise OSError("no C++ compiler (g++, c++ or clang++) was found at install; set CXX to name one")
 
 

@@ -23,7 +23,7 @@ namespace {
 
 constexpr int MOST_THREADS = 256;
 constexpr i64 MOST_TILES = 0xffff;  // of one job; a longer grid is run as several
-constexpr int SPINS = 4000;         // some 30 to 60 microseconds: longer than the serial gaps within a step
+constexpr int SPINS = 4000;         // some 50 microseconds here: longer than the serial gaps within a step
 
 #if defined(__x86_64__)
 void relax() { _mm_pause(); }

@@ -39,7 +39,7 @@ def test_without_a_compiler_the_build_succeeds_and_says_why(tmp_path: Path, monk
     library = build("/nonexistent", tmp_path)
     assert not library.exists()
     monkeypatch.setattr(loader, "FILE", library)
-    with pytest.raises(OSError, match=r"the CPU kernels are not compiled: .*'/nonexistent'"):
+    with pytest.raises(OSError, match="the CPU kernels are not compiled: CXX=/nonexistent named no C"):
         loader._load()
 
 
