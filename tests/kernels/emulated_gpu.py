@@ -24,8 +24,10 @@ class Module:
         return cuda_on_host.function(name)
 
 
-cupy = fake_cupy.make()
-cupy.cuda.Module = Module
-cupy.cuda.device = types.SimpleNamespace(Device=cupy.cuda.Device)
-parts = {"linalg": cupy.linalg, "fft": cupy.fft, "cuda": cupy.cuda, "cuda.device": cupy.cuda.device}
-sys.modules |= {"cupy": cupy, **{f"cupy.{name}": part for name, part in parts.items()}}
+def pytest_configure(config: object) -> None:
+    """Put the stand-in in place: not on import, which collecting this folder may do."""
+    cupy = fake_cupy.make()
+    cupy.cuda.Module = Module
+    cupy.cuda.device = types.SimpleNamespace(Device=cupy.cuda.Device)
+    parts = {"linalg": cupy.linalg, "fft": cupy.fft, "cuda": cupy.cuda, "cuda.device": cupy.cuda.device}
+    sys.modules |= {"cupy": cupy, **{f"cupy.{name}": part for name, part in parts.items()}}
