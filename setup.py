@@ -112,6 +112,7 @@ setup(
         "plot": ["matplotlib>=3.8"],
         "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "array-api-strict>=2.3"],
         "bench": ["pytest>=8", "pytest-benchmark>=5"],
+        "dev": ["ruff==0.17.*", "mypy==2.4.*"],
         "oracle": ["torch==2.13.0", "jax", "optax", "scikit-learn", "nvidia-cuda-nvrtc"],
     },
     entry_points={"console_scripts": ["twingrad = twingrad.cli:main"]},
