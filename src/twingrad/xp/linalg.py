@@ -20,12 +20,13 @@ def _matmul_left(g: Any, out: Any, x: Any, y: Any, /) -> Any:
 
 def _matmul_right(g: Any, out: Any, x: Any, y: Any, /) -> Any:
     """d/dy of x @ y: x^T g."""
+    vector = len(y.shape) == 1
+    if vector:
+        g = expand_dims(g, axis=-1)
     if len(x.shape) == 1:
         g, x = expand_dims(g, axis=-2), expand_dims(x, axis=-2)
-    if len(y.shape) == 1:
-        g = expand_dims(g, axis=-1)
-        return unbroadcast(squeeze(matmul(matrix_transpose(x), g), axis=-1), y.shape)
-    return unbroadcast(matmul(matrix_transpose(x), g), y.shape)
+    product = matmul(matrix_transpose(x), g)
+    return unbroadcast(squeeze(product, axis=-1) if vector else product, y.shape)
 
 
 matmul = primitive("matmul", _matmul_left, _matmul_right)
