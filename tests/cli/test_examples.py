@@ -12,4 +12,4 @@ def test_digits(capsys, monkeypatch):
     runpy.run_path(str(EXAMPLES / "digits.py"))
     out = capsys.readouterr().out
     assert float(re.search(r"test accuracy ([\d.]+)%", out)[1]) > 95
-    assert float(re.search(r"captured steps: ([\d.]+)", out)[1]) < 0.05
+    assert float(re.search(r"steps of our own: ([\d.]+)", out)[1]) < 0.05
