@@ -71,21 +71,17 @@ class CapturedStep:
     def _record(self, args: tuple[Any, ...]) -> Any:
         from twingrad.kernels import cpu
 
-        self._given = [_signature(a) for a in args]
-        self._buffers = [_buffer(a) for a in args]
-        fed = [a if buffer is None else buffer for a, buffer in zip(args, self._buffers, strict=True)]
+        given, buffers = [_signature(a) for a in args], [_buffer(a) for a in args]
+        # Tensors, so that an operation of the arrays' own library is refused by name instead of being left out.
+        fed = [a if buffer is None else Tensor(buffer) for a, buffer in zip(args, buffers, strict=True)]
         with record() as recording:
-            try:
-                result = self._step(*fed)
-                for counter, times in recording.advances.items():
-                    cpu.Kernel("counter_add", 1, "q")((counter.cell,), times)
-            except BaseException:
-                for undo in reversed(recording.undo):
-                    undo()
-                raise
-        if not recording.launches:
-            raise CaptureError("the step launched no kernel: there is nothing to replay")
-        self._result = _detached(result)
+            self._result = _detached(self._step(*fed))
+            if not recording.launches:
+                raise CaptureError("the step launched no kernel: there is nothing to replay")
+            for counter, times in recording.advances.items():
+                cpu.Kernel("counter_add", 1, "q")((counter.cell,), times)
+        self._given, self._buffers = given, buffers
+        self._kept = [a for a, buffer in zip(args, buffers, strict=True) if buffer is None]  # so that ids stay taken
         self._program = cpu.Program(recording.launches)
         self._recording = recording
         return _copied(self._result)
@@ -105,15 +101,35 @@ class CapturedStep:
 
 
 def _signature(value: Any) -> Any:
-    """What must be the same at each call: an array's type, dtype and shape, or the value of anything else."""
+    """What must be the same at each call: an array's type, dtype and shape, the value of a number or a text, and
+    which object anything else is.
+    """
     array = value.data if isinstance(value, Tensor) else value
-    return (type(array), array.dtype, array.shape) if hasattr(array, "shape") else value
+    if type(array) is np.ndarray:
+        return np.ndarray, array.dtype, array.shape
+    if isinstance(array, np.generic | int | float | complex | str | bytes | None):
+        return type(array), repr(array)
+    if hasattr(array, "shape"):
+        return type(array), array.dtype, array.shape
+    if isinstance(array, tuple | list | dict):
+        parts = [*array, *array.values()] if isinstance(array, dict) else array
+        return (type(array), *map(_signature, _without_arrays(parts)))
+    return type(array), id(array)
+
+
+def _without_arrays(parts: Any) -> Any:
+    if any(hasattr(part, "shape") and not isinstance(part, np.generic) for part in parts):
+        raise CaptureError("a captured step takes arrays as arguments of their own, not inside a tuple, list or dict")
+    return parts
 
 
 def _described(signature: Any) -> str:
-    if isinstance(signature, tuple) and len(signature) == 3 and isinstance(signature[0], type):
-        return f"{signature[1]}{list(signature[2])}"
-    return repr(signature)
+    kind, *rest = signature
+    if len(rest) == 2 and isinstance(rest[1], tuple) and not isinstance(rest[0], tuple):
+        return f"{rest[0]}{list(rest[1])}"
+    if len(rest) == 1 and isinstance(rest[0], str):
+        return rest[0]
+    return f"a {kind.__name__}" if kind not in (tuple, list, dict) else f"{kind.__name__} of {len(rest)}"
 
 
 def _buffer(value: Any) -> Any:
@@ -135,7 +151,8 @@ def _map(function: Callable[[Tensor], Tensor], result: Any) -> Any:
     if isinstance(result, Tensor):
         return function(result)
     if isinstance(result, tuple | list):
-        return type(result)(_map(function, part) for part in result)
+        make = getattr(type(result), "_make", type(result))  # named tuples take their parts one by one
+        return make([_map(function, part) for part in result])
     if isinstance(result, dict):
         return {key: _map(function, part) for key, part in result.items()}
     if result is None:

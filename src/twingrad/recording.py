@@ -25,6 +25,7 @@ class Recording:
     before_replay, after_replay: the host's work around the launches, such as an optimizer's bias corrections.
     guards: each returns why the recording no longer holds, or None.
     undo: what puts things back where the step fails while it is recorded.
+    at_end: what is to be done once the step has been recorded.
     seen: the modules and buffers met so far, for whoever has to do a thing once.
     """
 
@@ -35,6 +36,7 @@ class Recording:
         self.after_replay: list[Callable[[], None]] = []
         self.guards: list[Callable[[], str | None]] = []
         self.undo: list[Callable[[], None]] = []
+        self.at_end: list[Callable[[], None]] = []
         self.seen: set[Any] = set()
 
     def advance(self, counter: Counter) -> int:
@@ -64,11 +66,18 @@ def refuse_while_recording(operation: str, why: str) -> None:
 
 @contextmanager
 def record() -> Iterator[Recording]:
-    """Record the launches of this thread."""
+    """Record the launches of this thread; where the block fails, what it changed is put back."""
     if _local.recording is not None:
         raise CaptureError("a step is already being captured in this thread; captures do not nest")
-    _local.recording = Recording()
+    recording = _local.recording = Recording()
     try:
-        yield _local.recording
+        yield recording
+        for finish in recording.at_end:
+            finish()
+    except BaseException:
+        for undo in reversed(recording.undo):
+            undo()
+        raise
     finally:
         _local.recording = None
+        recording.undo.clear()

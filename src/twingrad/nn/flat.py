@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,16 +44,18 @@ class FlatParameters:
 
     def zero_grad(self, segments: NDArray[np.bool_] | None = None) -> None:
         """Forget the gradients of all or of the chosen segments: the next write to each overwrites it."""
-        recording = current()
-        if recording is not None:
-            recording.seen.add(self)
-        self.touched[... if segments is None else segments] = False
+        chosen: Any = ... if segments is None else segments
+        if current() is not None:
+            self._recorded().zeroed[chosen] = True
+        self.touched[chosen] = False
 
     def claim_grad(self, segment: int) -> Destination:
         """Where to write the gradient of a segment, which counts as written from now on."""
-        recording = current()
-        if recording is not None and self not in recording.seen:
-            raise CaptureError("a captured step must call zero_grad() before backward(): each replay starts afresh")
+        if current() is not None and not self._recorded().zeroed[segment]:
+            raise CaptureError(
+                "a captured step must call zero_grad() before backward(), for every parameter that gets a gradient: "
+                "each replay starts afresh"
+            )
         accumulate = bool(self.touched[segment])
         self.touched[segment] = True
         return Destination(self._grad_views[segment], accumulate)
@@ -83,19 +86,50 @@ class FlatParameters:
         frozen = [not parameter.requires_grad for parameter in self.parameters]
         return self.touched & ~np.asarray(frozen, np.bool_) if any(frozen) else self.touched.copy()
 
+    def _recorded(self) -> _Recorded:
+        """What the step that is being captured does with the gradients here."""
+        recording = current()
+        assert recording is not None
+        found = next((seen for seen in recording.seen if isinstance(seen, _Recorded) and seen.flat is self), None)
+        if found is None:
+            found = _Recorded(self)
+            recording.seen.add(found)
+            recording.undo.append(found.put_back)
+            recording.at_end.append(found.keep)
+            recording.after_replay.append(found.replay)
+        return found
+
     def _take_in(self, segment: int, parameter: Parameter) -> None:
         view = self._view(self.theta, segment)
         view[...] = moved(parameter.data, view)
-        if parameter.grad is not None:
-            self._grad_views[segment][...] = moved(parameter.grad, view)
+        grad = parameter.held_grad()
+        if grad is not None:
+            self._grad_views[segment][...] = moved(grad, view)
             self.touched[segment] = True
         if parameter.flat is not None:
             parameter.flat.valid = False
-        parameter.data, parameter.flat, parameter.segment = view, self, segment
+        parameter.settle_in(view, self, segment)
 
     def _view(self, buffer: Array, segment: int) -> Array:
         offset, length = self.segments[segment].tolist()
         return namespace_of(buffer).reshape(buffer[offset : offset + length], self.parameters[segment].shape)
+
+
+class _Recorded:
+    """Which gradients a captured step zeroes, and which are there before it and at its end."""
+
+    def __init__(self, flat: FlatParameters) -> None:
+        self.flat, self.before = flat, flat.touched.copy()
+        self.zeroed = np.zeros_like(self.before)
+
+    def put_back(self) -> None:
+        self.flat.touched[...] = self.before
+
+    def keep(self) -> None:
+        self.after = self.flat.touched.copy()
+
+    def replay(self) -> None:
+        np.copyto(self.flat.touched, self.after, where=self.zeroed)
 
 
 def _lay_out(parameters: Sequence[Parameter], unit: int) -> tuple[NDArray[np.int64], int]:
@@ -108,6 +142,8 @@ def _lay_out(parameters: Sequence[Parameter], unit: int) -> tuple[NDArray[np.int
 
 
 def _itemsize(like: Array) -> int:
+    if not namespace_of(like).isdtype(like.dtype, "real floating"):
+        raise TypeError(f"parameters are of a real floating dtype, such as float32; got {like.dtype}")
     return int(namespace_of(like).finfo(like.dtype).bits) // 8
 
 
@@ -117,8 +153,11 @@ def _zeros(size: int, like: Array) -> Array:
     return namespace_of(like).zeros(size, dtype=like.dtype, device=like.device)
 
 
-def moved(array: Array, like: Array) -> Array:
-    """`array` in the library, on the device and with the dtype of `like`."""
+def moved(array: Array, like: Array, *, keep_integers: bool = False) -> Array:
+    """`array` in the library, on the device and with the dtype of `like`; integers keep their dtype if so asked."""
+    dtype = like.dtype
+    if keep_integers and not namespace_of(array).isdtype(array.dtype, "real floating"):
+        dtype = None
     if backend_of(like) is not None:
-        return backends.get(devices.device_of(like)).asarray(array, dtype=like.dtype)
-    return namespace_of(like).asarray(array, dtype=like.dtype, device=like.device)
+        return backends.get(devices.device_of(like)).asarray(array, dtype=dtype)
+    return namespace_of(like).asarray(array, dtype=dtype, device=like.device)

@@ -79,7 +79,7 @@ class Linear(Module):
         return F.linear(as_input(self, x, self.weight), self.weight, self.bias)  # type: ignore[no-any-return]
 
     def describe(self) -> str:
-        return f"Linear({self.in_features}, {self.out_features}{'' if self.bias is not None else ', bias=False'})"
+        return f"Linear({self.in_features}, {self.out_features}{'' if 'bias' in self._parameters else ', bias=False'})"
 
 
 class BatchNorm(Module):

@@ -14,8 +14,9 @@ from twingrad.autodiff import Tensor
 from twingrad.namespace import Array, backend_of
 from twingrad.nn.flat import FlatParameters, moved
 from twingrad.nn.parameter import Parameter
+from twingrad.nn.state import fitting, host_copy, write
 from twingrad.random import DEFAULT_SEED, Counter, stream_of
-from twingrad.recording import current
+from twingrad.recording import current, refuse_while_recording
 
 
 class Module:
@@ -23,7 +24,8 @@ class Module:
 
     Values are drawn, and all parameters gathered in one flat buffer, when the outermost module is first used. What is
     drawn for a parameter, and the masks of a dropout layer, depend on the outermost module's `seed` and on the path
-    below it, such as "0.weight", and on nothing else.
+    below it, such as "0.weight", and on nothing else: a layer that was only looked at before it joined a model is drawn
+    again for its new place; one that was called, assigned to, loaded or trained keeps its values.
 
     >>> class Net(Module):
     ...     def __init__(self):
@@ -57,7 +59,7 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not self._ready:
-            self.root().materialise()
+            self.root()._settle()
         if current() is not None:
             self._guard()
         return self.forward(*args, **kwargs)
@@ -67,8 +69,8 @@ class Module:
     def root(self) -> Module:
         """The outermost module that holds this one."""
         module = self
-        while module._parent is not None and module._parent() is not None:
-            module = module._parent()
+        while (parent := module._parent and module._parent()) is not None:
+            module = parent
         return module
 
     def modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
@@ -97,26 +99,19 @@ class Module:
     def flat(self) -> FlatParameters:
         """The flat buffers of the outermost module."""
         root = self.root()
-        if not root._ready:
-            root.materialise()
+        root._prepare()
         return root._flat  # type: ignore[no-any-return]
 
     def materialise(self, like: Array | None = None) -> None:
         """Draw what is not drawn yet and gather all parameters in one flat buffer, as this module's own."""
-        self._name_streams()
-        for path, parameter in self._named("_parameters"):
-            if parameter.data is None:
-                drawn = parameter.draw(parameter.shape, seed=self.seed, stream=stream_of(path))
-                parameter.data = drawn.astype(parameter.dtype)
-        parameters = list(dict.fromkeys(p for _, p in self._named("_parameters")))
+        parameters = self._drawn()
         if like is None:
             like = parameters[0].data if parameters else np.zeros((), np.float32)
-            self._check_dtypes(parameters)
+            _check_dtypes(parameters)
         self._flat = FlatParameters(parameters, like)
         for _, module in self.modules():
-            object.__setattr__(module, "_ready", True)
             for name, buffer in module._buffers.items():
-                module._buffers[name] = moved(buffer, like)
+                module._buffers[name] = moved(buffer, like, keep_integers=True)
 
     # -- modes, moves and state ---------------------------------------------------------------------------------------
 
@@ -139,14 +134,8 @@ class Module:
         root = self.root()
         if root is not self:
             raise ValueError(f"move the whole model: {self.path!r} is part of a {type(root).__name__}")
-        self._prepare()
-        here = self._flat.theta
-        if like is None and backend_of(here) is None and device is None:
-            raise TypeError("this model's arrays are of another library; give `like`, an array of the wanted kind")
-        if like is None:
-            target = devices.resolve(device) if device is not None else devices.device_of(here)
-            like = backends.get(target).zeros_aligned(0, here.dtype if dtype is None else dtype)
-        self.materialise(like)
+        like = like.data if isinstance(like, Tensor) else like
+        self.materialise(self._target(device, dtype) if like is None else like)
         return self
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -158,13 +147,14 @@ class Module:
             if "num_batches_tracked" in module._counters:
                 own["num_batches_tracked"] = np.asarray(module._counters["num_batches_tracked"].value, np.int64)
             for name, value in own.items():
-                found[f"{path}.{name}" if path else name] = _host_copy(value)
+                found[f"{path}.{name}" if path else name] = host_copy(value)
         return found
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy `state`, as `state_dict` gives it, into the parameters and buffers.
 
-        Raises ValueError naming what is missing, unexpected or of another shape, before anything is written.
+        Raises ValueError naming what is missing, unexpected or of another shape, and TypeError for dtypes that do not
+        cast, before anything is written.
         """
         own = self.state_dict()
         missing, unexpected = own.keys() - state.keys(), state.keys() - own.keys()
@@ -173,10 +163,7 @@ class Module:
                 f"the state does not fit this {type(self).__name__}: "
                 f"missing {_listed(missing)}; unexpected {_listed(unexpected)}"
             )
-        arrays = {name: np.asarray(value) for name, value in state.items()}
-        for name, array in arrays.items():
-            if array.shape != own[name].shape:
-                raise ValueError(f"{name} has shape {own[name].shape} in the model and {array.shape} in the state")
+        arrays = {name: fitting(name, value, own[name]) for name, value in state.items()}
         for path, module in self.modules():
             module._load(path, arrays)
 
@@ -184,7 +171,7 @@ class Module:
         """A table of the layers with their parameter counts."""
         rows = [(path or "model", module.describe(), module._own_size()) for path, module in self.modules()]
         rows = [row for row in rows if row[0] != "model" or not self._modules]
-        total = sum(p.size for p in self.parameters())
+        total = sum(p.size for p in self._unique())
         widths = [max(len(str(row[i])) for row in [*rows, ("layer", "", "parameters")]) for i in range(3)]
         lines = [f"{'layer':{widths[0]}}  {'':{widths[1]}}  {'parameters':>{widths[2]}}"]
         lines += [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]},}" for a, b, c in rows]
@@ -200,26 +187,31 @@ class Module:
     # -- attributes ---------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Parameter):
-            self._parameters[name] = value
-            self._edited()
-        elif isinstance(value, Module):
-            self._modules[name] = value
-            object.__setattr__(value, "_parent", weakref.ref(self))
-            self._edited()
-        elif isinstance(value, Counter):
-            self._counters[name] = value
-        elif name in self._parameters:
+        kind = next((kind for of, kind in _KINDS.items() if isinstance(value, of)), None)
+        if kind is not None:
+            self._put(kind, name, value)
+        elif value is not None and name in self._parameters:
             self._prepare()
             self._parameters[name].assign(value)
-        elif name in self._buffers:
-            self._buffers[name][...] = value.data if isinstance(value, Tensor) else value
+        elif value is not None and (name in self._buffers or name in self._counters):
+            refuse_while_recording(f"writing {name} of {self.describe()}", "a replay would leave it out")
+            if name in self._counters:
+                self._counters[name].value = value
+            else:
+                self._buffers[name][...] = value.data if isinstance(value, Tensor) else value
         else:
+            self._take_out(name)
             object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if not self._take_out(name):
+            object.__delattr__(self, name)
 
     def __getattr__(self, name: str) -> Any:
         if name in self._parameters:
             self._prepare()
+            if current() is not None:
+                self._guard()
             return self._parameters[name]
         for kind in (self._buffers, self._modules, self._counters):
             if name in kind:
@@ -238,8 +230,49 @@ class Module:
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        if not self._ready:
-            self.root().materialise()
+        root = self.root()
+        if root._flat is None or not root._flat.valid:
+            root.materialise()
+
+    def _settle(self) -> None:
+        """Keep the values from now on: this outermost module, or a part of it, is called."""
+        self._prepare()
+        for parameter in self._unique():
+            parameter.origin = None
+        for _, module in self.modules():
+            object.__setattr__(module, "_ready", True)
+
+    def _put(self, kind: str, name: str, value: Any) -> None:
+        """Make `value` this module's parameter, module or counter `name`, in the place of what had the name before."""
+        held = getattr(self, kind)
+        if name not in held:
+            self._take_out(name)
+            self.__dict__.pop(name, None)
+        elif kind == "_modules" and held[name] is not value:
+            held[name]._leave(self)
+        held[name] = value
+        if kind == "_modules":
+            value._edited()
+            object.__setattr__(value, "_parent", weakref.ref(self))
+        if kind != "_counters":
+            self._edited()
+
+    def _take_out(self, name: str) -> bool:
+        """Forget the parameter, module, buffer or counter `name`; whether there was one."""
+        kind = next((k for k in ("_parameters", "_modules", "_buffers", "_counters") if name in getattr(self, k)), None)
+        if kind is None:
+            return False
+        gone = getattr(self, kind).pop(name)
+        if kind == "_modules":
+            gone._leave(self)
+        self._edited()
+        return True
+
+    def _leave(self, parent: Module) -> None:
+        """This module is no longer below `parent`."""
+        if self._parent is not None and self._parent() is parent:
+            object.__setattr__(self, "_parent", None)
+        self._edited()
 
     def _edited(self) -> None:
         """The tree changed: gather the parameters anew at the next use."""
@@ -248,6 +281,32 @@ class Module:
             root._flat.valid = False
         for _, module in root.modules():
             object.__setattr__(module, "_ready", False)
+
+    def _unique(self) -> dict[Parameter, str]:
+        """The parameters, drawn or not, each with the first of its paths."""
+        found: dict[Parameter, str] = {}
+        for path, parameter in self._named("_parameters"):
+            found.setdefault(parameter, path)
+        return found
+
+    def _drawn(self) -> list[Parameter]:
+        """The parameters, with the values that belong to this outermost module's seed and their paths."""
+        self._name_streams()
+        unique = self._unique()
+        for parameter, path in unique.items():
+            parameter.draw_for(self.seed, stream_of(path))
+        return list(unique)
+
+    def _target(self, device: str | None, dtype: Any) -> Array:
+        """An array on `device` with `dtype`, each the model's own where it is None."""
+        parameters = self._drawn()
+        if dtype is None:
+            _check_dtypes(parameters)
+        here = parameters[0].data if parameters else np.zeros((), np.float32)
+        if backend_of(here) is None and device is None:
+            raise TypeError("this model's arrays are of another library; give `like`, an array of the wanted kind")
+        target = devices.resolve(device) if device is not None else devices.device_of(here)
+        return backends.get(target).zeros_aligned(0, here.dtype if dtype is None else dtype)
 
     def _named(self, kind: str) -> Iterator[tuple[str, Any]]:
         for path, module in self.modules():
@@ -265,20 +324,12 @@ class Module:
                 if other != full:
                     raise ValueError(f"{other!r} and {full!r} would draw the same random numbers; rename one of them")
 
-    def _check_dtypes(self, parameters: list[Parameter]) -> None:
-        dtypes = sorted({str(p.dtype) for p in parameters})
-        if len(dtypes) > 1:
-            raise TypeError(
-                f"the parameters of a model share one dtype, got {' and '.join(dtypes)}; "
-                "give the layers one dtype, or call model.to(dtype=...)"
-            )
-
     def _load(self, path: str, arrays: Mapping[str, Any]) -> None:
         prefix = f"{path}." if path else ""
         for name, parameter in self._parameters.items():
             parameter.assign(moved(arrays[prefix + name], parameter.data))
         for name, buffer in self._buffers.items():
-            buffer[...] = moved(arrays[prefix + name], buffer)
+            write(buffer, arrays[prefix + name])
         if "num_batches_tracked" in self._counters:
             self._counters["num_batches_tracked"].value = int(arrays[prefix + "num_batches_tracked"])
 
@@ -297,19 +348,20 @@ class Module:
         changed = f"{self.path or 'the model'} is no longer in {'train' if mode else 'eval'} mode"
         recording.guards.append(lambda: None if self.training == mode else changed)
         for buffer in self._buffers.values():
-            recording.undo.append(functools.partial(_write, buffer, _host_copy(buffer)))
+            recording.undo.append(functools.partial(write, buffer, host_copy(buffer)))
 
 
-def _host_copy(value: Any) -> np.ndarray[Any, Any]:
-    array = value.data if isinstance(value, Tensor) else value
-    if backend_of(array) is None:
-        array = np.from_dlpack(array)
-    return np.array(backends.get(devices.device_of(array)).to_numpy(array), copy=True)
-
-
-def _write(buffer: Array, value: Any) -> None:
-    buffer[...] = moved(value, buffer)
+def _check_dtypes(parameters: list[Parameter]) -> None:
+    dtypes = sorted({str(p.dtype) for p in parameters})
+    if len(dtypes) > 1:
+        raise TypeError(
+            f"the parameters of a model share one dtype, got {' and '.join(dtypes)}; "
+            "give the layers one dtype, or call model.to(dtype=...)"
+        )
 
 
 def _listed(names: Any) -> str:
     return ", ".join(sorted(names)) or "nothing"
+
+
+_KINDS: dict[type, str] = {Parameter: "_parameters", Module: "_modules", Counter: "_counters"}

@@ -39,6 +39,8 @@ class Parameter(Tensor):
     ) -> None:
         if (data is None) == (draw is None):
             raise TypeError("a Parameter is made of data, or of a shape and a draw function")
+        if data is None and np.dtype(dtype).kind != "f":
+            raise TypeError(f"a Parameter is of a floating dtype, such as float32; got {np.dtype(dtype)}")
         super().__init__(data, requires_grad=data is not None)
         self.requires_grad = True
         self._shape = tuple(shape if data is None else data.shape)
@@ -95,12 +97,12 @@ class Parameter(Tensor):
     @property
     def grad(self) -> Any:
         """The gradient: a view into the flat gradient, or None where none was computed since `zero_grad`."""
-        if self.flat is None:
-            return self._grad
-        return self.flat.grad_view(self.segment) if self.flat.touched[self.segment] else None
+        refuse_while_recording("Parameter.grad", "what is done with the array would be left out by a replay")
+        return self.held_grad()
 
     @grad.setter
     def grad(self, value: Any) -> None:
+        refuse_while_recording("setting Parameter.grad", "a replay would leave it out")
         if self.flat is None:
             self._grad = value
         elif value is None:
@@ -108,6 +110,12 @@ class Parameter(Tensor):
         else:
             self.flat.grad_view(self.segment)[...] = value
             self.flat.touched[self.segment] = True
+
+    def held_grad(self) -> Any:
+        """`grad`, also while a step is captured."""
+        if self.flat is None:
+            return self._grad
+        return self.flat.grad_view(self.segment) if self.flat.touched[self.segment] else None
 
     def grad_destination(self) -> Destination:
         """The view into the flat gradient: the first write since `zero_grad` overwrites, later ones add."""

@@ -157,8 +157,8 @@ class Optimizer:
 
     def _advance(self) -> None:
         """The host's part of a step: count it, and write each segment's scalars."""
-        self._steps += self._active
         lr = non_negative("lr", self._lr(self.steps_taken)) if callable(self._lr) else self._lr
+        self._steps += self._active
         for members, first, lr_scale, decay in self._plan:
             self._control[members] = self.row(step=int(self._steps[first]), lr=lr * lr_scale, decay=decay)
         self.steps_taken += 1
@@ -170,18 +170,30 @@ class Optimizer:
             )
         recording.seen.add(self)
         flat.guard()
-        key, steps, taken = self._plan_key, self._steps.copy(), self.steps_taken
-        recording.guards.append(lambda: None if self._plan_key == key else "the optimizer now updates other parameters")
-        recording.before_replay.append(self._advance)
+        active = self._active
+
+        def advance() -> None:
+            self._plan_for(flat, active)
+            self._advance()
+
+        recording.before_replay.append(advance)
         recording.after_replay.append(lambda: self._count_write(flat))
-        recording.undo.append(lambda: self._put_back(steps, taken))
+        recording.undo.append(self._back_to_here())
 
     def _count_write(self, flat: FlatParameters) -> None:
         flat.writes += 1
-        flat.touched |= self._active
 
-    def _put_back(self, steps: NDArray[np.int64], taken: int) -> None:
-        self._steps[:], self.steps_taken = steps, taken
+    def _back_to_here(self) -> Callable[[], None]:
+        """A function that puts parameters, moments and step numbers back as they are now."""
+        arrays = [self._flat.theta, self._steps, *self.state.values()]  # type: ignore[union-attr]
+        copies, taken = [array.copy() for array in arrays], self.steps_taken
+
+        def put_back() -> None:
+            for array, copy in zip(arrays, copies, strict=True):
+                array[...] = copy
+            self.steps_taken = taken
+
+        return put_back
 
     def __getstate__(self) -> dict[str, Any]:
         held = self._held_now()
