@@ -108,10 +108,12 @@ def test_no_epochs(call, tmp_path, quick):
     assert (tmp_path / "runs" / "digits-1" / "model.safetensors").exists()
 
 
-@pytest.mark.parametrize("batch_size", [77, 1077, 1078])
-def test_odd_batch_sizes(call, batch_size, quick):
-    """1078 is 14 times 77 and one more than 1077: the last example joins."""
-    assert call("train", *quick, "--epochs", 1, "--batch-size", batch_size, "--quiet")[0] == 0
+@pytest.mark.parametrize(("batch_size", "joined"), [(77, 0), (359, 360), (1077, 1078), (1078, 0)])
+def test_a_last_example_left_over_is_told_once(call, batch_size, joined, quick):
+    """1078 is 14 times 77, and one more than 1077 and than 3 times 359."""
+    code, out, err = call("train", *quick, "--batch-size", batch_size, "--quiet", "--json")
+    assert (code, json.loads(out)["step"] == "captured") == (0, tg.info.config()["matmul"]["split"])
+    assert err.count("note: ") == err.count(f"it joins the last mini-batch, of {joined}") == bool(joined)
 
 
 def test_a_loss_that_is_not_finite_is_noted_and_null(call, quick):

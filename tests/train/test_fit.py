@@ -45,13 +45,14 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(data, make_model
     assert not np.array_equal(first.state_dict()["0.weight"], third.state_dict()["0.weight"])
 
 
+@pytest.mark.filterwarnings("ignore:144 examples in mini-batches of 13 leave one over")
 @pytest.mark.parametrize("batch_size", [16, 13])
 def test_captured_steps_give_the_bits_of_eager_ones(data, make_model, batch_size):
     eager, auto = make_model(), make_model()
     one = fit(eager, data, capture="never", keep="last", batch_size=batch_size)
     two = fit(auto, data, capture="auto", keep="last", batch_size=batch_size)
     assert one.step == "eager (asked for)"
-    assert two.step == "captured" or two.step.startswith("eager (")
+    assert (two.step == "captured") == tg.info.config()["matmul"]["split"]
     assert_same(eager.state_dict(), auto.state_dict())
     assert [record.dev_loss for record in one] == [record.dev_loss for record in two]
 
@@ -118,7 +119,8 @@ def test_a_last_batch_of_one_joins_the_one_before_under_batch_norm(data, make_mo
             seen.append(run.batches)
 
     train = data.train.take(slice(0, 33))
-    fit(make_model(), train, batch_size=16, epochs=1, callbacks=[Count()])
+    with pytest.warns(UserWarning, match="33 examples in mini-batches of 16 leave one over.* of 17"):
+        fit(make_model(), train, batch_size=16, epochs=1, callbacks=[Count()])
     fit(make_model(batch_norm=False), train, batch_size=16, epochs=1, callbacks=[Count()])
     assert seen == [2, 3]
 

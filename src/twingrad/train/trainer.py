@@ -39,15 +39,16 @@ class Trainer:
         self.model, self.optimizer, self.loss = model, optimizer, loss
         self.train, self.dev = place(model, train), None if dev is None else place(model, dev)
         self.batch_size, self.seed, self.smallest = batch_size, seed, 2 if has_batch_norm(model) else 1
-        self.step = Stepper(model, optimizer, loss, batch_size, capture)
+        self.bounds = batch_bounds(len(train), batch_size, self.smallest)
+        self.step = Stepper(model, optimizer, loss, self.bounds[0][1], capture)
         self.backend = backends.get(device_of_model(model))
         self.best: tuple[tuple[float, float], dict[str, Any]] | None = None
 
     def run(self, epochs: int, callbacks: Sequence[Callback], keep: str) -> History:
         """Train for so many epochs, or until a callback or Ctrl-C stops it, and leave the parameters to keep."""
-        bounds = batch_bounds(len(self.train[1]), self.batch_size, self.smallest)
-        run = Run(self.model, self.optimizer, epochs, len(bounds))
+        run = Run(self.model, self.optimizer, epochs, len(self.bounds))
         run.history.device = self.backend.device
+        self._tell_of_a_joined_batch()
         begin, was_training = time.perf_counter(), self.model.training
         self.model.train()
         try:
@@ -64,6 +65,15 @@ class Trainer:
         run.history.path, run.history.step = said[0], self.step.how
         run.history.seconds = time.perf_counter() - begin
         return run.history
+
+    def _tell_of_a_joined_batch(self) -> None:
+        start, stop = self.bounds[-1]
+        if stop - start > self.batch_size:
+            text = (
+                f"{stop} examples in mini-batches of {self.batch_size} leave one over, on which batch normalisation "
+                f"cannot train: it joins the last mini-batch, of {stop - start}"
+            )
+            warnings.warn(text, stacklevel=4)
 
     def _epochs(self, run: Run, callbacks: Sequence[Callback], rings: Bell) -> None:
         for callback in callbacks:
