@@ -1,0 +1,92 @@
+"""The networks, batches and comparisons that tests of layers, optimizers and captured steps share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twingrad import functional as F
+from twingrad import nn, optim
+
+IN, HIDDEN, OUT = 5, 7, 3
+"""Odd widths, so that no segment is a whole number of cache lines."""
+
+OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
+    "sgd": lambda model=None, **k: optim.SGD(model, **{"lr": 0.1, "weight_decay": 0.01} | k),
+    "adam": lambda model=None, **k: optim.Adam(model, **{"lr": 0.01, "weight_decay": 0.01} | k),
+    "adamw": lambda model=None, **k: optim.AdamW(model, **{"lr": 0.01, "weight_decay": 0.1} | k),
+}
+
+
+def network(dtype: Any = np.float32, *, p: float = 0.25, seed: int = 0) -> nn.Sequential:
+    """Every layer that there is: Linear, BatchNorm, ReLU, Dropout, Linear."""
+    return nn.Sequential(
+        nn.Linear(IN, HIDDEN, dtype=dtype),
+        nn.BatchNorm(HIDDEN, dtype=dtype),
+        nn.ReLU(),
+        nn.Dropout(p),
+        nn.Linear(HIDDEN, OUT, dtype=dtype),
+        seed=seed,
+    )
+
+
+def batch(n: int = 16, dtype: Any = np.float32, *, seed: int = 0) -> tuple[Any, Any]:
+    """Examples (n, IN) and labels (n,)."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, IN)).astype(dtype), rng.integers(0, OUT, n)
+
+
+def stepper(model: nn.Module, optimizer: optim.Optimizer) -> Callable[[Any, Any], Any]:
+    """A training step that returns its loss."""
+
+    def step(x: Any, y: Any) -> Any:
+        loss = F.softmax_cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def train(model: nn.Module, optimizer: optim.Optimizer, steps: int = 5, *, first: int = 0, dtype: Any = None) -> None:
+    """Plain steps on batches number `first` and on."""
+    step = stepper(model, optimizer)
+    for i in range(first, first + steps):
+        step(*batch(dtype=dtype or model.flat().theta.dtype, seed=i))
+
+
+def everything(model: nn.Module, optimizer: optim.Optimizer | None = None) -> dict[str, Any]:
+    """All that a training step changes, as copies by name."""
+    found: dict[str, Any] = dict(model.state_dict())
+    found |= {f"counter {name}": np.asarray(counter.value) for name, counter in model.counters().items()}
+    found["theta"] = model.flat().theta.copy()
+    if optimizer is not None:
+        found |= {f"optimizer {name}": array.copy() for name, array in optimizer.state.items()}
+        found["steps taken"] = np.asarray(optimizer.steps_taken)
+        found["steps"] = np.asarray([optimizer.steps_of(p) for p in model.parameters()])
+    return found
+
+
+def assert_same_bits(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Every array has the same dtype, shape and words."""
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        assert found[name].dtype == array.dtype, name
+        assert found[name].shape == array.shape, name
+        assert found[name].tobytes() == array.tobytes(), name
+
+
+def assert_on_the_flat_buffer(model: nn.Module) -> None:
+    """Each parameter and gradient is a view into the buffers, and each segment starts at a multiple of 64 bytes."""
+    flat = model.flat()
+    for parameter in model.parameters():
+        assert parameter.flat is flat
+        assert np.shares_memory(parameter.data, flat.theta)
+        assert parameter.data.ctypes.data % 64 == 0
+        view = flat.grad_view(parameter.segment)
+        assert np.shares_memory(view, flat.grad)
+        assert view.ctypes.data - flat.grad.ctypes.data == parameter.data.ctypes.data - flat.theta.ctypes.data
+        assert parameter.data.shape == view.shape == parameter.shape

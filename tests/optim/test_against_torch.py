@@ -1,0 +1,199 @@
+"""The optimizers against PyTorch's: 100 steps from the same weights with the same gradients of the same network."""
+
+import networks
+import numpy as np
+import pytest
+
+from twingrad import functional as F
+from twingrad import nn, optim
+
+pytestmark = pytest.mark.oracle
+
+STEPS = 100
+BOUNDS = {"float64": 1e-12, "float32": 1e-4}
+"""Largest difference of a parameter after all steps, relative to the largest parameter. In float32 two correct programs
+drift apart through Adam's division by small moments, and through PyTorch's other order of products and sums."""
+
+
+@pytest.fixture
+def torch():
+    torch = pytest.importorskip("torch", reason="PyTorch is the oracle of this test; it comes with the extra `oracle`")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # its idle threads would slow ours
+    yield torch
+    torch.set_num_threads(threads)
+
+
+def ours(dtype):
+    return nn.Sequential(
+        nn.Linear(networks.IN, networks.HIDDEN, dtype=dtype),
+        nn.ReLU(),
+        nn.Linear(networks.HIDDEN, networks.OUT, dtype=dtype),
+    )
+
+
+def theirs(torch, model, dtype):
+    net = torch.nn.Sequential(
+        torch.nn.Linear(networks.IN, networks.HIDDEN),
+        torch.nn.ReLU(),
+        torch.nn.Linear(networks.HIDDEN, networks.OUT),
+    ).to(getattr(torch, dtype))
+    net.load_state_dict({name: torch.from_numpy(array) for name, array in model.state_dict().items()})
+    return net
+
+
+def torch_groups(net, decay):
+    """Weights with decay, biases without: what twingrad does by default."""
+    split = {True: [], False: []}
+    for parameter in net.parameters():
+        split[parameter.ndim > 1].append(parameter)
+    return [{"params": split[True], "weight_decay": decay}, {"params": split[False], "weight_decay": 0.0}]
+
+
+DECAYS = (0.0, 0.03)
+RULES = {
+    "sgd": (
+        lambda model, **k: optim.SGD(model, lr=0.3, **k),
+        lambda torch, groups: torch.optim.SGD(groups, lr=0.3),
+    ),
+    "adam": (
+        lambda model, **k: optim.Adam(model, lr=0.01, **k),
+        lambda torch, groups: torch.optim.Adam(groups, lr=0.01),
+    ),
+    "adam, other betas": (
+        lambda model, **k: optim.Adam(model, lr=0.01, beta1=0.8, beta2=0.95, eps=1e-4, **k),
+        lambda torch, groups: torch.optim.Adam(groups, lr=0.01, betas=(0.8, 0.95), eps=1e-4),
+    ),
+    "adamw": (
+        lambda model, **k: optim.AdamW(model, lr=0.01, **k),
+        lambda torch, groups: torch.optim.AdamW(groups, lr=0.01),
+    ),
+}
+
+
+def step_both(torch, model, optimizer, net, their_optimizer, number, dtype):
+    x, y = networks.batch(16, dtype, seed=number)
+    optimizer.zero_grad()
+    F.softmax_cross_entropy(model(x), y).backward()
+    optimizer.step()
+    their_optimizer.zero_grad()
+    torch.nn.functional.cross_entropy(net(torch.from_numpy(x)), torch.from_numpy(y)).backward()
+    their_optimizer.step()
+
+
+def largest_difference(model, net):
+    expected = {name: tensor.detach().numpy() for name, tensor in net.state_dict().items()}
+    scale = max(np.abs(array).max() for array in expected.values())
+    return max(np.abs(model.state_dict()[name] - array).max() for name, array in expected.items()) / scale
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+@pytest.mark.parametrize("decay", DECAYS)
+@pytest.mark.parametrize("rule", RULES)
+def test_a_hundred_steps(torch, rule, decay, dtype, record_property):
+    make, their_make = RULES[rule]
+    model = ours(dtype)
+    net = theirs(torch, model, dtype)
+    start = model.flat().theta.copy()
+    optimizer, their_optimizer = make(model, weight_decay=decay), their_make(torch, torch_groups(net, decay))
+    for number in range(STEPS):
+        step_both(torch, model, optimizer, net, their_optimizer, number, dtype)
+    difference = largest_difference(model, net)
+    record_property("largest relative difference", difference)
+    assert difference <= BOUNDS[dtype]
+    assert np.abs(model.flat().theta - start).max() > 0.05
+
+
+def cosine(step):
+    return 0.01 * (1 + np.cos(np.pi * step / STEPS))
+
+
+@pytest.mark.parametrize("how", ["assigned", "function"])
+def test_a_changing_learning_rate(torch, how):
+    model = ours("float64")
+    net = theirs(torch, model, "float64")
+    optimizer = optim.AdamW(model, lr=cosine if how == "function" else cosine(0))
+    their_optimizer = torch.optim.AdamW(torch_groups(net, 0.01), lr=cosine(0))
+    for number in range(STEPS):
+        if how == "assigned":
+            optimizer.lr = cosine(number)
+        for group in their_optimizer.param_groups:
+            group["lr"] = cosine(number)
+        step_both(torch, model, optimizer, net, their_optimizer, number, "float64")
+    assert largest_difference(model, net) <= BOUNDS["float64"]
+
+
+@pytest.mark.parametrize("rule", ["adam", "adamw"])
+def test_frozen_scaled_and_undecayed_parameters(torch, rule):
+    """The first weight is frozen for 30 steps, the last has a tenth of the learning rate, and no weight but it decays."""
+    make, their_make = RULES[rule]
+    model = ours("float64")
+    net = theirs(torch, model, "float64")
+    optimizer = make(model, weight_decay=0.1)
+    model[0].weight.decay, model[2].weight.lr_scale = False, 0.1
+    last = {"params": [net[2].weight], "weight_decay": 0.1, "lr": 0.001}
+    rest = {"params": [net[0].weight, net[0].bias, net[2].bias], "weight_decay": 0.0}
+    their_optimizer = their_make(torch, [last, rest])
+    for number in range(60):
+        model[0].weight.requires_grad = net[0].weight.requires_grad = number >= 30
+        step_both(torch, model, optimizer, net, their_optimizer, number, "float64")
+    assert optimizer.steps_of(model[0].weight) == 30
+    assert optimizer.steps_of(model[2].weight) == 60
+    assert largest_difference(model, net) <= BOUNDS["float64"]
+
+
+def test_tied_weights(torch):
+    shape = (networks.HIDDEN, networks.HIDDEN)
+    model = nn.Sequential(nn.Linear(*shape, dtype="float64"), nn.ReLU(), nn.Linear(*shape, dtype="float64"))
+    model[2].weight = model[0].weight
+    net = torch.nn.Sequential(torch.nn.Linear(*shape), torch.nn.ReLU(), torch.nn.Linear(*shape)).double()
+    net[2].weight = net[0].weight
+    net.load_state_dict({name: torch.from_numpy(array) for name, array in model.state_dict().items()})
+    optimizer = optim.AdamW(model, lr=0.01)
+    their_optimizer = torch.optim.AdamW(torch_groups(net, 0.01), lr=0.01)
+    rng = np.random.default_rng(0)
+    for _ in range(STEPS):
+        x, y = rng.standard_normal((8, networks.HIDDEN)), rng.integers(0, networks.HIDDEN, 8)
+        optimizer.zero_grad()
+        F.softmax_cross_entropy(model(x), y).backward()
+        optimizer.step()
+        their_optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(torch.from_numpy(x)), torch.from_numpy(y)).backward()
+        their_optimizer.step()
+    assert largest_difference(model, net) <= BOUNDS["float64"]
+
+
+def test_parameters_without_a_gradient_are_skipped_and_not_counted(torch):
+    """Every third step uses the first layer alone: the last keeps its values, moments and step number."""
+    model = ours("float64")
+    net = theirs(torch, model, "float64")
+    optimizer, their_optimizer = optim.AdamW(model, lr=0.01), torch.optim.AdamW(torch_groups(net, 0.01), lr=0.01)
+    for number in range(30):
+        if number % 3:
+            step_both(torch, model, optimizer, net, their_optimizer, number, "float64")
+            continue
+        x, _ = networks.batch(4, "float64", seed=number)
+        optimizer.zero_grad()
+        model[0](x).sum().backward()
+        optimizer.step()
+        their_optimizer.zero_grad()
+        net[0](torch.from_numpy(x)).sum().backward()
+        their_optimizer.step()
+    assert [optimizer.steps_of(p) for p in model.parameters()] == [30, 30, 20, 20]
+    assert largest_difference(model, net) <= BOUNDS["float64"]
+
+
+def test_accumulated_gradients(torch):
+    model = ours("float64")
+    net = theirs(torch, model, "float64")
+    optimizer, their_optimizer = optim.Adam(model, lr=0.01), torch.optim.Adam(net.parameters(), lr=0.01)
+    for number in range(20):
+        optimizer.zero_grad()
+        their_optimizer.zero_grad()
+        for half in range(2):
+            x, y = networks.batch(8, "float64", seed=2 * number + half)
+            F.softmax_cross_entropy(model(x), y).backward()
+            torch.nn.functional.cross_entropy(net(torch.from_numpy(x)), torch.from_numpy(y)).backward()
+        optimizer.step()
+        their_optimizer.step()
+    assert largest_difference(model, net) <= BOUNDS["float64"]
