@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twingrad.autodiff import Destination, Tensor
+from twingrad.namespace import namespace_of
 from twingrad.recording import refuse_while_recording
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class Parameter(Tensor):
         return f"Parameter({self.data!r})"
 
     def __reduce__(self) -> Any:
-        data = None if self.data is None else self.data.copy()
+        data = None if self.data is None else namespace_of(self.data).asarray(self.data, copy=True)
         state = (self.requires_grad, self.decay, self.lr_scale, self._shape, self._dtype, self.draw, self.origin)
         return _rebuilt, (data, *state)
 
