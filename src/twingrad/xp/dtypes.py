@@ -28,7 +28,7 @@ def iinfo(type: Any, /) -> Any:
 def result_type(*arrays_and_dtypes: Any) -> Any:
     """The dtype that promotion gives the arguments."""
     plain = [getattr(a, "data", a) if hasattr(a, "requires_grad") else a for a in arrays_and_dtypes]
-    arrays = [a for a in plain if hasattr(a, "shape")]
+    arrays = [a for a in plain if hasattr(a, "shape") and not isinstance(a, type | np.dtype)]  # dtypes have shapes too
     return (namespace_of(*arrays) if arrays else _namespace_of_dtype(plain[0])).result_type(*plain)
 
 

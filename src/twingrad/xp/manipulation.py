@@ -39,7 +39,8 @@ def _plain_scatter(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     elif _picks_by_arrays(key):
         raise TypeError(f"the gradient of indexing by integer arrays needs NumPy arrays, got {type(g).__name__}")
     else:
-        zeros[key] = g
+        key = tuple([part for part in key if part is not None]) if isinstance(key, tuple) else key
+        zeros[key] = namespace_of(g).reshape(g, zeros[key].shape)  # the standard assigns to no new axes
     return zeros
 
 
@@ -71,7 +72,7 @@ def _concat_rule(g: Any, arrays: Sequence[Any], /, *, axis: int | None = 0) -> l
 
 def _stack_rule(g: Any, arrays: Sequence[Any], /, *, axis: int = 0) -> list[Any]:
     before = (slice(None),) * (axis % len(g.shape))
-    return [getitem(g, (*before, i)) for i in range(len(arrays))]
+    return [getitem(g, (*before, i, ...)) for i in range(len(arrays))]
 
 
 def _plain_to_device(x: Any, device: Any) -> Any:
