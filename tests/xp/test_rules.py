@@ -1,0 +1,75 @@
+"""Every rule of the tape against central differences and against PyTorch, first and second derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numerics import central_differences, relative_error
+from rows import ROWS, Row
+
+from twingrad import Tensor, xp
+from twingrad.autodiff import gradients
+from twingrad.xp.primitive import primitives
+
+NOT_IN_TORCH = ("_scatter", "to_device", "getitem-back", "remainder-of")
+"""Functions of ours, indexing with a negative step, and a derivative that PyTorch does not implement."""
+
+
+def cotangents(row: Row, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Random weights for the result, and for each gradient."""
+    rng = np.random.default_rng(seed)
+    out = np.asarray(row.call(xp, *row.inputs))
+    return rng.uniform(0.5, 1.5, out.shape), [rng.uniform(0.5, 1.5, a.shape) for a in row.inputs]
+
+
+def derivatives(row: Row) -> tuple[list[Any], list[Any]]:
+    """First derivatives of the weighted sum of the result, and second ones of the weighted sum of these."""
+    seed, weights = cotangents(row, 1)
+    inputs = [Tensor(a, requires_grad=True) for a in row.inputs]
+    first = gradients(row.call(xp, *inputs), inputs, seed, create_graph=True)
+    total = sum((xp.sum(g * w) for g, w in zip(first, weights, strict=True)), start=Tensor(np.zeros(())))
+    second = gradients(total, inputs) if total.requires_grad else [np.zeros(a.shape) for a in row.inputs]
+    return [g.data for g in first], second
+
+
+def torch_derivatives(row: Row) -> tuple[list[Any], list[Any]]:
+    torch = pytest.importorskip(
+        "torch", reason="PyTorch is the oracle of derivatives; it comes with the extra `oracle`"
+    )
+    import array_api_compat.torch as oracle
+
+    seed, weights = cotangents(row, 1)
+    inputs = [torch.tensor(a, requires_grad=True) for a in row.inputs]
+    options = {"create_graph": True, "materialize_grads": True}
+    first = torch.autograd.grad(row.call(oracle, *inputs), inputs, torch.tensor(seed), **options)
+    total = sum((g * torch.tensor(w)).sum() for g, w in zip(first, weights, strict=True))
+    if not total.requires_grad:
+        return [g.numpy(force=True) for g in first], [np.zeros(a.shape) for a in row.inputs]
+    second = torch.autograd.grad(total, inputs, materialize_grads=True)
+    return [g.numpy(force=True) for g in first], [g.numpy(force=True) for g in second]
+
+
+def test_every_differentiable_function_has_a_row() -> None:
+    assert sorted({row.name for row in ROWS}) == sorted(primitives)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=repr)
+def test_rule_against_central_differences(row: Row) -> None:
+    seed, _ = cotangents(row, 2)
+    inputs = [Tensor(a, requires_grad=True) for a in row.inputs]
+    row.call(xp, *inputs).backward(seed)
+    expected = central_differences(lambda *a: row.call(xp, *a), row.inputs, seed)
+    for tensor, numeric in zip(inputs, expected, strict=True):
+        assert tensor.grad.dtype == np.float64
+        assert relative_error(tensor.grad, numeric) <= 1e-7
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("row", [row for row in ROWS if not repr(row).startswith(NOT_IN_TORCH)], ids=repr)
+def test_rule_against_torch(row: Row) -> None:
+    ours, theirs = derivatives(row), torch_derivatives(row)
+    for order in (0, 1):
+        for mine, reference in zip(ours[order], theirs[order], strict=True):
+            assert relative_error(mine, reference) <= 1e-13, f"derivative {order + 1}"
