@@ -69,6 +69,16 @@ class BuildKernels(build_ext):
                 f"twingrad: CPU kernels are not built, the reference path will run: {' '.join(detail)}", file=sys.stderr
             )
 
+    def copy_extensions_to_source(self):
+        """For an editable install: the library, or the reason why there is none, goes beside the sources."""
+        for ext in self.extensions:
+            built = Path(self.build_lib, self.get_ext_filename(ext.name))
+            home = Path(self.get_finalized_command("build_py").get_package_dir(ext.name.rpartition(".")[0]))
+            for file in (built, built.with_suffix(".txt")):
+                (home / file.name).unlink(missing_ok=True)
+                if file.exists():
+                    shutil.copy2(file, home)
+
     def compile(self, library):
         command, objects = compiler(), Path(self.build_temp).resolve()
         objects.mkdir(parents=True, exist_ok=True)
@@ -110,7 +120,7 @@ setup(
         "cuda12": ["cupy-cuda12x[ctk]>=14"],
         "cuda13": ["cupy-cuda13x[ctk]>=14"],
         "plot": ["matplotlib>=3.8"],
-        "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "array-api-strict>=2.3"],
+        "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "array-api-strict>=2.3", "setuptools>=70.1"],
         "bench": ["pytest>=8", "pytest-benchmark>=5"],
         "dev": ["ruff==0.17.*", "mypy==2.4.*"],
         "oracle": ["torch==2.13.0", "jax", "optax", "scikit-learn", "nvidia-cuda-nvrtc"],
