@@ -1,4 +1,5 @@
-// ReLU and its gradient (8 and 12 bytes an element in float32), copies, sums into an array, and the counter of steps.
+// ReLU and its gradient (8 and 12 bytes an element in float32), exponentials, copies, sums, and the counter of steps.
+#include "../include/exp.h"
 #include "../include/relu.h"
 #include "kernel.h"
 
@@ -54,6 +55,11 @@ inline void add(const BinaryArguments &a) {
   binary<T>(a, [](T x, T y) { return x + y; });
 }
 
+template <class T>
+inline void exponential(const UnaryArguments &a) {
+  unary<T>(a, [](T x) { return tg::exponential(x); });
+}
+
 struct CounterArguments {
   i64 *cell, amount;
 };
@@ -64,6 +70,7 @@ inline void counter_add(const CounterArguments &a) { *a.cell += a.amount; }
 
 TG_KERNEL(relu, UnaryArguments)
 TG_KERNEL(relu_backward, BinaryArguments)
+TG_KERNEL(exponential, UnaryArguments)
 TG_KERNEL(copy, UnaryArguments)
 TG_KERNEL(add, BinaryArguments)
 TG_ENTRY(copy, _i64_, copy<i64>, UnaryArguments)

@@ -18,26 +18,53 @@ struct SoftmaxArguments {
   double scale;
 };
 
+// f over x[0..n) from `start`, in an order that depends on n alone: one by one where n is small, else as 16 partial results,
+// which vectorise, and a tree of these.
+template <class T, class F>
+inline T fold(const T *x, i64 n, T start, const F &f) {
+  constexpr i64 PARTS = 16;
+  if (n < 2 * PARTS) {
+    for (i64 i = 0; i < n; ++i) start = f(start, x[i]);
+    return start;
+  }
+  T part[PARTS];
+  for (i64 j = 0; j < PARTS; ++j) part[j] = start;
+  i64 i = 0;
+  for (; i + PARTS <= n; i += PARTS)
+    for (i64 j = 0; j < PARTS; ++j) part[j] = f(part[j], x[i + j]);
+  for (i64 j = 0; i + j < n; ++j) part[j] = f(part[j], x[i + j]);
+  for (i64 width = PARTS / 2; width > 0; width /= 2)
+    for (i64 j = 0; j < width; ++j) part[j] = f(part[j], part[j + width]);
+  return part[0];
+}
+
+// The rows from `begin` to `end`. Exponentials are taken over all of them at once: rows are often shorter than a register.
 template <class T>
-inline T softmax_row(T *__restrict probability, const T *__restrict logit, i64 target, i64 columns) {
-  T largest = logit[0], sum = T(0);
-  for (i64 c = 1; c < columns; ++c) largest = logit[c] > largest ? logit[c] : largest;
-  for (i64 c = 0; c < columns; ++c) probability[c] = softmax_term(logit[c], largest);
-  for (i64 c = 0; c < columns; ++c) sum += probability[c];
-  for (i64 c = 0; c < columns; ++c) probability[c] /= sum;
-  if (target < 0 || target >= columns) return (T)__builtin_nan("");
-  return softmax_loss(sum, logit[target], largest);
+inline void softmax_rows(const SoftmaxArguments &a, i64 begin, i64 end) {
+  const i64 columns = a.columns;
+  const T *__restrict logits = static_cast<const T *>(a.logits);
+  T *__restrict probabilities = static_cast<T *>(a.probabilities), *__restrict losses = static_cast<T *>(a.losses);
+  for (i64 r = begin; r < end; ++r) {
+    const T none = (T)-__builtin_inf(), *row = logits + r * columns;
+    const T largest = losses[r] = fold(row, columns, none, [](T a, T b) { return b > a ? b : a; });
+    for (i64 i = r * columns; i < (r + 1) * columns; ++i) probabilities[i] = logits[i] - largest;
+  }
+  for (i64 i = begin * columns; i < end * columns; ++i) probabilities[i] = tg::exponential(probabilities[i]);
+  for (i64 r = begin; r < end; ++r) {
+    T *row = probabilities + r * columns;
+    const T sum = fold(row, columns, T(0), [](T a, T b) { return a + b; });
+    for (i64 c = 0; c < columns; ++c) row[c] /= sum;
+    const i64 target = a.target[r];
+    const bool valid = target >= 0 && target < columns;
+    losses[r] = valid ? softmax_loss(sum, logits[r * columns + target], losses[r]) : (T)__builtin_nan("");
+  }
 }
 
 template <class T>
 inline void softmax_cross_entropy(const SoftmaxArguments &a) {
-  const T *logits = static_cast<const T *>(a.logits);
-  T *losses = static_cast<T *>(a.losses), *probabilities = static_cast<T *>(a.probabilities);
-  parallel_pieces(a.rows, rows_of_piece(a.columns), [&](i64 begin, i64 end) {
-    for (i64 r = begin; r < end; ++r)
-      losses[r] = softmax_row(probabilities + r * a.columns, logits + r * a.columns, a.target[r], a.columns);
-  });
+  parallel_pieces(a.rows, rows_of_piece(a.columns), [&](i64 begin, i64 end) { softmax_rows<T>(a, begin, end); });
   if (!a.total) return;
+  const T *losses = static_cast<const T *>(a.losses);
   T total;
   sum_columns<T>(&total, a.rows, 1, [=](i64 r, i64) { return losses[r]; });
   *static_cast<T *>(a.total) = total * (T)a.scale;

@@ -18,15 +18,11 @@ typedef unsigned long long u64;
 #if defined(__CUDA_ARCH__)
 TG_HD float square_root(float x) { return sqrtf(x); }
 TG_HD double square_root(double x) { return ::sqrt(x); }
-TG_HD float exponential(float x) { return expf(x); }
-TG_HD double exponential(double x) { return ::exp(x); }
 TG_HD float logarithm(float x) { return logf(x); }
 TG_HD double logarithm(double x) { return ::log(x); }
 #else
 TG_HD float square_root(float x) { return __builtin_sqrtf(x); }
 TG_HD double square_root(double x) { return __builtin_sqrt(x); }
-TG_HD float exponential(float x) { return __builtin_expf(x); }
-TG_HD double exponential(double x) { return __builtin_exp(x); }
 TG_HD float logarithm(float x) { return __builtin_logf(x); }
 TG_HD double logarithm(double x) { return __builtin_log(x); }
 #endif

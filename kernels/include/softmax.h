@@ -3,14 +3,9 @@
 //   loss = log(sum_k exp(z_k - max)) - (z_target - max),   probability_k = exp(z_k - max) / sum,
 //   dloss / dz_k = probability_k - [k = target]
 #pragma once
-#include "base.h"
+#include "exp.h"
 
 namespace tg {
-
-template <class T>
-TG_HD T softmax_term(T logit, T largest) {
-  return exponential(logit - largest);
-}
 
 template <class T>
 TG_HD T softmax_loss(T sum, T target_logit, T largest) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,18 @@ def test_without_a_compiler_the_build_succeeds_and_says_why(tmp_path: Path, monk
     monkeypatch.setattr(loader, "FILE", library)
     with pytest.raises(OSError, match="the CPU kernels are not compiled: CXX=/nonexistent named no C"):
         loader._load()
+
+
+def test_an_editable_install_without_a_compiler_drops_the_old_library(tmp_path: Path) -> None:
+    for folder in ("src", "kernels", "backends", "benchmarks"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    shutil.copy(ROOT / "setup.py", tmp_path)
+    home = tmp_path / "kernels/cpu"
+    (home / "_kernels.so").write_bytes(b"old")
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+    subprocess.run(command, cwd=tmp_path, env=os.environ | {"CXX": "/nonexistent"}, capture_output=True, check=True)
+    assert not (home / "_kernels.so").exists()
+    assert "CXX=/nonexistent" in (home / "_kernels.txt").read_text()
 
 
 def test_a_compiler_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
