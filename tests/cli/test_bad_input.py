@@ -33,6 +33,10 @@ BAD = {
     "missing value": (["--lr"], "--lr: expected one argument"),
     "output is a file": (["--out", __file__], r"output folder .*test_bad_input.py cannot be written \(it is a file\)"),
     "output below a file": (["--out", f"{__file__}/x"], r"cannot be written \(Not a directory\); name another one"),
+    "output nowhere": (
+        ["--out", "/proc/run"],
+        "output folder /proc/run cannot be written",
+    ),
     "output not empty": (["--out", os.path.dirname(__file__)], "is not empty: name a new one"),
 }
 
@@ -59,6 +63,16 @@ def test_a_bad_variable(call, monkeypatch):
     code, _, err = call("train", "--epochs", 1)
     assert code == 2
     assert re.search("TWINGRAD_DEVICE: unknown device 'tpu'", err)
+
+
+def test_runs_is_a_file(call, tmp_path, quick):
+    (tmp_path / "runs").write_text("mine")
+    code, out, err = call("train", *quick)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(
+        r"twingrad train: error: output folder runs/digits-1 cannot be written \(Not a directory\); name another one\n",
+        err,
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")

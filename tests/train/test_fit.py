@@ -101,8 +101,13 @@ def test_no_epochs_leave_the_model_alone(data, make_model):
 @pytest.mark.parametrize("training", [True, False])
 def test_the_model_keeps_its_mode(data, make_model, training):
     model = make_model().train(training)
+    model[1].eval()
+    modes = [module.training for _, module in model.modules()]
     fit(model, data, epochs=1)
-    assert [module.training for _, module in model.modules()] == [training] * len(list(model.modules()))
+    assert [module.training for _, module in model.modules()] == modes
+    with pytest.raises(ZeroDivisionError):
+        fit(model, data, epochs=1, callbacks=[lambda record: 1 / 0])
+    assert [module.training for _, module in model.modules()] == modes
 
 
 def test_data_take_the_dtype_of_the_model(data, make_model):

@@ -24,7 +24,8 @@ def run(options: Options) -> None:
     data = load(DATA).split(seed=options.seed)
     model = _model(options, data)
     optimizer = _optimizer(options)
-    folder = RunFolder(options.out or RUNS, numbered=options.out is None, config=_config(options, device))
+    where = RUNS if options.out is None else options.out
+    folder = RunFolder(where, numbered=options.out is None, config=_config(options, device))
     history = fit(
         model,
         data,

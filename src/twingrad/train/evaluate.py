@@ -8,7 +8,7 @@ from twingrad.autodiff import no_grad
 from twingrad.data import Dataset
 from twingrad.namespace import namespace_of
 from twingrad.train.losses import Loss, loss_function
-from twingrad.train.modes import evaluating
+from twingrad.train.modes import mode
 from twingrad.train.placement import check_fit, place
 
 
@@ -37,7 +37,7 @@ def evaluate_arrays(model: Any, x: Any, y: Any, loss: Loss, batch_size: int = 10
     """`evaluate` on arrays that are where the model is: x (N, D), y (N,)."""
     xp, n = namespace_of(x), len(y)
     total, hits = 0.0, 0
-    with evaluating(model), no_grad():
+    with mode(model, training=False), no_grad():
         for start in range(0, n, batch_size):
             part, target = x[start : start + batch_size], y[start : start + batch_size]
             logits = model(part)

@@ -1,4 +1,4 @@
-"""Evaluation mode for a while."""
+"""Training or evaluation mode for a while."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 @contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """The model in evaluation mode within the block, then each of its layers in the mode in which it came."""
+def mode(model: Any, *, training: bool) -> Iterator[None]:
+    """The whole model in one mode within the block, then each of its layers in the mode in which it came."""
     modes = [(module, module.training) for _, module in model.modules()]
-    model.eval()
+    model.train(training)
     try:
         yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module, was_training in modes:
+            module.training = was_training

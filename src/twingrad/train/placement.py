@@ -8,7 +8,7 @@ from twingrad import backends
 from twingrad.autodiff import no_grad
 from twingrad.data import Dataset, check_labels
 from twingrad.devices import Device, device_of
-from twingrad.train.modes import evaluating
+from twingrad.train.modes import mode
 
 
 def device_of_model(model: Any) -> Device:
@@ -29,7 +29,7 @@ def check_fit(model: Any, data: Dataset) -> None:
         raise ValueError(f"data set {data.name!r} holds no examples")
     x, _ = place(model, data.take(slice(0, 1)))
     try:
-        with evaluating(model), no_grad():
+        with mode(model, training=False), no_grad():
             logits = model(x)
     except ValueError as error:
         raise ValueError(

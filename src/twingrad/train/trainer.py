@@ -17,6 +17,7 @@ from twingrad.train.evaluate import evaluate_arrays
 from twingrad.train.history import History, Record
 from twingrad.train.interrupt import Bell, bell
 from twingrad.train.losses import Loss
+from twingrad.train.modes import mode
 from twingrad.train.path import path_taken
 from twingrad.train.placement import device_of_model, place
 from twingrad.train.stepper import Stepper
@@ -49,10 +50,9 @@ class Trainer:
         run = Run(self.model, self.optimizer, epochs, len(self.bounds))
         run.history.device = self.backend.device
         self._tell_of_a_joined_batch()
-        begin, was_training = time.perf_counter(), self.model.training
-        self.model.train()
+        begin = time.perf_counter()
         try:
-            with path_taken() as said, bell() as rings:
+            with mode(self.model, training=True), path_taken() as said, bell() as rings:
                 self._epochs(run, callbacks, rings)
         except KeyboardInterrupt:
             run.history.interrupted = True
@@ -61,7 +61,6 @@ class Trainer:
                 callback.on_end(run)
         if self.best and (keep == "best" or run.history.interrupted):
             self.model.load_state_dict(self.best[1])
-        self.model.train(was_training)
         run.history.path, run.history.step = said[0], self.step.how
         run.history.seconds = time.perf_counter() - begin
         return run.history
