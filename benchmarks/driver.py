@@ -19,17 +19,15 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from types import TracebackType
 from typing import Any
 
 from twingrad.benchmarks import machine, report
+from twingrad.benchmarks.contender import Worker
 from twingrad.benchmarks.worker import Prepared
 
 Case = dict[str, Any]
 REST = 0.03
 """Seconds between two contenders, in which the pool of the one before stops spinning."""
-
-PATIENCE = 5
 
 
 @dataclass(frozen=True)
@@ -48,61 +46,18 @@ class Workload:
     agree: Callable[[Case, Mapping[str, Sequence[float]]], None]
 
 
-class Worker:
-    """A contender's process: `told` is what it said when ready; `absent` the reason why it cannot take part."""
-
-    def __init__(self, workload: Workload, contender: str, case: Case) -> None:
-        self.contender = contender
-        command = [sys.executable, "-P", "-m", "twingrad.benchmarks.worker"]
-        self.process = subprocess.Popen(
-            [*command, workload.module, contender, json.dumps(case)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=machine.environment(),
-        )
-        self.told = self._answer()
-        self.absent: str | None = self.told.get("absent")
-        self.processor = 0.0
-
-    def ask(self, command: str) -> Any:
-        """Send one command and wait for its answer."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> Any:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the contender {self.contender!r} ended with status {self.process.wait()}")
-        return json.loads(line)
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait(timeout=60)
-        self.process.stdout.close()
-
-
 @dataclass(frozen=True)
 class Effort:
     """How much to measure: interleaved rounds, seconds for each contender's part of a round, and when to look away.
 
-    quiet: rounds in which other programs keep more cores busy than this are measured again, up to PATIENCE times as
-    many rounds in all; the result counts them.
+    quiet: rounds in which other programs keep more cores busy than this are measured again, a second later, until
+    `patience` seconds have gone into a case; the result counts them.
     """
 
     rounds: int = 21
     seconds: float = 0.2
     quiet: float = 0.2
+    patience: float = 60.0
 
 
 def run(workload: Workload, effort: Effort, *, cases: Sequence[str] = (), only: Sequence[str] = ()) -> dict[str, Any]:
@@ -121,7 +76,7 @@ def run_case(workload: Workload, name: str, contenders: Sequence[str], effort: E
     """One case: start the workers one after another, assert agreement, warm up, then interleave the rounds."""
     case = workload.cases[name]
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(workload, contender, case)) for contender in contenders]
+        workers = [stack.enter_context(Worker(workload.module, contender, case)) for contender in contenders]
         present = [worker for worker in workers if worker.absent is None]
         workload.agree(case, {worker.contender: worker.ask("check") for worker in present})
         kept, others, repeated = rounds_of(present, effort)
@@ -144,17 +99,16 @@ def rounds_of(present: Sequence[Worker], effort: Effort) -> tuple[list[list[floa
     """Seconds a step, by round and contender; the cores that others kept busy; how many rounds were repeated."""
     one_round(present, effort.seconds)  # warms up
     found: list[tuple[list[float], float | None]] = []
-    for tried in range(1, PATIENCE * effort.rounds + 1):
+    repeated, deadline = 0, time.monotonic() + effort.patience
+    while len(found) < effort.rounds:
         times, others = one_round(present, effort.seconds)
-        left = PATIENCE * effort.rounds - tried
-        if others is None or others <= effort.quiet or len(found) + left < effort.rounds:
-            found.append((times, others))
-        else:
+        if others is not None and others > effort.quiet and time.monotonic() < deadline:
+            repeated += 1
             time.sleep(1)
-        if len(found) == effort.rounds:
-            break
+        else:
+            found.append((times, others))
     known = [others for _, others in found if others is not None]
-    return [times for times, _ in found], round(median(known), 2) if known else None, tried - len(found)
+    return [times for times, _ in found], round(median(known), 2) if known else None, repeated
 
 
 def one_round(present: Sequence[Worker], seconds: float) -> tuple[list[float], float | None]:
@@ -201,6 +155,7 @@ def main(workload: Workload, argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=21, help="interleaved rounds (default 21)")
     parser.add_argument("--seconds", type=float, default=0.2, help="length of a contender's round (default 0.2)")
     parser.add_argument("--quiet", type=float, default=0.2, help="repeat rounds beside busier programs (default 0.2)")
+    parser.add_argument("--patience", type=float, default=60, help="seconds a case may wait for quiet (default 60)")
     parser.add_argument("--case", action="append", default=[], choices=list(workload.cases), help="only this case")
     parser.add_argument("--only", default="", help="only these contenders, separated by commas")
     parser.add_argument("--json", type=Path, help="write the result to this file")
@@ -209,7 +164,7 @@ def main(workload: Workload, argv: Sequence[str] | None = None) -> int:
     unknown = [name for name in only if name not in workload.contenders]
     if unknown or options.rounds < 1:
         parser.error(f"--only takes {', '.join(workload.contenders)}; --rounds is at least 1; got {options}")
-    effort = Effort(options.rounds, options.seconds, options.quiet)
+    effort = Effort(options.rounds, options.seconds, options.quiet, options.patience)
     result = run(workload, effort, cases=options.case, only=only)
     print(report.markdown(result))
     if options.json is not None:

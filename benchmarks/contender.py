@@ -1,0 +1,60 @@
+"""The driver's side of a contender: its process, started with a clean environment and asked in lines of JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from types import TracebackType
+from typing import Any
+
+from twingrad.benchmarks import machine
+
+
+class Worker:
+    """A contender's process: `told` is what it said when ready; `absent` the reason why it cannot take part."""
+
+    def __init__(self, module: str, contender: str, case: dict[str, Any]) -> None:
+        self.contender = contender
+        command = [sys.executable, "-P", "-m", "twingrad.benchmarks.worker"]
+        self.process = subprocess.Popen(
+            [*command, module, contender, json.dumps(case)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=machine.environment(),
+        )
+        self.told = self._answer()
+        self.absent: str | None = self.told.get("absent")
+        self.processor = 0.0
+
+    def ask(self, command: str) -> Any:
+        """Send one command and wait for its answer."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            self.close()
+            raise RuntimeError(f"the contender {self.contender!r} ended with status {self.process.returncode}")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """Let the process end, and wait for it."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+        self.process.stdout.close()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,153 @@
+"""The benchmark driver: agreement first, interleaved rounds, and what its report says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from twingrad.benchmarks import driver, machine, report
+from twingrad.benchmarks.worker import Prepared, time_steps
+
+WORKLOAD = """
+import time
+from twingrad.benchmarks import driver
+from twingrad.benchmarks.machine import require
+from twingrad.benchmarks.worker import Prepared
+
+def sleeper(seconds, told, case):
+    print("a contender may print what it likes")
+    return Prepared(lambda: time.sleep(seconds * case["size"]), lambda: [told], traffic=8)
+
+def agree(case, checks):
+    values = {seen[0] for seen in checks.values()}
+    assert len(values) == 1, f"contenders differ: {values}"
+
+WORKLOAD = driver.Workload(
+    name="sleep", module="sleeping", base="quick", agree=agree, cases={"one": {"size": 1}, "two": {"size": 2}},
+    contenders={
+        "quick": lambda case: sleeper(0.001, 1.0, case),
+        "slow": lambda case: sleeper(0.01, 1.0, case),
+        "wrong": lambda case: sleeper(0.001, 2.0, case),
+        "missing": lambda case: require("a_library_that_is_not_there"),
+        "broken": lambda case: 1 / 0,
+    },
+)
+"""
+EFFORT = driver.Effort(rounds=3, seconds=0.02, quiet=1000)
+
+
+@pytest.fixture
+def sleeping(tmp_path, monkeypatch):
+    """A workload in a module of its own, which the workers find too."""
+    (tmp_path / "sleeping.py").write_text(WORKLOAD)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]).strip(":"))
+    import sleeping
+
+    yield sleeping.WORKLOAD
+    del sys.modules["sleeping"]
+
+
+def test_ratio_of_a_contender_that_takes_ten_times_as_long(sleeping):
+    case = driver.run_case(sleeping, "one", ["quick", "slow", "missing"], EFFORT)
+    quick, slow = case["contenders"]
+    assert quick["times_base"] == 1
+    assert 3 < slow["times_base"] < 20
+    assert slow["median_ms"] >= 10
+    assert len(slow["rounds_ms"]) == 3
+    assert slow["best_ms"] <= slow["quartiles_ms"][0] <= slow["median_ms"] <= slow["quartiles_ms"][1]
+    assert case["absent"] == {
+        "missing": "a_library_that_is_not_there is not installed; the extra `oracle` brings it",
+    }
+
+
+def test_disagreement_stops_before_any_timing(sleeping, monkeypatch):
+    monkeypatch.setattr(driver, "rounds_of", lambda *args: pytest.fail("timed before the results agreed"))
+    with pytest.raises(AssertionError, match="contenders differ"):
+        driver.run_case(sleeping, "one", ["quick", "wrong"], EFFORT)
+
+
+def test_a_contender_that_fails_is_no_absent_one(sleeping, capfd):
+    with pytest.raises(RuntimeError, match="contender 'broken' ended with status 1"):
+        driver.run_case(sleeping, "one", ["broken"], EFFORT)
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_rounds_beside_busy_programs_are_measured_again(monkeypatch):
+    loads = iter([9.0, 0.0, 9.0, 0.0, 9.0])  # the first warms up
+    monkeypatch.setattr(driver, "one_round", lambda present, seconds: ([1.0], next(loads)))
+    monkeypatch.setattr(driver.time, "sleep", lambda seconds: None)
+    kept, others, repeated = driver.rounds_of([], driver.Effort(rounds=2, quiet=0.2))
+    assert (kept, others, repeated) == ([[1.0], [1.0]], 0.0, 1)
+
+
+def test_rounds_are_kept_with_their_load_once_patience_ends(monkeypatch):
+    monkeypatch.setattr(driver, "one_round", lambda present, seconds: ([1.0], 1.5))
+    kept, others, repeated = driver.rounds_of([], driver.Effort(rounds=2, quiet=0.2, patience=0))
+    assert (len(kept), others, repeated) == (2, 1.5, 0)
+
+
+def test_a_step_is_timed_at_least_once_and_synchronised():
+    calls = []
+    step = Prepared(lambda: calls.append("step"), lambda: [], synchronise=lambda: calls.append("wait"))
+    assert time_steps(step, 0) > 0
+    assert calls == ["wait", "step", "wait"]
+
+
+def test_contenders_run_without_the_variables_that_tie_openblas_down(monkeypatch):
+    for name in machine.TUNING:
+        monkeypatch.setenv(name, "Haswell")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    assert not set(machine.TUNING) & set(machine.environment())
+    assert machine.environment()["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_machine_tells_no_host_name_and_no_path():
+    told = json.dumps(machine.describe())
+    assert os.uname().nodename not in told
+    assert str(Path.home()) not in told
+    assert sys.prefix not in told
+
+
+def test_command_line_writes_json_and_prints_a_table(sleeping, tmp_path, capsys):
+    out = tmp_path / "results" / "sleep.json"
+    options = ["--rounds", "2", "--seconds", "0.01", "--quiet", "1000", "--case", "two", "--only", "quick,missing"]
+    assert driver.main(sleeping, [*options, "--json", str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert [case["case"] for case in result["cases"]] == ["two"]
+    printed = capsys.readouterr().out
+    assert printed == report.markdown(result) + "\n"
+    assert "| missing | absent | a_library_that_is_not_there" in printed
+
+
+@pytest.mark.parametrize("options", [["--only", "nobody"], ["--rounds", "0"], ["--case", "three"]])
+def test_command_line_refuses(sleeping, options, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        driver.main(sleeping, options)
+    assert stopped.value.code == 2
+    assert options[1] in capsys.readouterr().err
+
+
+def test_page_quotes_the_results_as_they_are(tmp_path):
+    """benchmarks/README.md was rewritten after the last measurement."""
+    folder = Path(__file__).parents[2] / "benchmarks"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    quoted = [match["name"] for match in report.MARKED.finditer(page)]
+    assert sorted(quoted) == ["adam.json", "dropout.json", "step.json"]
+    assert report.updated(page, folder / "results") == page
+
+
+def test_benchmarks_run_without_pytest():
+    """The workloads need the package alone: pytest is for `pytest benchmarks/`."""
+    code = (
+        "import sys; sys.modules['pytest'] = None\n"
+        "from twingrad.benchmarks import bench_adam, bench_dropout, bench_step\n"
+        "print(*(m.WORKLOAD.module for m in (bench_adam, bench_dropout, bench_step)))"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [f"twingrad.benchmarks.bench_{name}" for name in ("adam", "dropout", "step")]
