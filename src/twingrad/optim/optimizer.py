@@ -205,7 +205,7 @@ class Optimizer:
 
 def non_negative(name: str, value: float) -> float:
     """`value` as a float; ValueError unless it is finite and not negative."""
-    number = float(value)
+    number = _number(name, value)
     if not (math.isfinite(number) and number >= 0):
         raise ValueError(f"{name} must be a finite number of at least 0, got {value}")
     return number
@@ -213,7 +213,13 @@ def non_negative(name: str, value: float) -> float:
 
 def below_one(name: str, value: float) -> float:
     """`value` as a float; ValueError unless it is in [0, 1)."""
-    number = float(value)
+    number = _number(name, value)
     if not 0 <= number < 1:
         raise ValueError(f"{name} must be in [0, 1), got {value}")
     return number
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, str) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    return float(value)

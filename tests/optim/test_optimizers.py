@@ -1,0 +1,235 @@
+"""What all optimizers share: arguments, binding, which parameters take part, and state that follows the model."""
+
+import networks
+import numpy as np
+import pytest
+
+import twingrad as tg
+from twingrad import nn, optim
+
+NAN, INF = float("nan"), float("inf")
+CLASSES = {"SGD": optim.SGD, "Adam": optim.Adam, "AdamW": optim.AdamW}
+
+
+@pytest.fixture(params=CLASSES)
+def kind(request):
+    return CLASSES[request.param]
+
+
+@pytest.mark.parametrize("name", ["lr", "weight_decay"])
+@pytest.mark.parametrize("value", [NAN, INF, -INF, -1e-3])
+def test_rates_must_be_finite_and_not_negative(kind, name, value):
+    with pytest.raises(ValueError, match=f"{name} must be a finite number of at least 0, got {value}"):
+        kind(**{name: value})
+
+
+@pytest.mark.parametrize("value", [None, "fast", [0.1, 0.2]])
+def test_a_rate_that_is_no_number_is_refused_by_name(kind, value):
+    with pytest.raises(TypeError, match="lr must be a number, got"):
+        kind(lr=value)
+
+
+@pytest.mark.parametrize("kind", [optim.Adam, optim.AdamW])
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("beta1", 1.0, r"beta1 must be in \[0, 1\), got 1\.0"),
+        ("beta2", -0.1, r"beta2 must be in \[0, 1\), got -0\.1"),
+        ("beta2", NAN, r"beta2 must be in \[0, 1\), got nan"),
+        ("eps", -1e-8, "eps must be a finite number of at least 0, got -1e-08"),
+        ("eps", NAN, "eps must be a finite number"),
+    ],
+)
+def test_adams_arguments(kind, name, value, rule):
+    with pytest.raises(ValueError, match=rule):
+        kind(**{name: value})
+
+
+def test_the_rate_is_checked_when_it_is_set(kind):
+    optimizer = kind(lr=0.5)
+    with pytest.raises(ValueError, match="lr must be a finite number of at least 0, got nan"):
+        optimizer.lr = NAN
+    assert optimizer.lr == 0.5
+    optimizer.lr = np.float32(0.25)
+    assert optimizer.lr == 0.25
+
+
+def test_a_function_that_gives_a_bad_rate_changes_nothing(kind):
+    rates = iter([0.1, NAN, 0.1])
+    model = networks.network()
+    optimizer = kind(model, lr=lambda step: next(rates))
+    networks.train(model, optimizer, 1)
+    model.eval()
+    model(networks.batch()[0]).sum().backward()
+    before = networks.everything(model, optimizer)
+    with pytest.raises(ValueError, match="lr must be a finite number of at least 0, got nan"):
+        optimizer.step()
+    networks.assert_same_bits(networks.everything(model, optimizer), before)
+    optimizer.step()
+    assert optimizer.steps_taken == 2
+
+
+def test_a_rate_function_gets_the_number_of_steps_taken(kind):
+    seen = []
+    model = networks.network()
+    networks.train(model, kind(model, lr=lambda step: seen.append(step) or 0.1), 3)
+    assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize("use", ["step", "zero_grad"])
+def test_an_optimizer_without_a_model_says_so(kind, use):
+    with pytest.raises(ValueError, match=rf"this {kind.__name__} has no model; pass one to it, or call bind\(model\)"):
+        getattr(kind(), use)()
+
+
+def test_binding(kind):
+    model, other = networks.network(), networks.network()
+    optimizer = kind()
+    assert optimizer.bind(model) is optimizer
+    assert optimizer.bind(model) is optimizer
+    with pytest.raises(ValueError, match=f"this {kind.__name__} has a model already; make another optimizer"):
+        optimizer.bind(other)
+    with pytest.raises(TypeError, match=f"{kind.__name__} optimizes a Module, got a list"):
+        kind(model.parameters())
+
+
+def test_a_late_bound_optimizer_does_as_one_made_with_its_model(kind):
+    first, second = networks.network(), networks.network()
+    optimizers = [kind(first, lr=0.1), kind(lr=0.1).bind(second)]
+    for model, optimizer in zip((first, second), optimizers, strict=True):
+        networks.train(model, optimizer, 2)
+    networks.assert_same_bits(networks.everything(second), networks.everything(first))
+
+
+def test_the_base_class_has_no_rule():
+    model = nn.Linear(2, 2)
+    optimizer = optim.Optimizer(model, lr=0.1)
+    model(np.ones((1, 2), np.float32)).sum().backward()
+    with pytest.raises(TypeError, match=r"Optimizer defines no row\(\.\.\.\)"):
+        optimizer.step()
+
+
+def test_steps_without_gradients_change_nothing(kind):
+    model = networks.network()
+    optimizer = kind(model, weight_decay=0.5)
+    before = model.flat().theta.copy()
+    optimizer.step()
+    optimizer.zero_grad()
+    optimizer.step()
+    assert model.flat().theta.tobytes() == before.tobytes()
+    assert {optimizer.steps_of(p) for p in model.parameters()} == {0}
+
+
+def test_a_model_without_parameters(kind):
+    optimizer = kind(nn.Sequential(nn.ReLU()))
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+def test_frozen_parameters_keep_their_values_and_moments(kind):
+    model = networks.network()
+    optimizer = kind(model, weight_decay=0.1)
+    networks.train(model, optimizer, 2)
+    frozen = model[0].weight
+    frozen.requires_grad = False
+    before = networks.everything(model, optimizer)
+    networks.train(model, optimizer, 2, first=2)
+    offset, length = model.flat().segments[frozen.segment]
+    after = networks.everything(model, optimizer)
+    for name in ("theta", *(f"optimizer {state}" for state in optimizer.state)):
+        assert after[name][offset : offset + length].tobytes() == before[name][offset : offset + length].tobytes(), name
+        assert (after[name][offset + length :] != before[name][offset + length :]).any(), name
+    assert optimizer.steps_of(frozen) == 2
+    assert optimizer.steps_of(model[0].bias) == 4
+
+
+def test_the_padding_between_segments_stays_zero(kind):
+    model = networks.network()
+    optimizer = kind(model, weight_decay=0.1)
+    networks.train(model, optimizer, 3)
+    inside = np.zeros(len(model.flat().theta), bool)
+    for offset, length in model.flat().segments:
+        inside[offset : offset + length] = True
+    assert not inside.all()
+    for array in (model.flat().theta, *optimizer.state.values()):
+        assert not array[~inside].any()
+
+
+def test_decay_is_for_weights_unless_a_parameter_says_otherwise():
+    model = networks.network()
+    assert [p.decay for p in model.parameters()] == [True, False, False, False, True, False]
+    model[0].weight.decay, model[4].bias.decay = False, True
+    model[4].bias = np.ones(3)
+    optimizer = optim.AdamW(model, lr=0.1, weight_decay=0.5)
+    before = [p.data.copy() for p in model.parameters()]
+    for p in model.parameters():
+        p.grad = np.zeros(p.shape, np.float32)
+    optimizer.step()
+    for old, p in zip(before, model.parameters(), strict=True):
+        np.testing.assert_allclose(p.data, old * (0.95 if p.decay else 1.0), rtol=1e-6)
+
+
+def test_settings_may_change_between_steps(kind):
+    model = networks.network()
+    optimizer = kind(model, lr=0.1)
+    networks.train(model, optimizer, 2)
+    model[0].weight.lr_scale, optimizer.weight_decay = 0.0, 0.1
+    before = model[0].weight.data.copy()
+    networks.train(model, optimizer, 1, first=2)
+    assert model[0].weight.data.tobytes() == before.tobytes()
+
+
+def test_two_optimizers_share_a_model(kind):
+    model, plain = networks.network(p=0.0), networks.network(p=0.0)
+    first, second = kind(model[0], lr=0.1), kind(model[4], lr=0.2)
+    whole = kind(plain, lr=0.1)
+    for parameter in plain[4].parameters():
+        parameter.lr_scale = 2.0
+    for p in (*plain[1].parameters(), *model[1].parameters()):
+        p.requires_grad = False
+    for i in range(3):
+        networks.train(plain, whole, 1, first=i)
+        loss = tg.functional.softmax_cross_entropy(model(networks.batch(seed=i)[0]), networks.batch(seed=i)[1])
+        first.zero_grad()
+        second.zero_grad()
+        loss.backward()
+        first.step()
+        second.step()
+    networks.assert_same_bits(networks.everything(model), networks.everything(plain))
+    assert first.steps_of(model[0].weight) == 3
+    assert first.steps_of(model[4].weight) == 0
+
+
+def test_zero_grad_of_a_part_leaves_the_other_gradients():
+    model = networks.network()
+    model(networks.batch()[0]).sum().backward()
+    optim.SGD(model[0]).zero_grad()
+    assert model[0].weight.grad is None
+    assert model[4].weight.grad is not None
+
+
+def test_a_backward_pass_after_a_step_is_refused(kind):
+    model = networks.network()
+    x, y = networks.batch()
+    early = tg.functional.softmax_cross_entropy(model(x), y)
+    networks.train(model, kind(model), 1)
+    with pytest.raises(tg.AutodiffError, match="overwritten"):
+        early.backward()
+
+
+@pytest.mark.parametrize("name", networks.OPTIMIZERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_fused_and_reference_updates_give_the_same_bits(name, dtype):
+    """The gradients of both come from the fused path: the rule alone is compared."""
+    models = [networks.network(dtype), networks.network(dtype)]
+    optimizers = [networks.OPTIMIZERS[name](model) for model in models]
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        for i in range(len(models[0].parameters())):
+            grad = rng.standard_normal(models[0].parameters()[i].shape).astype(dtype)
+            for model in models:
+                model.parameters()[i].grad = grad
+        for optimizer, mode in zip(optimizers, ("require", "never"), strict=True):
+            with tg.fused(mode):
+                optimizer.step()
+    networks.assert_same_bits(*(networks.everything(m, o) for m, o in zip(models, optimizers, strict=True)))
