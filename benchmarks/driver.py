@@ -1,7 +1,7 @@
 """Runs a workload's contenders, each in its own process, in interleaved rounds, and reports medians and ratios.
 
     python -m twingrad.benchmarks.bench_step                     # every case, a table, JSON with --json FILE
-    python -m twingrad.benchmarks.bench_step --rounds 5 --only captured,"PyTorch eager"
+    python -m twingrad.benchmarks.bench_step --rounds 5 --only captured --only eager
 
 Agreement of the contenders' results is asserted before anything is timed. A round of one contender follows a round of
 another, so that a slow minute of the machine falls on all; ratios are taken within rounds.
@@ -157,15 +157,13 @@ def main(workload: Workload, argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quiet", type=float, default=0.2, help="repeat rounds beside busier programs (default 0.2)")
     parser.add_argument("--patience", type=float, default=60, help="seconds a case may wait for quiet (default 60)")
     parser.add_argument("--case", action="append", default=[], choices=list(workload.cases), help="only this case")
-    parser.add_argument("--only", default="", help="only these contenders, separated by commas")
+    parser.add_argument("--only", action="append", default=[], choices=list(workload.contenders), help="only this one")
     parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args(argv)
-    only = [name for name in options.only.split(",") if name]
-    unknown = [name for name in only if name not in workload.contenders]
-    if unknown or options.rounds < 1:
-        parser.error(f"--only takes {', '.join(workload.contenders)}; --rounds is at least 1; got {options}")
+    if options.rounds < 1:
+        parser.error(f"--rounds is at least 1, got {options.rounds}")
     effort = Effort(options.rounds, options.seconds, options.quiet, options.patience)
-    result = run(workload, effort, cases=options.case, only=only)
+    result = run(workload, effort, cases=options.case, only=options.only)
     print(report.markdown(result))
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)

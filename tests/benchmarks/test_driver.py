@@ -116,7 +116,20 @@ def test_machine_tells_no_host_name_and_no_path():
 
 def test_command_line_writes_json_and_prints_a_table(sleeping, tmp_path, capsys):
     out = tmp_path / "results" / "sleep.json"
-    options = ["--rounds", "2", "--seconds", "0.01", "--quiet", "1000", "--case", "two", "--only", "quick,missing"]
+    options = [
+        "--rounds",
+        "2",
+        "--seconds",
+        "0.01",
+        "--quiet",
+        "1000",
+        "--case",
+        "two",
+        "--only",
+        "quick",
+        "--only",
+        "missing",
+    ]
     assert driver.main(sleeping, [*options, "--json", str(out)]) == 0
     result = json.loads(out.read_text())
     assert [case["case"] for case in result["cases"]] == ["two"]
