@@ -75,7 +75,7 @@ def test_argnums() -> None:
     same = grad(f, (0, -2))(a, b)
     assert np.array_equal(same[0], same[1])
     for bad in (2, -3, (0, 5)):
-        with pytest.raises(ValueError, match="argnums .* of a call with 2 positional"):
+        with pytest.raises(ValueError, match=r"argnums .* of a call with 2 positional"):
             grad(f, bad)(a, b)
 
 

@@ -92,7 +92,7 @@ def test_a_gradient_of_a_gradient_refuses_too() -> None:
 def test_a_write_on_the_tape_is_refused(recorded: str) -> None:
     target = leaf() if recorded == "target" else Tensor(np.ones(3))
     value: Any = leaf() if recorded == "value" else 1.0
-    with pytest.raises(AutodiffError, match="in-place write.*no_grad"):
+    with pytest.raises(AutodiffError, match=r"in-place write.*no_grad"):
         target[...] = value
     with no_grad():
         target[...] = value
