@@ -7,7 +7,7 @@ import traceback
 import networks
 import numpy as np
 import pytest
-from conftest import LIBRARIES
+from libraries import LIBRARIES
 
 import twingrad as tg
 from twingrad.namespace import namespace_of
