@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 FILE = Path(__file__).with_name("_kernels.so")
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 LEVELS = {4: "v4", 3: "v3", 2: "v2", 1: "baseline"}
 """The instruction sets by the number that the library gives them: x86-64-v4, -v3, -v2, or another architecture's."""
 
@@ -100,8 +101,19 @@ def _connect_blas(library: ctypes.CDLL) -> str | None:
 
 
 def _default_threads() -> int:
+    """What the environment asks for, else the processors that this process may use."""
     for name in ("TWINGRAD_NUM_THREADS", "OMP_NUM_THREADS"):
         value = os.environ.get(name, "").split(",")[0]
         if value.isdigit() and int(value) > 0:
             return int(value)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(usable, _quota()))
+
+
+def _quota() -> int:
+    """The processors that a container's quota allows: threads that spin beyond it would be stopped for whole periods."""
+    try:
+        time, period = CPU_QUOTA.read_text().split()
+        return -(-int(time) // int(period))
+    except (OSError, ValueError):  # no such file, or "max"
+        return sys.maxsize

@@ -87,6 +87,20 @@ def test_thread_counts_come_from_the_environment() -> None:
     assert run(code, TWINGRAD_NUM_THREADS="", OMP_NUM_THREADS="2,1") == "2"
 
 
+@pytest.mark.parametrize(
+    ("text", "most"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", None), ("", None)]
+)
+def test_a_quota_limits_the_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, most: int | None
+) -> None:
+    for name in ("TWINGRAD_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.setattr(loader, "CPU_QUOTA", tmp_path / "cpu.max")
+    (tmp_path / "cpu.max").write_text(text)
+    assert loader._default_threads() == (most or 8)
+
+
 def test_without_the_library_every_operation_takes_the_reference_path(tmp_path: Path) -> None:
     code = f"""
 import pathlib
