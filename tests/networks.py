@@ -64,9 +64,9 @@ def everything(model: nn.Module, optimizer: optim.Optimizer | None = None) -> di
     found |= {f"counter {name}": np.asarray(counter.value) for name, counter in model.counters().items()}
     found["theta"] = model.flat().theta.copy()
     if optimizer is not None:
-        found |= {f"optimizer {name}": array.copy() for name, array in optimizer.state.items()}
         found["steps taken"] = np.asarray(optimizer.steps_taken)
         found["steps"] = np.asarray([optimizer.steps_of(p) for p in model.parameters()])
+        found |= {f"optimizer {name}": array.copy() for name, array in optimizer.state.items()}
     return found
 
 

@@ -3,12 +3,13 @@
 import copy
 import pickle
 
-import networks
 import numpy as np
 import pytest
 
 from twingrad import functional as F
 from twingrad import nn, optim
+
+import networks
 
 ACTIONS = {
     "new": lambda model: model,

@@ -4,12 +4,13 @@ import copy
 import pickle
 import zlib
 
-import networks
 import numpy as np
 import pytest
 
 from twingrad import nn
 from twingrad.nn import init
+
+import networks
 
 
 def weights(model):

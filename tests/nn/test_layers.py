@@ -1,11 +1,12 @@
 """What layers take and refuse: constructor arguments, inputs, modes."""
 
-import networks
 import numpy as np
 import pytest
 
 import twingrad as tg
 from twingrad import nn
+
+import networks
 
 BAD_ARGUMENTS = {
     "no inputs": (lambda: nn.Linear(0, 3), ValueError, "Linear needs in_features to be a positive integer, got 0"),

@@ -2,13 +2,14 @@
 
 import gc
 
-import networks
 import numpy as np
 import pytest
 
 import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn, optim
+
+import networks
 
 
 class Net(nn.Module):

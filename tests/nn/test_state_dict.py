@@ -1,12 +1,13 @@
 """`state_dict` and `load_state_dict`: PyTorch's names and shapes, and all or nothing."""
 
-import networks
 import numpy as np
 import pytest
 
 import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn
+
+import networks
 
 
 def torch_network(torch, dtype):

@@ -4,13 +4,14 @@ import collections
 import copy
 import traceback
 
-import networks
 import numpy as np
 import pytest
-from libraries import LIBRARIES
 
 import twingrad as tg
 from twingrad.namespace import namespace_of
+
+import networks
+from libraries import LIBRARIES
 
 STRICT = [library for library in LIBRARIES if library.name.startswith("strict")]
 STEPS = 3

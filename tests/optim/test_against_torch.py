@@ -1,11 +1,12 @@
 """The optimizers against PyTorch's: 100 steps from the same weights with the same gradients of the same network."""
 
-import networks
 import numpy as np
 import pytest
 
 from twingrad import functional as F
 from twingrad import nn, optim
+
+import networks
 
 pytestmark = pytest.mark.oracle
 

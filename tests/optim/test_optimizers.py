@@ -1,11 +1,12 @@
 """What all optimizers share: arguments, binding, which parameters take part, and state that follows the model."""
 
-import networks
 import numpy as np
 import pytest
 
 import twingrad as tg
 from twingrad import nn, optim
+
+import networks
 
 NAN, INF = float("nan"), float("inf")
 CLASSES = {"SGD": optim.SGD, "Adam": optim.Adam, "AdamW": optim.AdamW}
