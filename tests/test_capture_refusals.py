@@ -10,7 +10,7 @@ from twingrad.kernels import cpu
 
 import networks
 
-pytestmark = pytest.mark.skipif(not cpu.available(), reason=f"capture needs compiled kernels: {cpu.unavailable()}")
+compiled = pytest.mark.skipif(not cpu.available(), reason=f"capture needs compiled kernels: {cpu.unavailable()}")
 
 
 def forward(model, x, y):
@@ -143,6 +143,17 @@ class Twice:
         return F.linear(hidden, F.linear(hidden, hidden))
 
 
+def test_without_compiled_kernels_the_reason_is_given(monkeypatch):
+    monkeypatch.setattr("twingrad.kernels.cpu.overrides.unavailable", lambda: "no compiler was found")
+    model = networks.network()
+    optimizer = networks.OPTIMIZERS["adam"](model)
+    before = networks.everything(model, optimizer)
+    with pytest.raises(tg.CaptureError, match="linear cannot be captured: no compiler was found"):
+        tg.capture(networks.stepper(model, optimizer))(*networks.batch())
+    networks.assert_same_bits(networks.everything(model, optimizer), before)
+
+
+@compiled
 @pytest.mark.parametrize("steps_before", [0, 3])
 @pytest.mark.parametrize("case", STEPS)
 def test_a_refused_step_changes_nothing(case, steps_before):
@@ -179,6 +190,7 @@ class Stop(Exception):
     pass
 
 
+@compiled
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_exception_in_the_step_comes_out_and_leaves_capture_usable(when):
     (model, optimizer), plain = [(m := networks.network(), networks.OPTIMIZERS["adamw"](m)) for _ in range(2)]
@@ -205,6 +217,7 @@ def test_an_exception_in_the_step_comes_out_and_leaves_capture_usable(when):
     networks.assert_same_bits(networks.everything(model, optimizer), networks.everything(*plain))
 
 
+@compiled
 @pytest.mark.parametrize("first", [True, False])
 def test_labels_out_of_range(first):
     """The first call looks at them; a replay does not, and its loss says so."""
@@ -223,6 +236,7 @@ def test_labels_out_of_range(first):
     assert np.isnan(step(x, bad).numpy())
 
 
+@compiled
 def test_a_bad_rate_in_a_replay_changes_nothing():
     rates = iter([0.1, 0.1, float("nan"), 0.1])
     model = networks.network()
@@ -248,6 +262,7 @@ def test_arrays_of_other_libraries_are_refused_by_name():
         step(strict.asarray(x), strict.asarray(y))
 
 
+@compiled
 def test_half_precision_is_refused_by_name():
     model = nn.Sequential(nn.Linear(5, 3)).to(dtype=np.float16)
     with pytest.raises(tg.CaptureError, match="linear cannot be captured: x has dtype float16; there are kernels for"):

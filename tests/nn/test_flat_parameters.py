@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn, optim
 
@@ -123,11 +124,9 @@ def test_tied_weights_stay_tied_in_a_copy():
         assert len(twin.flat().segments) == 3
 
 
-@pytest.mark.parametrize("path", ["fused", "reference"])
-def test_two_backward_passes_add_up(path):
-    import twingrad as tg
-
-    with tg.fused("require" if path == "fused" else "never"):
+@pytest.mark.parametrize("mode", ["auto", "never"])
+def test_two_backward_passes_add_up(mode):
+    with tg.fused(mode):
         model = networks.network(np.float64, p=0.0).eval()
         (x, y), (x2, y2) = networks.batch(8, np.float64), networks.batch(8, np.float64, seed=1)
         separate = []

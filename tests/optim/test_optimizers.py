@@ -5,6 +5,7 @@ import pytest
 
 import twingrad as tg
 from twingrad import nn, optim
+from twingrad.kernels import cpu
 
 import networks
 
@@ -218,6 +219,7 @@ def test_a_backward_pass_after_a_step_is_refused(kind):
         early.backward()
 
 
+@pytest.mark.skipif(not cpu.available(), reason=f"compares with compiled kernels: {cpu.unavailable()}")
 @pytest.mark.parametrize("name", networks.OPTIMIZERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_fused_and_reference_updates_give_the_same_bits(name, dtype):
