@@ -111,7 +111,7 @@ def _default_threads() -> int:
 
 
 def _quota() -> int:
-    """The processors that a container's quota allows: beyond it, spinning threads would be stopped for whole periods."""
+    """The processors of a container's quota: threads that spin beyond it would be stopped for whole periods."""
     try:
         time, period = CPU_QUOTA.read_text().split()
         return -(-int(time) // int(period))
