@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numerics import relative_error
 from rows import ROWS, Row
 
 from twingrad import Tensor, xp
 from twingrad.autodiff import gradients
+
+from numerics import relative_error
 
 ids = pytest.mark.parametrize("row", ROWS, ids=repr)
 PORTABLE = [row for row in ROWS if not row.numpy_only]

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numerics import central_differences, relative_error
 
 from twingrad import Tensor, xp
+
+from numerics import central_differences, relative_error
 
 X = np.asarray([[0.45, 1.55, 2.6], [3.1, 0.35, 1.3]])
 OPERATORS = {

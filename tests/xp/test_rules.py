@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numerics import central_differences, relative_error
 from rows import ROWS, Row
 
 from twingrad import Tensor, xp
 from twingrad.autodiff import gradients
 from twingrad.xp.primitive import primitives
+
+from numerics import central_differences, relative_error
 
 NOT_IN_TORCH = ("_scatter", "to_device", "getitem-back", "remainder-of")
 """Functions of ours, indexing with a negative step, and a derivative that PyTorch does not implement."""

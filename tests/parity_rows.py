@@ -1,0 +1,131 @@
+"""Inputs of every operation that has a kernel, for fused against reference; and how far the two may be apart.
+
+Bounds are in ulps of the largest sum of the absolute values of an element's terms (see `terms`): the two paths add the
+same terms in another order, and where they cancel, the rounding of the largest remains. 0 means the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from twingrad import functional as F
+
+
+class Row(NamedTuple):
+    """`arrays` of an operation: the first `differentiable` are Tensors, `options` its keywords."""
+
+    operation: str
+    label: str
+    arrays: Callable[[str], tuple[np.ndarray, ...]]
+    options: dict[str, Any]
+    differentiable: int
+
+    def __repr__(self) -> str:
+        return f"{self.operation}-{self.label}"
+
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    "linear": (4, 4),
+    "relu": (0, 0),
+    "dropout": (0, 0),
+    "batch_norm": (16, 8),
+    "softmax_cross_entropy": (8, 4),
+    "adam_segments": (0, 0),
+    "sgd_segments": (0, 0),
+}
+"""Forward and backward; measured: linear 0 and 2, batch norm 8.3 (the mean of 1000) and 4, softmax 4 and 2."""
+
+
+def terms(row: Row, arrays: tuple[np.ndarray, ...], seed: np.ndarray) -> tuple[list[Any], list[Any]]:
+    """For the result and each gradient, the sums of absolute terms; empty where nothing cancels."""
+    a = [np.abs(array.astype(np.float64)) for array in arrays]
+    seed = np.abs(seed.astype(np.float64))
+    if row.operation == "linear":
+        return [a[0] @ a[1].T + (a[2] if len(a) > 2 else 0.0)], [seed @ a[1], seed.T @ a[0], seed.sum(axis=0)]
+    if row.operation == "batch_norm":
+        var = arrays[0].astype(np.float64).var(axis=0) if row.options["training"] else a[4]
+        x, weight, bias = a[0] / np.sqrt(var + 1e-5), a[1], a[2]
+        slope = weight / np.sqrt(var + 1e-5) * seed * (1.0 + x)
+        return [x * weight + bias], [slope, (seed * x).sum(axis=0), seed.sum(axis=0)]
+    return [], []
+
+
+def drawn(dtype: str, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(8)
+    return tuple(np.asarray(rng.normal(size=shape), dtype) for shape in shapes)
+
+
+def linear() -> Iterator[Row]:
+    for n, i, o in ((1, 1, 1), (5, 3, 7), (64, 64, 32), (129, 70, 33), (0, 3, 2)):
+        for bias in (True, False):
+            shapes = ((n, i), (o, i), (o,))[: 2 + bias]
+            label = f"{n}x{i}x{o}{' bias' * bias}"
+            yield Row("linear", label, lambda dtype, shapes=shapes: drawn(dtype, *shapes), {}, len(shapes))
+
+
+def elementwise() -> Iterator[Row]:
+    special = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-45, 1.0, -1.0]
+    for shape in ((), (0,), (1,), (17,), (3, 5, 7), (1000, 33)):
+        plain = lambda dtype, shape=shape: drawn(dtype, shape)  # noqa: E731
+        yield Row("relu", str(shape), plain, {}, 1)
+        for p in (0.0, 0.2, 0.9):
+            yield Row("dropout", f"{shape} {p}", plain, {"p": p, "seed": 2**40 + 1, "stream": 3, "step": 9}, 1)
+    values = lambda dtype: (np.asarray(special, dtype),)  # noqa: E731
+    yield Row("relu", "special", values, {}, 1)
+    yield Row("dropout", "special", values, {"p": 0.3, "seed": 0, "stream": 0, "step": 0}, 1)
+
+
+def batch_norm() -> Iterator[Row]:
+    def arrays(dtype: str, n: int, c: int, shift: float) -> tuple[np.ndarray, ...]:
+        x, weight, bias, mean, var = drawn(dtype, (n, c), (c,), (c,), (c,), (c,))
+        return x + x.dtype.type(shift), weight, bias, mean, abs(var) + var.dtype.type(0.1)
+
+    for n, c in ((2, 3), (64, 10), (33, 70), (128, 64), (1000, 3)):
+        for training in (True, False):
+            for shift in (0.0, 10.0):
+                label = f"{n}x{c} {'train' if training else 'eval'}{' shifted' if shift else ''}"
+                make = lambda dtype, n=n, c=c, shift=shift: arrays(dtype, n, c, shift)  # noqa: E731
+                yield Row("batch_norm", label, make, {"training": training}, 3)
+
+
+def softmax_cross_entropy() -> Iterator[Row]:
+    for n, c in ((1, 1), (1, 10), (33, 10), (64, 129)):
+        for reduction in ("mean", "sum", "none"):
+            for scale in (1.0, 1e4):
+
+                def arrays(dtype: str, n: int = n, c: int = c, scale: float = scale) -> tuple[np.ndarray, ...]:
+                    (logits,) = drawn(dtype, (n, c))
+                    return logits * logits.dtype.type(scale), np.arange(n) % c
+
+                yield Row("softmax_cross_entropy", f"{n}x{c} {reduction} {scale}", arrays, {"reduction": reduction}, 1)
+
+
+def segments() -> Iterator[Row]:
+    tables = {
+        "one": [(0, 1001)],
+        "empty table": [],
+        "odd pieces": [(0, 1), (3, 17), (64, 0), (65, 936)],
+        "any order": [(500, 501), (0, 499)],
+    }
+    decays = [(0.0, 1.0), (0.1, 1.0), (0.0, 0.97), (0.1, 0.97)]
+    for label, table in tables.items():
+        rows = np.asarray(table, np.int64).reshape(-1, 2)
+        adam = [(0.01, 0.9, 0.1, 0.999, 0.001, 1.3, 1e-8, *decays[i % 4]) for i in range(len(table))]
+        sgd = [(0.1, decays[i % 4][0]) for i in range(len(table))]
+
+        def adam_arrays(dtype: str, rows: Any = rows, control: Any = adam) -> tuple[np.ndarray, ...]:
+            p, g, m, v = drawn(dtype, *[(1001,)] * 4)
+            return p, g, m, abs(v), rows, np.asarray(control, np.float64).reshape(-1, 9)
+
+        def sgd_arrays(dtype: str, rows: Any = rows, control: Any = sgd) -> tuple[np.ndarray, ...]:
+            return *drawn(dtype, (1001,), (1001,)), rows, np.asarray(control, np.float64).reshape(-1, 2)
+
+        yield Row("adam_segments", label, adam_arrays, {}, 0)
+        yield Row("sgd_segments", label, sgd_arrays, {}, 0)
+
+
+ROWS = [*linear(), *elementwise(), *batch_norm(), *softmax_cross_entropy(), *segments()]
+OPERATIONS = {name: getattr(F, name) for name in BOUNDS}
