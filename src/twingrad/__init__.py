@@ -1,4 +1,4 @@
-"""twingrad: one code, two devices. Layers, batch norm, dropout and Adam for NumPy and CuPy, with fused kernels on both."""
+"""twingrad: one code, two devices. Layers, batch norm, dropout and Adam for NumPy and CuPy, fused kernels on both."""
 
 from twingrad import data, devices, functional, info, nn, optim, random, train, xp
 from twingrad.autodiff import Tensor, grad, no_grad, value_and_grad

@@ -41,7 +41,16 @@ class OnTape:
     requires_grad: bool
     node: Node | None
     writes: list[int]
-    version: int
+
+    @property
+    def version(self) -> int:
+        """How often the data were overwritten in place."""
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        raise NotImplementedError
 
 
 class Node:

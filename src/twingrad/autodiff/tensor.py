@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from twingrad.autodiff import tape
+from twingrad.errors import AutodiffError
 from twingrad.namespace import namespace_of
 from twingrad.recording import refuse_while_recording
 
@@ -209,7 +210,7 @@ class Tensor(tape.OnTape):
     def __setitem__(self, key: Any, value: Any) -> None:
         refuse_while_recording("Tensor.__setitem__", "in-place writes have no bound form")
         if tape.is_recording((self, value)):
-            raise tape.AutodiffError(
+            raise AutodiffError(
                 "in-place write to, or of, a tensor that requires a gradient; build the result with xp.where or "
                 "xp.concat, or write inside `with tg.no_grad():`"
             )

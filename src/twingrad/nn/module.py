@@ -100,7 +100,7 @@ class Module:
         """The flat buffers of the outermost module."""
         root = self.root()
         root._prepare()
-        return root._flat  # type: ignore[no-any-return]
+        return root._flat
 
     def materialise(self, like: Array | None = None) -> None:
         """Draw what is not drawn yet and gather all parameters in one flat buffer, as this module's own."""

@@ -49,4 +49,5 @@ class Sequential(Module):
         return len(self._modules)
 
     def __getitem__(self, index: int) -> Module:
-        return list(self._modules.values())[index]
+        layer: Module = list(self._modules.values())[index]
+        return layer

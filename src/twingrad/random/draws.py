@@ -36,7 +36,8 @@ def keep_mask(
 
 def uniform(shape: tuple[int, ...], *, seed: int, stream: int, step: int = 0) -> NDArray[np.float64]:
     """Uniform numbers in [0, 1) with 32 random bits, as float64 on the host."""
-    return words(math.prod(shape), seed=seed, stream=stream, step=step).reshape(shape) * 2.0**-32
+    numbers: NDArray[np.float64] = words(math.prod(shape), seed=seed, stream=stream, step=step) * 2.0**-32
+    return numbers.reshape(shape)
 
 
 def normal(shape: tuple[int, ...], *, seed: int, stream: int, step: int = 0) -> NDArray[np.float64]:
@@ -44,9 +45,10 @@ def normal(shape: tuple[int, ...], *, seed: int, stream: int, step: int = 0) -> 
 
     Box and Muller 1958: sqrt(-2 log u1) cos(2 pi u2), with u1 in (0, 1].
     """
-    drawn = words(2 * math.prod(shape), seed=seed, stream=stream, step=step).reshape(2, -1)
+    drawn: NDArray[np.uint32] = words(2 * math.prod(shape), seed=seed, stream=stream, step=step).reshape(2, -1)
     u1, u2 = (drawn[0] + 1.0) * 2.0**-32, drawn[1] * 2.0**-32
-    return (np.sqrt(-2.0 * np.log(u1)) * np.cos(2.0 * np.pi * u2)).reshape(shape)
+    numbers: NDArray[np.float64] = np.sqrt(-2.0 * np.log(u1)) * np.cos(2.0 * np.pi * u2)
+    return numbers.reshape(shape)
 
 
 def permutation(n: int, *, seed: int, stream: int, step: int = 0) -> NDArray[np.int64]:
