@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from libraries import LIBRARIES, Library
 
 from twingrad import devices
+
+from libraries import LIBRARIES, Library
 
 os.environ.setdefault("TWINGRAD_DEVICE", "cpu")
 

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import warnings
 
-import fake_cupy
 import numpy as np
 import pytest
 
 from twingrad import backends, devices
 from twingrad.devices import Device, DeviceError, DeviceWarning, device_of, resolve, use_device
+
+import fake_cupy
 
 NO_DRIVER = "cudaErrorInsufficientDriver: CUDA driver version is insufficient"
 

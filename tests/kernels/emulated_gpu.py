@@ -11,6 +11,7 @@ import sys
 import types
 
 import cuda_on_host
+
 import fake_cupy
 
 

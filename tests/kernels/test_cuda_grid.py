@@ -7,7 +7,6 @@ import sys
 import types
 
 import cuda_on_host
-import fake_cupy
 import numpy as np
 import pytest
 from cuda_cases import DTYPES, SIZES, assert_words_equal, draw, tables
@@ -17,6 +16,8 @@ from twingrad.autodiff.tape import Destination
 from twingrad.fusable import fused
 from twingrad.kernels.cuda import build, launching, overrides
 from twingrad.random import words
+
+import fake_cupy
 
 pytestmark = pytest.mark.skipif(
     cuda_on_host.compiler() is None, reason="no C++ compiler to run the CUDA sources on the host"
