@@ -158,7 +158,9 @@ def test_setting_none_or_deleting_takes_a_layer_away():
     for take in (lambda net: setattr(net, "out", None), lambda net: delattr(net, "out")):
         net = Net()
         net(X)
+        gone = net.out
         take(net)
+        assert gone.root() is gone
         assert list(net.named_parameters()) == ["scale", "hidden.weight", "hidden.bias"]
         assert getattr(net, "out", None) is None
     with pytest.raises(AttributeError):
