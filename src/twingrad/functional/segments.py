@@ -39,7 +39,7 @@ def segments_of_one(
     """
     arrays = {name: _plain(array, writes=name not in inputs) for name, array in arrays.items()}
     param = arrays["param"]
-    if not namespace_of(param).isdtype(param.dtype, "real floating"):
+    if not namespace_of(*arrays.values()).isdtype(param.dtype, "real floating"):
         raise ValueError(f"{rule}: param has dtype {param.dtype}; a real floating dtype is needed")
     flat = []
     for name, array in arrays.items():
