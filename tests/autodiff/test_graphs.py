@@ -21,7 +21,6 @@ DEPTH = 10_000
 @pytest.fixture
 def no_collector() -> Iterator[None]:
     """What dies here dies by its reference count."""
-    gc.collect()
     gc.disable()
     yield
     gc.enable()
