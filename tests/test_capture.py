@@ -364,3 +364,33 @@ def test_a_copy_of_a_captured_model_goes_its_own_way():
     run(plain, lambda f: f, data)
     for pair in ((model, optimizer), (twin, twin_optimizer)):
         networks.assert_same_bits(networks.everything(*pair), networks.everything(*plain))
+
+
+def test_a_step_that_only_computes_gradients():
+    (model, optimizer), plain = twins()
+
+    def gradients(model, optimizer):
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.softmax_cross_entropy(model(x), y)
+            loss.backward()
+            return loss
+
+        return step
+
+    captured, eager = tg.capture(gradients(model, optimizer)), gradients(*plain)
+    for x, y in batches():
+        captured(x, y), eager(x, y)
+        optimizer.step(), plain[1].step()
+    networks.assert_same_bits(networks.everything(model, optimizer), networks.everything(*plain))
+
+
+def test_a_backward_pass_after_a_replay_is_refused():
+    (model, optimizer), _ = twins()
+    step = tg.capture(networks.stepper(model, optimizer))
+    x, y = networks.batch()
+    step(x, y)
+    early = F.softmax_cross_entropy(model(x), y)
+    step(x, y)
+    with pytest.raises(tg.AutodiffError, match="overwritten"):
+        early.backward()

@@ -7,6 +7,7 @@ import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn
 from twingrad.kernels import cpu
+from twingrad.random import Counter
 
 import networks
 
@@ -66,6 +67,14 @@ CHANGES = {
     "layer removed": (lambda model, optimizer: delattr(model, "1"), "moved or its layers changed"),
     "parameter replaced": (
         lambda model, optimizer: setattr(model[4], "bias", nn.Parameter(np.zeros(3, np.float32))),
+        "moved or its layers changed",
+    ),
+    "counter replaced": (
+        lambda model, optimizer: setattr(model[3], "counter", Counter(5)),
+        "moved or its layers changed",
+    ),
+    "buffer replaced": (
+        lambda model, optimizer: model[1].register_buffer("running_mean", np.zeros(7, np.float32)),
         "moved or its layers changed",
     ),
     "frozen": (lambda model, optimizer: setattr(model[0].weight, "requires_grad", False), "frozen or unfrozen"),

@@ -89,6 +89,13 @@ def returning(value):
     return step
 
 
+def own_leaf(model, optimizer, x, y):
+    scale = tg.Tensor(np.ones((networks.OUT, networks.OUT), np.float32), requires_grad=True)
+    loss = F.softmax_cross_entropy(F.linear(model(x), scale), y)
+    optimizer.zero_grad()
+    loss.backward()
+
+
 def cast(model, optimizer, x, y):
     return update(model, optimizer, xp.astype(x, xp.float64), y)
 
@@ -128,6 +135,7 @@ STEPS = {
     ),
     "an array returned": (returning(lambda loss, model: (loss, loss.data)), "returns Tensors, .* got ndarray"),
     "nothing launched": (lambda m, o, x, y: None, "the step launched no kernel"),
+    "a gradient of no module's parameter": (own_leaf, "a gradient of a tensor outside all modules cannot be captured"),
     "a tensor used twice": (lambda m, o, x, y: update(Twice(m), o, x, y), "a tensor used twice cannot be captured"),
 }
 
@@ -184,6 +192,38 @@ def test_a_refused_step_changes_nothing(case, steps_before):
         good(*networks.batch(seed=i))
     networks.train(*plain, 3)
     networks.assert_same_bits(networks.everything(model, optimizer), networks.everything(*plain))
+
+
+@compiled
+def test_a_replay_inside_a_capture_is_refused():
+    model = networks.network().eval()
+    inner = tg.capture(model)
+    x, _ = networks.batch()
+    inner(x)
+    with pytest.raises(tg.CaptureError, match="captures do not nest"):
+        tg.capture(lambda x: inner(x))(x)
+    with pytest.raises(tg.CaptureError, match="captures do not nest"):
+        tg.capture(lambda x: (model(x), inner(x)))(x)
+
+
+@compiled
+def test_an_input_that_wants_a_gradient_is_refused():
+    model = networks.network().eval()
+    x, _ = networks.batch()
+    with pytest.raises(tg.CaptureError, match=r"requires a gradient.*detach\(\)"):
+        tg.capture(lambda x: model(x))(tg.Tensor(x, requires_grad=True))
+
+
+@compiled
+def test_the_reference_path_is_not_replayed():
+    model = networks.network().eval()
+    forward = tg.capture(model)
+    x, _ = networks.batch()
+    forward(x)
+    with tg.fused("never"), pytest.raises(tg.CaptureError, match=r'fused\("never"\).*call the plain step'):
+        forward(x)
+    with tg.fused("require"):
+        forward(x)
 
 
 class Stop(Exception):

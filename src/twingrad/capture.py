@@ -10,7 +10,8 @@ import numpy as np
 
 from twingrad.autodiff import Tensor
 from twingrad.errors import CaptureError
-from twingrad.recording import Recording, record
+from twingrad.fusable import fused_mode
+from twingrad.recording import Recording, record, refuse_while_recording
 
 
 def capture(step: Callable[..., Any]) -> CapturedStep:
@@ -55,6 +56,7 @@ class CapturedStep:
         functools.update_wrapper(self, step)
 
     def __call__(self, *args: Any) -> Any:
+        refuse_while_recording("a captured step", "captures do not nest")
         if self._recording is None:
             return self._record(args)
         self._check(args)
@@ -88,6 +90,10 @@ class CapturedStep:
 
     def _check(self, args: tuple[Any, ...]) -> None:
         """Raise CaptureError where the recording does not hold for this call."""
+        if fused_mode() == "never":
+            raise CaptureError(
+                'a replay runs the compiled kernels, and fused("never") forbids them; call the plain step'
+            )
         if [_signature(a) for a in args] != self._given:
             was, is_now = ", ".join(map(_described, self._given)), ", ".join(_described(_signature(a)) for a in args)
             raise CaptureError(
@@ -135,6 +141,8 @@ def _described(signature: Any) -> str:
 def _buffer(value: Any) -> Any:
     """A private copy of an array argument, which each replay overwrites; None for anything else."""
     array = value.data if isinstance(value, Tensor) else value
+    if isinstance(value, Tensor) and value.requires_grad:
+        raise CaptureError("an argument of a captured step requires a gradient, which is not kept; pass x.detach()")
     return np.array(array, order="C") if isinstance(array, np.ndarray) else None
 
 

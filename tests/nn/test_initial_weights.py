@@ -35,6 +35,13 @@ def test_the_weights_of_a_path_are_these():
     np.testing.assert_allclose(found[0, :2], (0.06253912, -0.28250146), rtol=1e-6)
 
 
+def test_a_seed_given_after_a_look_counts():
+    model = networks.network(seed=1)
+    model.summary(), model.parameters()
+    model.seed = 2
+    networks.assert_same_bits(weights(model), weights(networks.network(seed=2)))
+
+
 class Block(nn.Module):
     def __init__(self):
         self.inner = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))

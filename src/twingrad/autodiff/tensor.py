@@ -79,6 +79,9 @@ class Tensor(tape.OnTape):
 
     def receive_grad(self, gradient: Any, destination: tape.Destination) -> None:
         """Take one contribution to this leaf's gradient, which a kernel may have written to `destination` already."""
+        refuse_while_recording(
+            "a gradient of a tensor outside all modules", "a replay would overwrite it, not add to it"
+        )
         xp = namespace_of(self.data)
         if self._grad is None:  # a copy: rules give views, and one array to several leaves
             self._grad = xp.asarray(gradient, copy=True)

@@ -95,6 +95,7 @@ class Module:
     def register_buffer(self, name: str, array: Array) -> None:
         """Keep `array` with the module: moved and saved with the parameters, not trained."""
         self._buffers[name] = array
+        self._edited()
 
     def flat(self) -> FlatParameters:
         """The flat buffers of the outermost module."""
@@ -202,6 +203,8 @@ class Module:
         else:
             self._take_out(name)
             object.__setattr__(self, name, value)
+            if name == "seed":
+                self._edited()
 
     def __delattr__(self, name: str) -> None:
         if not self._take_out(name):
@@ -254,8 +257,7 @@ class Module:
         if kind == "_modules":
             value._edited()
             object.__setattr__(value, "_parent", weakref.ref(self))
-        if kind != "_counters":
-            self._edited()
+        self._edited()
 
     def _take_out(self, name: str) -> bool:
         """Forget the parameter, module, buffer or counter `name`; whether there was one."""
