@@ -177,6 +177,12 @@ def test_bad_input(label: str, path: str) -> None:
         call()
 
 
+@pytest.mark.parametrize("step", [1.0, 1.5, float("nan"), "1", None], ids=repr)
+def test_a_step_that_is_no_integer(step: Any) -> None:
+    with pytest.raises(TypeError, match=r"integer"):
+        F.adam_update(*np.zeros((4, 2)), step=step)
+
+
 def test_a_gradient_that_is_not_contiguous_is_read_in_order() -> None:
     g = np.arange(6.0).reshape(3, 2).T
     p = np.zeros((2, 3))

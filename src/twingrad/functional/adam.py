@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,8 @@ def adam_update(
     param, grad, m, v: any one shape and floating dtype; m and v start as zeros (the course's V and S).
     step: counts from 1, for the bias corrections. eps: outside the root, as in the paper's Algorithm 1 and PyTorch.
     weight_decay: L2, added to the gradient (the course's lambda/m). The arithmetic is that of `adam_segments`.
-    Raises ValueError for shapes or dtypes that differ, a read-only array, or a step below 1.
+    Raises ValueError for shapes or dtypes that differ, a read-only array, or a step below 1; TypeError for a step of
+    another type than int.
 
     >>> import numpy as np
     >>> w, m, v = np.ones(1), np.zeros(1), np.zeros(1)
@@ -143,6 +145,6 @@ def _update(
 
 
 def _from_1(step: int) -> int:
-    if step < 1:
+    if operator.index(step) < 1:
         raise ValueError(f"Adam counts its steps from 1, for the bias corrections; got step {step}")
     return step
