@@ -158,8 +158,19 @@ def test_what_an_array_is() -> None:
     assert [row.shape for row in t] == [(3,), (3,)]
     with pytest.raises(ValueError, match=r"two axes, got shape \(2,\)"):
         _ = t[:, 0].T
-    with pytest.raises(TypeError, match="0-d"):
-        len(Tensor(np.zeros(())))
+    for of_a_row in (len, iter, list):
+        with pytest.raises(TypeError, match="0-d"):
+            of_a_row(Tensor(np.zeros(())))
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (0, 2)], ids=str)
+def test_iteration_stays_on_the_tape(shape: tuple[int, ...], library: Any) -> None:
+    x = Tensor(library.asarray(np.ones(shape)), requires_grad=True)
+    rows = list(x)
+    assert [row.shape for row in rows] == [shape[1:]] * shape[0]
+    for row in rows:
+        xp.sum(row * row).backward()
+    assert not rows or np.array_equal(library.numpy(x.grad), np.full(shape, 2.0))
 
 
 def test_repr_says_what_it_is() -> None:

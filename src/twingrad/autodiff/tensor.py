@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -200,6 +201,11 @@ class Tensor(tape.OnTape):
         if not self.shape:
             raise TypeError("len() of a 0-d tensor")
         return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] if self.ndim == 1 else self[i, ...] for i in range(self.shape[0]))
 
     def __repr__(self) -> str:
         body = repr(self.data).removeprefix("array(").removesuffix(")")
