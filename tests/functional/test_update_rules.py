@@ -217,5 +217,5 @@ def test_a_dtype_without_kernels_takes_the_reference_path(dtype: str) -> None:
     F.sgd_update(p, g, lr=0.5)
     assert p.dtype == dtype
     assert np.array_equal(p, np.full(3, 0.5, dtype))
-    with fused("require"), pytest.raises(FusedError, match=r"sgd_segments.*(float16|not compiled)"):
+    with fused("require"), pytest.raises(FusedError, match=r"sgd_segments would take the reference path"):
         F.sgd_update(p, g, lr=0.5)
