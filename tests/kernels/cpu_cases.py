@@ -26,7 +26,7 @@ TAILS = (*range(71), 127, 128, 129, 8191, 8192, 8193, 40000)
 @contextmanager
 def instruction_set(isa: str) -> Iterator[None]:
     """Have every kernel, those of the overrides too, use the copy for `isa`."""
-    kernels = [o for o in gc.get_objects() if isinstance(o, cpu.Kernel)]
+    kernels = [o for o in gc.get_objects() if type(o) is cpu.Kernel]
     before, cpu.library().isa = cpu.library().isa, isa
     for kernel in kernels:
         kernel.addresses.clear()
