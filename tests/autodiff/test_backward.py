@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from twingrad import AutodiffError, Tensor, no_grad, xp
+from twingrad import functional as F
 from twingrad.xp.primitive import primitive, primitives
 
 
@@ -86,9 +87,10 @@ def test_the_seed_is_the_cotangent(seed: Any) -> None:
 
 
 def test_the_seed_is_cast_to_the_tensors_dtype() -> None:
-    x = leaf([3.0, 4.0], np.float32)
-    (x * x).backward(np.ones(2))
-    assert x.grad.dtype == np.float32
+    for f in (lambda x: x, lambda x: x * x, lambda x: F.relu(x)):
+        x = leaf([3.0, 4.0], np.float32)
+        f(x).backward(np.ones(2))
+        assert x.grad.dtype == np.float32
 
 
 def test_a_scalar_needs_no_seed_and_anything_else_one() -> None:
