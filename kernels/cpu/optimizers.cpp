@@ -42,8 +42,9 @@ inline void adam_segments(const AdamArguments &a) {
   T *theta = static_cast<T *>(a.theta), *m = static_cast<T *>(a.m), *v = static_cast<T *>(a.v);
   const T *grad = static_cast<const T *>(a.grad);
   each_segment(a.count, a.segments, a.rows, [&](i64 from, i64 to, i64 segment) {
-    const AdamScalars<T> s = adam_scalars<T>(a.control + segment * ADAM_COLUMNS);
-    const bool decays = s.l2 != 0, shrinks = s.shrink != 1;
+    const double *row = a.control + segment * ADAM_COLUMNS;
+    const AdamScalars<T> s = adam_scalars<T>(row);
+    const bool decays = adam_decays(row), shrinks = adam_shrinks(row);
     auto range = decays ? (shrinks ? adam_range<T, true, true> : adam_range<T, true, false>)
                         : (shrinks ? adam_range<T, false, true> : adam_range<T, false, false>);
     range(theta + from, grad + from, m + from, v + from, to - from, s);
@@ -68,8 +69,8 @@ inline void sgd_segments(const SgdArguments &a) {
   T *theta = static_cast<T *>(a.theta);
   const T *grad = static_cast<const T *>(a.grad);
   each_segment(a.count, a.segments, a.rows, [&](i64 from, i64 to, i64 segment) {
-    const T lr = (T)a.control[segment * SGD_COLUMNS], l2 = (T)a.control[segment * SGD_COLUMNS + 1];
-    (l2 != 0 ? sgd_range<T, true> : sgd_range<T, false>)(theta + from, grad + from, to - from, lr, l2);
+    const double *row = a.control + segment * SGD_COLUMNS;
+    (row[1] != 0 ? sgd_range<T, true> : sgd_range<T, false>)(theta + from, grad + from, to - from, (T)row[0], (T)row[1]);
   });
 }
 

@@ -48,8 +48,8 @@ template <class T>
 __device__ inline void adam_segments(T *theta, const T *grad, T *m, T *v, const i64 *segments, const double *control,
                                      i64 rows) {
   each_tile(segments, rows, [=](i64 row) {
-    const AdamScalars<T> scalars = adam_scalars<T>(control + ADAM_COLUMNS * row);
-    return AdamTile<T>{theta, grad, m, v, scalars, scalars.l2 != T(0), scalars.shrink != T(1)};
+    const double *scalars = control + ADAM_COLUMNS * row;
+    return AdamTile<T>{theta, grad, m, v, adam_scalars<T>(scalars), adam_decays(scalars), adam_shrinks(scalars)};
   });
 }
 

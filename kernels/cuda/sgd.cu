@@ -31,8 +31,8 @@ struct SgdTile {
 template <class T>
 __device__ inline void sgd_segments(T *theta, const T *grad, const i64 *segments, const double *control, i64 rows) {
   each_tile(segments, rows, [=](i64 row) {
-    const T lr = (T)control[SGD_COLUMNS * row], l2 = (T)control[SGD_COLUMNS * row + 1];
-    return SgdTile<T>{theta, grad, lr, l2, l2 != T(0)};
+    const double *scalars = control + SGD_COLUMNS * row;
+    return SgdTile<T>{theta, grad, (T)scalars[0], (T)scalars[1], scalars[1] != 0};
   });
 }
 

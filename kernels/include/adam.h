@@ -27,7 +27,10 @@ TG_HD AdamScalars<T> adam_scalars(const double *row) {
                         (T)row[5], (T)row[6], (T)row[7], (T)row[8]};
 }
 
-// `decays` and `shrinks` are l2 != 0 and shrink != 1, hoisted out of the loop over elements.
+// Which terms a segment has: asked of the row itself, before l2 is rounded to T and may become 0.
+TG_HD bool adam_decays(const double *row) { return row[7] != 0; }
+TG_HD bool adam_shrinks(const double *row) { return row[8] != 1; }
+
 template <class T>
 TG_HD void adam(T &p, T g, T &m, T &v, const AdamScalars<T> &s, bool decays, bool shrinks) {
   if (decays) g = g + s.l2 * p;

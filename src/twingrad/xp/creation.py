@@ -13,9 +13,10 @@ def _create(name: str) -> Callable[..., Tensor]:
     def function(*args: Any, dtype: Any = None, device: Any = None, **kwargs: Any) -> Tensor:
         from twingrad import backends, devices
 
-        namespace = backends.get(devices.resolve(device)).namespace()
+        backend = backends.get(devices.resolve(device))
         args = tuple([a.data if isinstance(a, Tensor) else a for a in args])
-        return Tensor(getattr(namespace, name)(*args, dtype=dtype, **kwargs))
+        # asarray moves what CuPy makes on its current GPU to the one asked for.
+        return Tensor(backend.asarray(getattr(backend.namespace(), name)(*args, dtype=dtype, **kwargs)))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"The array API's `{name}`: a Tensor on `device`, by default the one in use."
