@@ -8,6 +8,7 @@ import pytest
 import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn, optim
+from twingrad.nn import flat, module
 
 import networks
 
@@ -46,6 +47,12 @@ def test_integer_buffers_keep_their_dtype():
     assert net.table.dtype == np.int64
     assert net(X.astype(np.float64)).dtype == np.float64
     assert net.state_dict()["table"].tolist() == [0, 1, 2]
+
+
+def test_states_are_c_contiguous():
+    net = nn.Linear(2, 2)
+    net.register_buffer("extra", np.asfortranarray(np.arange(6.0).reshape(2, 3)))
+    assert all(array.flags.c_contiguous for array in net.state_dict().values())
 
 
 def test_unknown_attributes_raise():
@@ -231,6 +238,29 @@ def test_a_move_that_fails_changes_nothing(case):
         move(model)
     assert model.flat() is flat
     networks.assert_same_bits(networks.everything(model, optimizer), before)
+
+
+@pytest.mark.parametrize("fails_at", range(1, 15))
+def test_a_move_that_runs_out_of_memory_halfway_changes_nothing(monkeypatch, fails_at):
+    model = networks.network()
+    optimizer = networks.OPTIMIZERS["adam"](model)
+    networks.train(model, optimizer, 1)
+    before, held, plain, calls = networks.everything(model, optimizer), model.flat(), flat.moved, []
+
+    def moved(*args, **kwargs):
+        calls.append(None)
+        if len(calls) == fails_at:
+            raise MemoryError
+        return plain(*args, **kwargs)
+
+    for where in (flat, module):
+        monkeypatch.setattr(where, "moved", moved)
+    with pytest.raises(MemoryError):
+        model.to(dtype=np.float64)
+    monkeypatch.undo()
+    assert model.flat() is held
+    networks.assert_same_bits(networks.everything(model, optimizer), before)
+    networks.assert_on_the_flat_buffer(model)
 
 
 def test_cuda_without_a_gpu_is_refused_by_name():

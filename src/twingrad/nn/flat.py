@@ -39,8 +39,9 @@ class FlatParameters:
         self.valid = True
         self.theta, self.grad = _zeros(size, like), _zeros(size, like)
         self._grad_views = [self._view(self.grad, i) for i in range(len(self.parameters))]
-        for i, parameter in enumerate(self.parameters):
-            self._take_in(i, parameter)
+        views = [self._copied(i, parameter) for i, parameter in enumerate(self.parameters)]
+        for i, view in enumerate(views):  # all copies are made by now: had one failed, nothing would have changed
+            self.parameters[i].settle_in(view, self, i)
 
     def zero_grad(self, segments: NDArray[np.bool_] | None = None) -> None:
         """Forget the gradients of all or of the chosen segments: the next write to each overwrites it."""
@@ -99,16 +100,15 @@ class FlatParameters:
             recording.after_replay.append(found.replay)
         return found
 
-    def _take_in(self, segment: int, parameter: Parameter) -> None:
+    def _copied(self, segment: int, parameter: Parameter) -> Array:
+        """The view of a segment, with its parameter's values, and its gradient if there is one."""
         view = self._view(self.theta, segment)
         view[...] = moved(parameter.data, view)
         grad = parameter.held_grad()
         if grad is not None:
             self._grad_views[segment][...] = moved(grad, view)
             self.touched[segment] = True
-        if parameter.flat is not None:
-            parameter.flat.valid = False
-        parameter.settle_in(view, self, segment)
+        return view
 
     def _view(self, buffer: Array, segment: int) -> Array:
         offset, length = self.segments[segment].tolist()

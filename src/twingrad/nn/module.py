@@ -109,10 +109,11 @@ class Module:
         if like is None:
             like = parameters[0].data if parameters else np.zeros((), np.float32)
             _check_dtypes(parameters)
+        buffers = [(module, name, buffer) for _, module in self.modules() for name, buffer in module._buffers.items()]
+        there = [moved(buffer, like, keep_integers=True) for _, _, buffer in buffers]
         self._flat = FlatParameters(parameters, like)
-        for _, module in self.modules():
-            for name, buffer in module._buffers.items():
-                module._buffers[name] = moved(buffer, like, keep_integers=True)
+        for (module, name, _), buffer in zip(buffers, there, strict=True):
+            module._buffers[name] = buffer
 
     # -- modes, moves and state ---------------------------------------------------------------------------------------
 

@@ -167,6 +167,7 @@ class Parameter(Tensor):
     def settle_in(self, view: Any, flat: FlatParameters, segment: int) -> None:
         """Live in `view`, which holds the values, from now on; what was recorded with another dtype is out of date."""
         if self.flat is not None:
+            self.flat.valid = False
             self.writes[0] += self.flat.writes + (type(view) is not type(self.data) or view.dtype != self.data.dtype)
         self.data, self.flat, self.segment = view, flat, segment
 

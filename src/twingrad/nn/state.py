@@ -13,11 +13,11 @@ from twingrad.nn.flat import moved
 
 
 def host_copy(value: Any) -> np.ndarray[Any, Any]:
-    """A NumPy copy of an array or Tensor of any library."""
+    """A C-contiguous NumPy copy of an array or Tensor of any library."""
     array = value.data if isinstance(value, Tensor) else value
     if backend_of(array) is None:
         array = np.from_dlpack(array)
-    return np.array(backends.get(devices.device_of(array)).to_numpy(array), copy=True)
+    return np.array(backends.get(devices.device_of(array)).to_numpy(array), order="C", copy=True)
 
 
 def fitting(name: str, value: Any, own: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
