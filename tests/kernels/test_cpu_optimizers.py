@@ -27,6 +27,7 @@ State = list[np.ndarray[Any, Any]]
 RULES = {
     "adam": lambda step: adam_control(step=step, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8),
     "adam-l2": lambda step: adam_control(step=step, lr=1e-2, beta1=0.9, beta2=0.99, eps=1e-8, l2=0.1),
+    "adam-l2-underflows": lambda step: adam_control(step=step, lr=1e-2, beta1=0.9, beta2=0.99, eps=1e-8, l2=1e-60),
     "adamw": lambda step: adam_control(step=step, lr=1e-3, beta1=0.8, beta2=0.999, eps=1e-6, shrink=0.99),
     "both": lambda step: adam_control(step=step, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, l2=0.1, shrink=0.9),
     "sgd": lambda step: (0.1 / step, 0.0),
