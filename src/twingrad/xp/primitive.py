@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twingrad.autodiff.tape import is_recording, record
+from twingrad.autodiff.tape import Node, is_recording, record
 from twingrad.autodiff.tensor import Tensor
 from twingrad.errors import AutodiffError
 from twingrad.namespace import Array, namespace_of
@@ -129,13 +129,12 @@ def _backward(
 def _result(
     name: str, rules: tuple[Rule, ...], out: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, views: bool = False
 ) -> Tensor:
-    view_of = args[0] if views else None
-    if is_recording(args):
-        backward = functools.partial(_backward, name, rules, out, args, kwargs)
-        return record(name, out, args, backward, view_of=view_of)
     result = Tensor(out)
-    if isinstance(view_of, Tensor):
-        result.writes = view_of.writes
+    if views and isinstance(args[0], Tensor):
+        result.writes = args[0].writes
+    if is_recording(args):
+        result.requires_grad = True
+        result.node = Node(name, result, args, functools.partial(_backward, name, rules, out, args, kwargs))
     return result
 
 
