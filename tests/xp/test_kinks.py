@@ -24,6 +24,8 @@ KINKS = [
     ("relu at 0", functional.relu, ([-2.0, 0.0, -0.0, 3.0],), [[0.0, 0.0, 0.0, 1.0]]),
     ("maximum tied", xp.maximum, ([1.0, 2.0, 3.0], [2.0, 2.0, 2.0]), [[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]),
     ("minimum tied", xp.minimum, ([1.0, 2.0, 3.0], [2.0, 2.0, 2.0]), [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]]),
+    ("maximum of NaN", xp.maximum, ([NAN, 1.0, NAN], [1.0, NAN, NAN]), [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]),
+    ("minimum of NaN", xp.minimum, ([NAN, 1.0, NAN], [1.0, NAN, NAN]), [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]),
     ("maximum with a number", lambda x: xp.maximum(x, 0), ([-1.0, 0.0, 1.0],), [[0.0, 0.5, 1.0]]),
     ("max tied", xp.max, ([1.0, 3.0, 3.0, 3.0],), [[0.0, 1 / 3, 1 / 3, 1 / 3]]),
     ("min tied", xp.min, ([[1.0, 3.0], [1.0, 2.0]],), [[[0.5, 0.0], [0.5, 0.0]]]),
@@ -40,6 +42,7 @@ def test_convention(label: str, f: Any, values: Any, expected: Any) -> None:
 
 TORCH = {
     "abs at 0": "abs", "relu at 0": "relu", "maximum tied": "maximum", "minimum tied": "minimum",
+    "maximum of NaN": "maximum", "minimum of NaN": "minimum",
     "max tied": "amax", "min tied": "amin", "std of a constant": "std",
 }  # fmt: skip
 

@@ -58,14 +58,14 @@ logaddexp = primitive(
 )
 maximum = primitive(
     "maximum",
-    lambda g, out, x, y: _winner(g, out, x, y),
-    lambda g, out, x, y: _winner(g, out, y, x),
+    lambda g, out, x, y: _shared(g, less(x, y), equal(x, y)),
+    lambda g, out, x, y: _shared(g, less(y, x), equal(x, y)),
     broadcasts=True,
 )
 minimum = primitive(
     "minimum",
-    lambda g, out, x, y: _winner(g, out, x, y),
-    lambda g, out, x, y: _winner(g, out, y, x),
+    lambda g, out, x, y: _shared(g, greater(x, y), equal(x, y)),
+    lambda g, out, x, y: _shared(g, greater(y, x), equal(x, y)),
     broadcasts=True,
 )
 remainder = primitive(
@@ -108,9 +108,9 @@ bitwise_right_shift = passthrough("bitwise_right_shift")
 # fmt: on
 
 
-def _winner(g: Any, out: Any, x: Any, y: Any) -> Any:
-    """The part of g that belongs to x where maximum or minimum of x and y is `out`."""
-    return where(equal(x, out), where(equal(y, out), g * 0.5, g), 0)
+def _shared(g: Any, loses: Any, ties: Any) -> Any:
+    """The part of g that belongs to one argument of maximum or minimum; a NaN loses to nothing."""
+    return where(loses, 0, where(ties, g * 0.5, g))
 
 
 def _pow_base(g: Any, x: Any, y: Any) -> Any:
