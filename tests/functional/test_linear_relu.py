@@ -142,3 +142,40 @@ def test_against_torch(dtype: str, path: str) -> None:
     for mine, tensor in zip(ours, theirs, strict=True):
         assert mine.grad.dtype == dtype
         assert relative_error(mine.grad, tensor.grad.numpy()) <= (1e-6 if dtype == "float32" else 1e-15)
+
+
+SEEDS = {
+    "broadcast": lambda shape: np.broadcast_to(np.float64(2.0), shape),
+    "transposed": lambda shape: np.arange(float(np.prod(shape))).reshape(shape[::-1]).T,
+    "reversed": lambda shape: np.arange(float(np.prod(shape)))[::-1].reshape(shape)[::-1],
+    "read-only": lambda shape: np.broadcast_to(np.arange(float(shape[1])), shape),
+    "float32": lambda shape: np.ones(shape, np.float32),
+}
+
+
+@pytest.mark.parametrize("label", SEEDS)
+@pytest.mark.parametrize("operation", ["linear", "relu", "dropout", "batch_norm"])
+def test_a_seed_of_any_layout(operation: str, label: str, path: str) -> None:
+    """The upstream gradient comes as the operation behind left it: a view, broadcast, of another dtype."""
+    vector = np.ones(5)
+    call: Any = {
+        "linear": lambda x: F.linear(x, np.arange(30.0).reshape(6, 5)),
+        "relu": F.relu,
+        "dropout": lambda x: F.dropout(x, p=0.4, seed=1, stream=2, step=3),
+        "batch_norm": lambda x: F.batch_norm(x, vector, vector, np.zeros(5), np.ones(5), training=False),
+    }[operation]
+    found, expected = (Tensor(case(4, 5, 6)[0], requires_grad=True) for _ in range(2))
+    out = call(found)
+    seed = SEEDS[label](out.shape)
+    out.backward(seed)
+    call(expected).backward(np.ascontiguousarray(seed, np.float64))
+    assert np.array_equal(found.grad, expected.grad)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 3)], ids=str)
+def test_linear_of_one_tensor_thrice(shape: tuple[int, int], path: str) -> None:
+    x = Tensor(case(*shape, 1)[0], requires_grad=True)
+    seed = np.arange(1.0, 1.0 + x.size).reshape(shape)
+    F.linear(x, x, x[0]).backward(seed)
+    f: Any = lambda a: F.linear(a, a, a[0])  # noqa: E731
+    assert relative_error(x.grad, central_differences(f, [x.data], seed)[0]) <= 1e-7
