@@ -21,8 +21,10 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
     running averages, random counters, learning rates and step numbers, keeps the value of the first call. A Python
     `if`, a loop count, a float taken from outside: all as they were then.
 
-    step: takes arrays (and other arguments, which must stay equal) and returns a Tensor, a tuple, list or dict of
-    them, or None. It calls `zero_grad()`, `backward()` and `step()` of an optimizer, each once, in this order.
+    step: takes arrays as arguments of their own, and others that must stay as they were: numbers and texts equal, any
+    other object the same one. While it is recorded its arrays arrive as Tensors, so that what NumPy would compute with
+    them is refused instead of frozen. It returns a Tensor, a tuple, list or dict of them, or None. Where it trains, it
+    calls `zero_grad()`, `backward()` and then `step()` of each optimizer once.
     Each call, the first included, does one step: n captured steps leave the same bits as n plain ones. The results are
     copies. On the CPU a replay is one call into the compiled library over the arrays of the first call.
 
