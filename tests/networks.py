@@ -90,3 +90,29 @@ def assert_on_the_flat_buffer(model: nn.Module) -> None:
         assert np.shares_memory(view, flat.grad)
         assert view.ctypes.data - flat.grad.ctypes.data == parameter.data.ctypes.data - flat.theta.ctypes.data
         assert parameter.data.shape == view.shape == parameter.shape
+
+
+STEPS = 6
+"""How many steps captured and plain training are compared over."""
+
+
+def twins(name: str = "adam", dtype: Any = np.float32, **options: Any) -> list[tuple[nn.Sequential, optim.Optimizer]]:
+    """Two equal models, each with its optimizer."""
+    models = [network(dtype) for _ in range(2)]
+    return [(model, OPTIMIZERS[name](model, **options)) for model in models]
+
+
+def batches(n: int = 16, dtype: Any = np.float32, steps: int = STEPS) -> list[tuple[Any, Any]]:
+    """A batch for each step."""
+    return [batch(n, dtype, seed=i) for i in range(steps)]
+
+
+def run(pair: Any, wrap: Any, data: Any, before: Any = lambda number, optimizer: None) -> list[Any]:
+    """The losses of one step for each batch."""
+    model, optimizer = pair
+    step = wrap(stepper(model, optimizer))
+    losses = []
+    for number, (x, y) in enumerate(data):
+        before(number, optimizer)
+        losses.append(step(x, y).numpy().copy())
+    return losses

@@ -1,9 +1,5 @@
 """The captured step: n captured steps leave the same bits as n plain ones."""
 
-import collections
-import copy
-import threading
-
 import numpy as np
 import pytest
 
@@ -16,36 +12,15 @@ import networks
 
 pytestmark = pytest.mark.skipif(not cpu.available(), reason=f"capture needs compiled kernels: {cpu.unavailable()}")
 
-STEPS = 6
-
-
-def twins(name="adam", dtype=np.float32, **options):
-    """Two equal models, each with its optimizer."""
-    models = [networks.network(dtype) for _ in range(2)]
-    return [(model, networks.OPTIMIZERS[name](model, **options)) for model in models]
-
-
-def run(pair, wrap, batches, before=lambda number, optimizer: None):
-    """The losses of one step for each batch."""
-    model, optimizer = pair
-    step = wrap(networks.stepper(model, optimizer))
-    losses = []
-    for number, (x, y) in enumerate(batches):
-        before(number, optimizer)
-        losses.append(step(x, y).numpy().copy())
-    return losses
-
 
 def compare(pairs, batches, before=lambda number, optimizer: None):
-    losses = [run(pair, wrap, batches, before) for pair, wrap in zip(pairs, (tg.capture, lambda f: f), strict=True)]
+    losses = [
+        networks.run(pair, wrap, batches, before) for pair, wrap in zip(pairs, (tg.capture, lambda f: f), strict=True)
+    ]
     assert [loss.tobytes() for loss in losses[0]] == [loss.tobytes() for loss in losses[1]]
     networks.assert_same_bits(*(networks.everything(*pair) for pair in pairs))
     gradients = [[p.grad.tobytes() for p in model.parameters()] for model, _ in pairs]
     assert gradients[0] == gradients[1]
-
-
-def batches(n=16, dtype=np.float32, steps=STEPS):
-    return [networks.batch(n, dtype, seed=i) for i in range(steps)]
 
 
 def assign_rate(number, optimizer):
@@ -64,7 +39,7 @@ RATES = {
 @pytest.mark.parametrize("name", networks.OPTIMIZERS)
 def test_captured_steps_equal_plain_ones(name, dtype, rate):
     options, before = RATES[rate]
-    compare(twins(name, dtype, **options), batches(dtype=dtype), before)
+    compare(networks.twins(name, dtype, **options), networks.batches(dtype=dtype), before)
 
 
 @pytest.mark.parametrize("widths", [(1, 1, 2), (3, 200, 10), (64, 33, 17), (17, 128, 2)])
@@ -79,7 +54,7 @@ def test_shapes(n, widths):
         return model, optim.Adam(model, lr=0.01)
 
     rng = np.random.default_rng(0)
-    data = [(rng.standard_normal((n, inputs), np.float32), rng.integers(0, outputs, n)) for _ in range(STEPS)]
+    data = [(rng.standard_normal((n, inputs), np.float32), rng.integers(0, outputs, n)) for _ in range(networks.STEPS)]
     compare([pair(), pair()], data)
 
 
@@ -90,7 +65,7 @@ def test_weight_decay_and_scales_may_change_between_steps():
         weight.lr_scale, weight.decay = 1.0 / (number + 1), number % 2 == 0
 
     for name in networks.OPTIMIZERS:
-        compare(twins(name), batches(), before)
+        compare(networks.twins(name), networks.batches(), before)
 
 
 def test_frozen_and_tied_parameters():
@@ -103,7 +78,7 @@ def test_frozen_and_tied_parameters():
     found = []
     for wrap in (tg.capture, lambda f: f):
         model, optimizer = pair()
-        run((model, optimizer), wrap, batches())
+        networks.run((model, optimizer), wrap, networks.batches())
         found.append(networks.everything(model, optimizer))
         assert optimizer.steps_of(model[0].bias) == 0
     networks.assert_same_bits(*found)
@@ -111,36 +86,36 @@ def test_frozen_and_tied_parameters():
 
 @pytest.mark.parametrize("pattern", ["ecececec", "ceeeccce", "cccceeee"])
 def test_plain_and_captured_steps_mix(pattern):
-    (model, optimizer), plain = twins("adamw", lr=lambda step: 0.01 / (step + 1))
+    (model, optimizer), plain = networks.twins("adamw", lr=lambda step: 0.01 / (step + 1))
     eager = networks.stepper(model, optimizer)
     captured = tg.capture(eager)
-    data = batches(steps=len(pattern))
+    data = networks.batches(steps=len(pattern))
     losses = [
         {"e": eager, "c": captured}[which](x, y).numpy().tobytes() for which, (x, y) in zip(pattern, data, strict=True)
     ]
-    assert losses == [loss.tobytes() for loss in run(plain, lambda f: f, data)]
+    assert losses == [loss.tobytes() for loss in networks.run(plain, lambda f: f, data)]
     networks.assert_same_bits(networks.everything(model, optimizer), networks.everything(*plain))
 
 
 def test_a_last_short_batch_goes_through_the_plain_step():
-    (model, optimizer), plain = twins()
+    (model, optimizer), plain = networks.twins()
     eager = networks.stepper(model, optimizer)
     captured = tg.capture(eager)
-    data = batches()
+    data = networks.batches()
     data[2] = data[5] = networks.batch(7, seed=9)
     for x, y in data:
         (captured if len(x) == 16 else eager)(x, y)
-    run(plain, lambda f: f, data)
+    networks.run(plain, lambda f: f, data)
     networks.assert_same_bits(networks.everything(model, optimizer), networks.everything(*plain))
 
 
 def test_two_captured_steps_share_a_model():
-    (model, optimizer), plain = twins()
+    (model, optimizer), plain = networks.twins()
     steps = {n: tg.capture(networks.stepper(model, optimizer)) for n in (16, 9)}
     data = [networks.batch(n, seed=i) for i, n in enumerate((16, 9, 9, 16, 9, 16))]
     for x, y in data:
         steps[len(x)](x, y)
-    run(plain, lambda f: f, data)
+    networks.run(plain, lambda f: f, data)
     networks.assert_same_bits(networks.everything(model, optimizer), networks.everything(*plain))
 
 
@@ -163,7 +138,7 @@ def test_two_optimizers_in_one_step():
     for wrap in (tg.capture, lambda f: f):
         model, optimizers = pair()
         step = wrap(stepper(model, optimizers))
-        for x, y in batches():
+        for x, y in networks.batches():
             assert step(x, y) is None
         found.append(networks.everything(model) | {"m": optimizers[0].state["m"].copy()})
     networks.assert_same_bits(*found)
@@ -180,20 +155,20 @@ def test_two_backward_passes_in_one_step():
         return step
 
     found = []
-    for pair, wrap in zip(twins(), (tg.capture, lambda f: f), strict=True):
+    for pair, wrap in zip(networks.twins(), (tg.capture, lambda f: f), strict=True):
         step = wrap(stepper(*pair))
-        for x, y in batches():
+        for x, y in networks.batches():
             step(x, y)
         found.append(networks.everything(*pair))
     networks.assert_same_bits(*found)
-    assert found[0]["counter 3.counter"] == 2 * STEPS
+    assert found[0]["counter 3.counter"] == 2 * networks.STEPS
 
 
 def test_gradients_are_there_after_a_replay_whatever_was_zeroed_outside():
-    (model, optimizer), plain = twins()
+    (model, optimizer), plain = networks.twins()
     step = tg.capture(networks.stepper(model, optimizer))
     eager = networks.stepper(*plain)
-    for x, y in batches():
+    for x, y in networks.batches():
         for do, opt in ((step, optimizer), (eager, plain[1])):
             opt.zero_grad()
             do(x, y)
@@ -203,10 +178,10 @@ def test_gradients_are_there_after_a_replay_whatever_was_zeroed_outside():
 
 
 def test_state_loaded_between_replays_is_used():
-    (model, optimizer), plain = twins("sgd")
+    (model, optimizer), plain = networks.twins("sgd")
     other = networks.network(seed=5).state_dict()
     step, eager = tg.capture(networks.stepper(model, optimizer)), networks.stepper(*plain)
-    for number, (x, y) in enumerate(batches()):
+    for number, (x, y) in enumerate(networks.batches()):
         if number == 3:
             for net in (model, plain[0]):
                 net.load_state_dict(other)
@@ -244,7 +219,7 @@ def test_an_evaluation_alone_is_captured():
     model.eval()
     forward = tg.capture(model)
     before = networks.everything(model)
-    for x, _ in batches():
+    for x, _ in networks.batches():
         assert forward(x).numpy().tobytes() == model(x).numpy().tobytes()
     networks.assert_same_bits(networks.everything(model), before)
     networks.train(model.train(), networks.OPTIMIZERS["sgd"](model), 1)
@@ -253,121 +228,8 @@ def test_an_evaluation_alone_is_captured():
     assert forward(x).numpy().tobytes() == model(x).numpy().tobytes()
 
 
-def test_results_are_copies():
-    (model, optimizer), _ = twins("sgd")
-    step = tg.capture(networks.stepper(model, optimizer))
-    x, y = networks.batch()
-    losses = [step(x, y) for _ in range(4)]
-    values = [loss.numpy().copy() for loss in losses]
-    assert len({value.tobytes() for value in values}) == 4
-    step(*networks.batch(seed=9))
-    assert [loss.numpy().tobytes() for loss in losses] == [value.tobytes() for value in values]
-    assert not any(np.shares_memory(a.data, b.data) for a in losses for b in losses if a is not b)
-
-
-Pair = collections.namedtuple("Pair", ["loss", "logits"])
-SHAPES = {
-    "tuple": lambda loss, logits: (loss, logits),
-    "list": lambda loss, logits: [loss, logits],
-    "dict": lambda loss, logits: {"loss": loss, "logits": logits},
-    "named tuple": Pair,
-    "nested": lambda loss, logits: {"all": (loss, [logits, None])},
-    "none": lambda loss, logits: None,
-}
-
-
-def leaves(result):
-    if isinstance(result, dict):
-        result = list(result.values())
-    if isinstance(result, tuple | list):
-        return [leaf for part in result for leaf in leaves(part)]
-    return [] if result is None else [result.numpy().tobytes()]
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_results_keep_their_shape(shape):
-    def stepper(model, optimizer):
-        def step(x, y):
-            logits = model(x)
-            loss = F.softmax_cross_entropy(logits, y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            return SHAPES[shape](loss, logits)
-
-        return step
-
-    pairs = twins()
-    step, eager = tg.capture(stepper(*pairs[0])), stepper(*pairs[1])
-    for x, y in batches():
-        found, expected = step(x, y), eager(x, y)
-        assert type(found) is type(expected)
-        assert leaves(found) == leaves(expected)
-
-
-def test_inputs_of_any_layout_and_tensors():
-    (model, optimizer), plain = twins()
-    step, eager = tg.capture(networks.stepper(model, optimizer)), networks.stepper(*plain)
-    layouts = (np.asfortranarray, tg.Tensor, lambda x: np.repeat(x, 2, axis=1)[:, ::2], np.array)
-    for (x, y), layout in zip(batches(steps=4), layouts, strict=True):
-        step(layout(x), y)
-        eager(x, y)
-    networks.assert_same_bits(networks.everything(model, optimizer), networks.everything(*plain))
-
-
-def test_inputs_are_neither_kept_nor_written():
-    (model, optimizer), plain = twins()
-    step = tg.capture(networks.stepper(model, optimizer))
-    x, y = networks.batch()
-    kept = x.copy()
-    x.flags.writeable = False
-    step(x, y)
-    x.flags.writeable = True
-    x[...], first = 0, networks.everything(model)
-    step(kept, y)
-    run(plain, lambda f: f, [(kept, y)] * 2)
-    networks.assert_same_bits(networks.everything(model, optimizer), networks.everything(*plain))
-    assert first["theta"].any()
-
-
-def test_the_wrapper_keeps_the_steps_name():
-    def my_step(x):
-        """My words."""
-
-    assert (tg.capture(my_step).__name__, tg.capture(my_step).__doc__) == ("my_step", "My words.")
-
-
-def test_a_step_is_captured_and_replayed_in_any_thread():
-    (model, optimizer), plain = twins()
-    step = tg.capture(networks.stepper(model, optimizer))
-    data = batches()
-    for x, y in data:
-        thread = threading.Thread(target=step, args=(x, y))
-        thread.start()
-        thread.join()
-    run(plain, lambda f: f, data)
-    networks.assert_same_bits(networks.everything(model, optimizer), networks.everything(*plain))
-
-
-def test_a_copy_of_a_captured_model_goes_its_own_way():
-    (model, optimizer), plain = twins()
-    step = tg.capture(networks.stepper(model, optimizer))
-    data = batches()
-    for x, y in data[:3]:
-        step(x, y)
-    twin, twin_optimizer = copy.deepcopy((model, optimizer))
-    for x, y in data[3:]:
-        step(x, y)
-    own = tg.capture(networks.stepper(twin, twin_optimizer))
-    for x, y in data[3:]:
-        own(x, y)
-    run(plain, lambda f: f, data)
-    for pair in ((model, optimizer), (twin, twin_optimizer)):
-        networks.assert_same_bits(networks.everything(*pair), networks.everything(*plain))
-
-
 def test_a_step_that_only_computes_gradients():
-    (model, optimizer), plain = twins()
+    (model, optimizer), plain = networks.twins()
 
     def gradients(model, optimizer):
         def step(x, y):
@@ -379,14 +241,14 @@ def test_a_step_that_only_computes_gradients():
         return step
 
     captured, eager = tg.capture(gradients(model, optimizer)), gradients(*plain)
-    for x, y in batches():
+    for x, y in networks.batches():
         captured(x, y), eager(x, y)
         optimizer.step(), plain[1].step()
     networks.assert_same_bits(networks.everything(model, optimizer), networks.everything(*plain))
 
 
 def test_a_backward_pass_after_a_replay_is_refused():
-    (model, optimizer), _ = twins()
+    (model, optimizer), _ = networks.twins()
     step = tg.capture(networks.stepper(model, optimizer))
     x, y = networks.batch()
     step(x, y)
