@@ -8,7 +8,6 @@ import importlib
 import os
 import platform
 import warnings
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +118,8 @@ def _versions() -> dict[str, str | None]:
 
 
 def _version(package: str) -> str | None:
+    from importlib import metadata  # a slow import, and `import twingrad` needs none of it
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

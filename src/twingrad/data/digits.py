@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 
@@ -20,9 +20,6 @@ def digits() -> Dataset:
     >>> digits()
     Dataset('digits', 1797 examples, 64 features, 10 classes)
     """
-    with (
-        files(__package__).joinpath("digits.npz").open("rb") as file,
-        np.load(file, allow_pickle=False) as arrays,
-    ):
+    with np.load(Path(__file__).with_name("digits.npz"), allow_pickle=False) as arrays:
         x, y = arrays["x"], arrays["y"]
     return Dataset(x.astype(np.float32) / np.float32(16), y.astype(np.int64), tuple("0123456789"), "digits")
