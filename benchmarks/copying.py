@@ -9,12 +9,12 @@ from itertools import pairwise
 import numpy as np
 
 from twingrad.benchmarks.worker import Prepared
-from twingrad.info import config
+from twingrad.kernels import cpu
 
 
 def prepare(size: int) -> Prepared:
     """Copy `size` float32, split evenly over the threads that the kernels use; traffic: 4 bytes read, 4 written."""
-    threads = config()["cpu_kernels"].get("threads") or 1
+    threads = cpu.threads() if cpu.available() else 1
     source, target = np.ones(size, np.float32), np.zeros(size, np.float32)
     bounds = np.linspace(0, size, threads + 1).astype(int)
     parts = [(target[a:b], source[a:b]) for a, b in pairwise(bounds)]
