@@ -48,11 +48,14 @@ def read_only(**arrays: Array) -> str | None:
 
 
 def plain(grad: Array, like: Array) -> Array:
-    """The upstream gradient, C-contiguous and of the dtype of `like`."""
-    if grad.dtype == like.dtype and grad.flags.c_contiguous and grad.flags.aligned:
+    """The upstream gradient as an array that kernels can read: C-contiguous and of the dtype of `like`.
+
+    NumPy's arithmetic turns 0-d arrays into scalars, which have no data to point to.
+    """
+    if type(grad) is np.ndarray and grad.dtype == like.dtype and grad.flags.c_contiguous and grad.flags.aligned:
         return grad
     recording.refuse_while_recording("a gradient", f"it arrives as {grad.dtype} with strides {grad.strides}")
-    return np.ascontiguousarray(grad, like.dtype)
+    return np.array(grad, like.dtype, order="C")
 
 
 def deliver(into: Destination, like: Array, write: Callable[[Array], None]) -> Array:

@@ -114,6 +114,30 @@ def test_labels_of_every_integer_type(dtype: str) -> None:
     assert float(found) == pytest.approx(float(formula(logits, target, "mean")), rel=1e-14)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint64"])
+def test_labels_of_a_type_too_narrow_for_the_number_of_classes(dtype: str, library: Any) -> None:
+    logits, target = case(8, 300)[0], np.arange(8)
+    loss = F.softmax_cross_entropy(library.asarray(logits), library.asarray(target, dtype))
+    assert np.allclose(library.numpy(loss), formula(logits, target, "mean"), rtol=library.tolerance())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_loss_in_arithmetic(dtype: str, path: str) -> None:
+    """NumPy's arithmetic on 0-d arrays gives scalars: the gradient of the loss arrives as one."""
+    logits, target = case(4, 3)
+    logits = logits.astype(dtype)
+    alone, scaled, twice = (Tensor(logits, requires_grad=True) for _ in range(3))
+    F.softmax_cross_entropy(alone, target).backward()
+    (2.0 * F.softmax_cross_entropy(scaled, target)).backward()
+    loss = F.softmax_cross_entropy(twice, target)
+    (loss + loss).backward()
+    assert np.array_equal(scaled.grad, 2 * alone.grad)
+    assert np.array_equal(twice.grad, 2 * alone.grad)
+    number = Tensor(np.asarray(2.0, dtype), requires_grad=True)
+    (3.0 * F.relu(number)).backward()
+    assert number.grad == 3.0
+
+
 def test_labels_may_be_a_tensor(path: str) -> None:
     logits, target = case(6, 4)
     tensor = Tensor(logits, requires_grad=True)

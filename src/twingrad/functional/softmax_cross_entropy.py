@@ -52,7 +52,8 @@ def softmax_cross_entropy(logits: Array, target: Array, *, reduction: str = "mea
     library = namespace_of(plain)
     shifted = logits - library.max(plain, axis=1, keepdims=True)
     log_sum = xp.log(xp.sum(xp.exp(shifted), axis=1))
-    classes = library.arange(plain.shape[1], dtype=labels.dtype, device=plain.device)
-    losses = log_sum - xp.sum(xp.where(classes == labels[:, None], shifted, 0), axis=1)
-    losses = xp.where((labels >= 0) & (labels < plain.shape[1]), losses, float("nan"))
+    wide = labels.dtype if library.iinfo(labels.dtype).bits == 64 else library.int64  # narrow ones may not count to C
+    hit = library.arange(plain.shape[1], dtype=wide, device=plain.device) == labels[:, None]
+    losses = log_sum - xp.sum(xp.where(hit, shifted, 0), axis=1)
+    losses = xp.where(library.any(hit, axis=1), losses, float("nan"))
     return losses if reduction == "none" else getattr(xp, reduction)(losses)
