@@ -23,8 +23,9 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
 
     step: takes arrays as arguments of their own, and others that must stay as they were: numbers and texts equal, any
     other object the same one. While it is recorded its arrays arrive as Tensors, so that what NumPy would compute with
-    them is refused instead of frozen. It returns a Tensor, a tuple, list or dict of them, or None. Where it trains, it
-    calls `zero_grad()`, `backward()` and then `step()` of each optimizer once.
+    them is refused instead of frozen; they are copies, so writing into them is refused too. It returns a Tensor, a
+    tuple, list or dict of them, or None. Where it trains, it calls `zero_grad()`, `backward()` and then `step()` of
+    each optimizer once.
     Each call, the first included, does one step: n captured steps leave the same bits as n plain ones. The results are
     copies. On the CPU a replay is one call into the compiled library over the arrays of the first call.
 
@@ -76,8 +77,7 @@ class CapturedStep:
         from twingrad.kernels import cpu
 
         given, buffers = [_signature(a) for a in args], [_buffer(a) for a in args]
-        # Tensors, so that an operation of the arrays' own library is refused by name instead of being left out.
-        fed = [a if buffer is None else Tensor(buffer) for a, buffer in zip(args, buffers, strict=True)]
+        fed = [a if buffer is None else _fed(buffer) for a, buffer in zip(args, buffers, strict=True)]
         with record() as recording:
             self._result = _detached(self._step(*fed))
             if not recording.launches:
@@ -146,6 +146,15 @@ def _buffer(value: Any) -> Any:
     if isinstance(value, Tensor) and value.requires_grad:
         raise CaptureError("an argument of a captured step requires a gradient, which is not kept; pass x.detach()")
     return np.array(array, order="C") if isinstance(array, np.ndarray) else None
+
+
+def _fed(buffer: Any) -> Tensor:
+    """`buffer` as the step sees it: a Tensor, so that an operation of the array's own library is refused by name and not
+    left out; and read-only, for what is written into a copy never reaches the caller's array.
+    """
+    view = buffer.view()
+    view.flags.writeable = False
+    return Tensor(view)
 
 
 def _detached(result: Any) -> Any:

@@ -186,6 +186,7 @@ def gradients(root: Tensor, targets: Sequence[Tensor], seed: Any = None, *, crea
     """
     from twingrad.autodiff.tensor import Tensor
 
+    refuse_while_recording("a gradient of a function", "the copy that it gives has no bound form yet")
     cotangent = _seed(root, seed)
     wanted: dict[int, Any] = {id(target): None for target in targets}
     pending: dict[Any, Any] = {}

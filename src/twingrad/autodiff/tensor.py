@@ -146,6 +146,7 @@ class Tensor(tape.OnTape):
         raise TypeError("a Tensor does not turn into a NumPy array by itself: t.numpy() gives a read-only view")
 
     def __dlpack__(self, **kwargs: Any) -> Any:
+        refuse_while_recording("Tensor.__dlpack__()", "what is done with the memory would be left out by a replay")
         return self.data.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> Any:

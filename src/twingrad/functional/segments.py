@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from twingrad.autodiff import Tensor
 from twingrad.namespace import Array, namespace_of
+from twingrad.recording import refuse_while_recording
 
 
 def check_segments(rule: str, arrays: Mapping[str, Array], segments: Array, control: Array, columns: int) -> None:
@@ -65,6 +66,7 @@ def _flat(rule: str, name: str, array: Array, *, writes: bool) -> Array:
         return xp.reshape(array, (-1,))
     flags = getattr(array, "flags", None)
     if flags is not None and not getattr(flags, "writeable", True):
+        refuse_while_recording(f"{rule}'s update of {name}", "it is read-only, as the arguments of the step are")
         raise ValueError(f"{rule} updates {name} in place, but the array is read-only; pass a writable copy")
     try:
         return xp.reshape(array, (-1,), copy=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,10 +95,20 @@ class FlatParameters:
         if found is None:
             found = _Recorded(self)
             recording.seen.add(found)
-            recording.undo.append(found.put_back)
+            recording.undo.append(self._back_to_here())
             recording.at_end.append(found.keep)
             recording.after_replay.append(found.replay)
         return found
+
+    def _back_to_here(self) -> Callable[[], None]:
+        """A function that puts the gradients back as they are now."""
+        grad, touched = namespace_of(self.grad).asarray(self.grad, copy=True), self.touched.copy()
+
+        def put_back() -> None:
+            self.grad[...] = grad
+            self.touched[...] = touched
+
+        return put_back
 
     def _copied(self, segment: int, parameter: Parameter) -> Array:
         """The view of a segment, with its parameter's values, and its gradient if there is one."""
@@ -116,14 +126,11 @@ class FlatParameters:
 
 
 class _Recorded:
-    """Which gradients a captured step zeroes, and which are there before it and at its end."""
+    """Which gradients a captured step zeroes, and which are there at its end."""
 
     def __init__(self, flat: FlatParameters) -> None:
-        self.flat, self.before = flat, flat.touched.copy()
-        self.zeroed = np.zeros_like(self.before)
-
-    def put_back(self) -> None:
-        self.flat.touched[...] = self.before
+        self.flat = flat
+        self.zeroed = np.zeros_like(flat.touched)
 
     def keep(self) -> None:
         self.after = self.flat.touched.copy()

@@ -142,6 +142,7 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
         """Parameters and buffers by path, under PyTorch's names and in its shapes: copies, as NumPy arrays."""
+        refuse_while_recording("Module.state_dict()", "it reads values that change from replay to replay")
         self._prepare()
         found: dict[str, Any] = {}
         for path, module in self.modules():

@@ -9,6 +9,7 @@ import numpy as np
 
 from twingrad.autodiff.tensor import Tensor
 from twingrad.namespace import namespace_of
+from twingrad.recording import refuse_while_recording
 from twingrad.xp.primitive import primitive, sequence_primitive, unbroadcast
 
 
@@ -23,6 +24,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
     if isinstance(x, Tensor):
         kind = np.dtype(dtype) if isinstance(x.data, np.ndarray) else dtype
         if not namespace_of(x.data).isdtype(kind, "real floating"):
+            refuse_while_recording("xp.astype", "it has no bound form yet")
             return Tensor(_plain_astype(x.data, dtype, copy=copy))
     return _astype(x, dtype, copy=copy)
 
