@@ -157,3 +157,12 @@ def test_nested_grad_makes_no_cycles(no_collector: None) -> None:
     result = grad(grad(lambda w: w**3 * xp.exp(w)))(x)
     del result, x
     assert watched() is None
+
+
+def test_a_result_whose_gradient_is_switched_off_is_a_constant() -> None:
+    x, y = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    middle = x * 2.0
+    middle.requires_grad = False
+    (middle * y).sum().backward()
+    assert x.grad is None
+    assert np.array_equal(y.grad, [2.0, 4.0])

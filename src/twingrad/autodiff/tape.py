@@ -219,7 +219,7 @@ def _in_reverse(root: Tensor, stop_at: Any = ()) -> list[Node]:
     stack = [root.node]
     while stack:
         for given in stack.pop().inputs:
-            if not isinstance(given, OnTape) or id(given) in stop_at:
+            if not _wants(given) or id(given) in stop_at:
                 continue
             if given.node is not None and given.node not in found:
                 found.add(given.node)
