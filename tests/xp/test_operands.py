@@ -166,3 +166,15 @@ def test_indexing_by_integers_needs_numpy_and_says_so() -> None:
     t = Tensor(strict.asarray([1.0, 2.0]), requires_grad=True)
     with pytest.raises(TypeError, match="integer arrays needs NumPy"):
         xp.sum(t[strict.asarray([0, 0])]).backward()
+
+
+@pytest.mark.parametrize("dtype", [None, np.float32, np.float64, np.int64])
+def test_asarray_copies_where_it_is_told_to(dtype: Any) -> None:
+    given = Tensor(X.copy(), requires_grad=True)
+    copied = xp.asarray(given, dtype=dtype, copy=True)
+    assert not np.shares_memory(copied.data, given.data)
+    assert copied.dtype == (X.dtype if dtype is None else dtype)
+    assert xp.asarray(given) is given
+    if copied.requires_grad:
+        copied.sum().backward()
+        assert np.array_equal(given.grad, np.ones_like(X))

@@ -51,6 +51,8 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
             tensor = Tensor(backends.get(where).asarray(obj, dtype=dtype))
     if device is not None:
         tensor = to_device(tensor, device)
+    if tensor is obj and copy:
+        return astype(tensor, tensor.dtype if dtype is None else dtype)  # type: ignore[no-any-return]
     if dtype is not None and tensor.dtype != dtype:
         tensor = astype(tensor, dtype)
     return tensor
