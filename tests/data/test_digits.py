@@ -78,8 +78,8 @@ BAD = {
     "axes": (np.zeros(3), [0, 1, 0], (), ValueError, r"got \(3,\) and \(3,\)"),
     "NaN": (np.array([[0.0, 1.0], [2.0, np.nan]]), [0, 1], (), ValueError, "row 1, column 1 holds nan"),
     "infinity": (np.array([[0.0, -np.inf], [2.0, 1.0]]), [0, 1], (), ValueError, "row 0, column 1 holds -inf"),
-    "integer features": (np.zeros((3, 2), int), [0, 1, 1], (), TypeError, "must be floating point, got int64"),
-    "float labels": (np.zeros((2, 2)), [0.0, 1.0], (), TypeError, "must hold integer labels, got float64"),
+    "complex features": (np.zeros((3, 2), complex), [0, 1, 1], (), TypeError, "floating point .* got complex128"),
+    "text labels": (np.zeros((2, 2)), ["a", "b"], (), TypeError, "must hold integer labels or floats, got <U1"),
 }
 
 

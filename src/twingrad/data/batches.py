@@ -31,14 +31,23 @@ def batch_bounds(n: int, batch_size: int, smallest: int = 1) -> list[tuple[int, 
     return list(zip(starts, [*starts[1:], n], strict=True))
 
 
-def batches(n: int, batch_size: int, *, seed: int, epoch: int, smallest: int = 1) -> Iterator[NDArray[np.int64]]:
+def batches(
+    n: int, batch_size: int, *, seed: int, epoch: int, smallest: int = 1, start_batch: int = 0, shuffle: bool = True
+) -> Iterator[NDArray[np.int64]]:
     """The shuffled indices of each mini-batch of one epoch: a pure function of (seed, epoch), the same on every device.
 
     Returns (B,) int64 arrays that together hold each of 0..n-1 once. See `batch_bounds` for the last one.
+    start_batch: leaves out so many batches at the beginning; the rest stays the same.
+    shuffle: False takes the examples in their own order.
+
+    Raises:
+        ValueError: a batch size as in `batch_bounds`, a start_batch below 0 or above the number of batches.
 
     >>> sorted(int(i) for batch in batches(5, 2, seed=0, epoch=3) for i in batch)
     [0, 1, 2, 3, 4]
     """
     bounds = batch_bounds(n, batch_size, smallest)
-    order = permutation(n, seed=seed, stream=SHUFFLE_STREAM, step=epoch)
-    return (order[start:stop] for start, stop in bounds)
+    if not 0 <= start_batch <= len(bounds):
+        raise ValueError(f"start_batch must lie between 0 and the epoch's {len(bounds)} batches; got {start_batch}")
+    order = permutation(n, seed=seed, stream=SHUFFLE_STREAM, step=epoch) if shuffle else np.arange(n)
+    return (order[start:stop] for start, stop in bounds[start_batch:])

@@ -1,80 +1,132 @@
-"""A data set in memory: features, labels, the names of its classes, and its split into train, dev and test."""
+"""A data set: features, targets, their names, the task they ask for, and its split into train, dev and test."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twingrad.random import permutation, stream_of
-
-SPLIT_STREAM = stream_of("data.split")
+from twingrad.choice import choose
+from twingrad.data.rows import Features, Rows, chunks, take
+from twingrad.data.splitting import plain_order, shares_of, stratified_order
+from twingrad.data.table import Index, Table
+from twingrad.data.tasks import TASKS
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Examples and their labels: x (N, D) floating point, y (N,) integers in [0, C).
+    """Examples and their targets.
 
     Attributes:
-        x: (N, D) features, float32 or float64; read-only.
-        y: (N,) labels, int64; read-only.
-        classes: the C names of the classes; `()` means "0", "1", ... up to the largest label.
+        x: (N, ...) features, read-only: an array of floating point numbers or integers, which may be memory-mapped;
+            `Rows` of a memory-mapped one; or a `Table` with text.
+        y: read-only targets: (N,) int64 in [0, C); (N, K) int64 of 0 and 1; or floats, (N,) or (N, T).
+        classes: the C names of the classes, or of the K labels; `()` means "0", "1", ... up to the largest label.
         name: what messages and run folders call it.
+        task: "binary", "multi-class", "multi-label" or "regression". Not given: floats are a regression, a matrix of
+            integers multi-label, and integers two classes or more.
+        task_reason: one sentence that tells why it is this task.
+        feature_names, target_names: of the columns of x and y; `()` where they have none.
+        own_test: so many of the last examples are the test part that the data came with.
 
     Raises:
-        TypeError: x is not floating point, y not integers.
-        ValueError: shapes differ, x holds NaN or infinity, a label lies outside [0, C).
+        TypeError: x or y of a kind that no task takes.
+        ValueError: shapes differ, x or y holds NaN or infinity, a label lies outside [0, C).
 
     >>> data = Dataset(np.zeros((3, 2), np.float32), np.array([0, 1, 1]))
     >>> len(data), data.classes, data
     (3, ('0', '1'), Dataset('data', 3 examples, 2 features, 2 classes))
+    >>> Dataset(np.zeros((3, 2)), np.array([0.5, 1.5, 2.0])).task
+    'regression'
     """
 
-    x: NDArray[Any]
+    x: Any
     y: NDArray[Any]
-    classes: tuple[str, ...] = ()
+    classes: Sequence[str] = ()
     name: str = "data"
+    task: str = ""
+    task_reason: str = ""
+    feature_names: Sequence[str] = ()
+    target_names: Sequence[str] = ()
+    own_test: int = 0
 
     def __post_init__(self) -> None:
-        x, y = np.asarray(self.x), np.asarray(self.y)
+        x, y = self.x if isinstance(self.x, Rows | Table) else np.asanyarray(self.x), np.asarray(self.y)
         _check_arrays(x, y)
-        y = y.astype(np.int64, copy=False)
-        classes = tuple(self.classes) or tuple(str(label) for label in range(int(y.max(initial=-1)) + 1))
-        check_labels(y, len(classes), f"Dataset {self.name!r}")
-        for field, value in {"x": _frozen(x), "y": _frozen(y), "classes": classes}.items():
+        task, reason = _task_of(self.task, y, len(self.classes))
+        y, classes = _checked_targets(y, task, tuple(self.classes), f"Dataset {self.name!r}")
+        names = tuple(self.feature_names) or (x.names if isinstance(x, Table) else ())
+        check_finite(x, "Dataset: x", names)
+        _check_names(names, x, self.own_test)
+        found = {
+            "x": _frozen(x),
+            "y": _frozen(y),
+            "classes": classes,
+            "task": task,
+            "task_reason": self.task_reason or reason,
+            "feature_names": names,
+            "target_names": tuple(self.target_names),
+        }
+        for field, value in found.items():
             object.__setattr__(self, field, value)
 
     def __len__(self) -> int:
         return len(self.y)
 
     def __repr__(self) -> str:
-        n, features = self.x.shape
-        return f"Dataset({self.name!r}, {n} examples, {features} features, {len(self.classes)} classes)"
+        kinds = {"multi-label": f"{len(self.classes)} labels", "regression": "regression"}
+        kind = kinds.get(self.task, f"{len(self.classes)} classes")
+        return f"Dataset({self.name!r}, {len(self)} examples, {self.features} features, {kind})"
 
-    def take(self, index: slice | NDArray[np.int64]) -> Dataset:
+    @property
+    def features(self) -> int:
+        """The features of one example: columns of a table, pixels of an image."""
+        return int(np.prod(self.x.shape[1:]))
+
+    @property
+    def outputs(self) -> int:
+        """What a model must give for each example: C, K or T numbers; 1 for a binary task."""
+        if self.task in ("multi-class", "multi-label"):
+            return len(self.classes)
+        return 1 if self.y.ndim == 1 else int(self.y.shape[1])
+
+    def take(self, index: Index) -> Dataset:
         """The examples at `index` (positions, or a slice), as a new data set with the same classes."""
-        return Dataset(self.x[index], self.y[index], self.classes, self.name)
+        part = copy.copy(self)  # checked when it was made
+        found = {"x": _frozen(take(self.x, index)), "y": _frozen(self.y[index]), "own_test": 0}
+        for field, value in found.items():
+            object.__setattr__(part, field, value)
+        return part
 
-    def split(self, train: float = 0.6, dev: float = 0.2, test: float = 0.2, *, seed: int = 0) -> Splits:
-        """Three disjoint parts, stratified: each class keeps its share in each part, to within one example.
+    def split(
+        self, train: float | None = None, dev: float | None = None, test: float | None = None, *, seed: int = 0
+    ) -> Splits:
+        """Three disjoint parts, stratified for classes: each keeps its share in each part, to within one example.
 
-        A function of the seed alone. The sizes are the shares of N, rounded; the shares must sum to 1. Each class is
-        shuffled and spread evenly over [0, 1); the parts are cut from there, and keep the order of the data set.
+        A function of the seed alone. The sizes are the shares of N, rounded; the shares must sum to 1, and default to
+        0.6, 0.2 and 0.2. Data that came with a test part keep it: train and dev share the rest, by default 0.9 and
+        0.1. Each class is shuffled and spread evenly over [0, 1); the parts are cut from there, and keep the order of
+        the data set. Multi-label and regression data are shuffled and cut.
 
         Raises:
-            ValueError: a share below 0, shares that do not sum to 1.
+            ValueError: a share below 0, shares that do not sum to 1, a share of test where there is a test part.
 
         >>> [len(part) for part in Dataset(np.zeros((10, 1)), np.arange(10) % 2).split()]
         [6, 2, 2]
         """
-        shares = (train, dev, test)
-        if not all(share >= 0 for share in shares) or abs(sum(shares) - 1) > 1e-9:
-            raise ValueError(f"split: the shares must be at least 0 and sum to 1; got {train}, {dev}, {test}")
-        order = _stratified_order(self.y, seed)
-        cuts = [round(train * len(self)), round((train + dev) * len(self))]
-        return Splits(*(self.take(np.sort(part)) for part in np.split(order, cuts)))
+        shares = shares_of(train, dev, test, self.own_test)
+        n = len(self) - self.own_test
+        classed = self.task in ("binary", "multi-class")
+        order = stratified_order(self.y[:n], seed) if classed else plain_order(n, seed)
+        cuts = [round(shares[0] * n), n if self.own_test else round((shares[0] + shares[1]) * n)]
+        parts = [np.sort(part) for part in np.split(order, cuts)]
+        if self.own_test:
+            parts[2] = np.arange(n, len(self))
+        return Splits(*(self.take(part) for part in parts))
 
 
 class Splits(NamedTuple):
@@ -94,31 +146,80 @@ def check_labels(y: NDArray[Any], classes: int, who: str) -> None:
         raise ValueError(f"{who}: labels must lie in [0, {classes}); row {row} has label {int(y[row])}{more}")
 
 
-def _check_arrays(x: NDArray[Any], y: NDArray[Any]) -> None:
+def check_finite(x: Features, who: str, names: Sequence[str] = ()) -> None:
+    """Raise a ValueError that names the first row and column with NaN or infinity; a chunk at a time."""
+    if isinstance(x, Table):
+        for name, column in zip(x.names, x.columns, strict=True):
+            wrong = np.flatnonzero(~np.isfinite(column)) if isinstance(column, np.ndarray) else ()
+            if len(wrong):
+                row = int(wrong[0])
+                raise ValueError(f"{who} must be finite; {x.where(row)}, column {name!r} holds {column[row]}")
+        return
     if not np.issubdtype(x.dtype, np.floating):
-        raise TypeError(f"Dataset: x must be floating point, got {x.dtype}; use x.astype('float32')")
-    if not np.issubdtype(y.dtype, np.integer):
-        raise TypeError(f"Dataset: y must hold integer labels, got {y.dtype}")
-    if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):
-        raise ValueError(f"Dataset: x must be (N, D) and y (N,); got {x.shape} and {y.shape}")
-    wrong = np.argwhere(~np.isfinite(x))
-    if len(wrong):
-        row, column = (int(i) for i in wrong[0])
-        raise ValueError(f"Dataset: x must be finite; row {row}, column {column} holds {x[row, column]}")
+        return
+    for part in chunks(x):
+        values = x[part]
+        if not np.isfinite(values).all():
+            row, *place = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
+            column = repr(names[place[0]]) if names else ", ".join(map(str, place))
+            value = values[(row, *place)]
+            raise ValueError(f"{who} must be finite; row {part.start + row}, column {column} holds {value}")
 
 
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+def _check_arrays(x: Features, y: NDArray[Any]) -> None:
+    if not isinstance(x, Table) and x.dtype.kind not in "fiub":
+        raise TypeError(f"Dataset: x must hold floating point numbers or integers, got {x.dtype}")
+    if y.dtype.kind not in "fiub":
+        raise TypeError(f"Dataset: y must hold integer labels or floats, got {y.dtype}; tg.data.load encodes text")
+    if x.ndim < 2 or y.ndim not in (1, 2) or len(x) != len(y):
+        raise ValueError(f"Dataset: x must be (N, D) and y (N,) or (N, K); got {x.shape} and {y.shape}")
+
+
+def _check_names(names: Sequence[str], x: Features, own_test: int) -> None:
+    if names and len(names) != x.shape[1]:
+        raise ValueError(f"Dataset: {x.shape[1]} features need so many feature_names; got {len(names)}")
+    if not 0 <= own_test < max(1, len(x)):
+        raise ValueError(f"Dataset: own_test must leave examples to train on; got {own_test} of {len(x)}")
+
+
+def _task_of(task: str, y: NDArray[Any], classes: int) -> tuple[str, str]:
+    if task:
+        return choose("task", task, TASKS), "asked for"
+    if y.dtype.kind == "f":
+        return "regression", "the targets are floating point numbers"
+    if y.ndim == 2:
+        return "multi-label", f"the targets are {y.shape[1]} columns of integers"
+    count = classes or int(y.max(initial=-1)) + 1
+    return "binary" if count == 2 else "multi-class", f"the targets are integers of {count} classes"
+
+
+def _checked_targets(
+    y: NDArray[Any], task: str, classes: tuple[str, ...], who: str
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """y in the dtype of the task, and the names of its classes."""
+    if task == "regression":
+        if not np.isfinite(y).all():
+            row = int(np.argwhere(~np.isfinite(y))[0][0])
+            raise ValueError(f"{who}: targets must be finite; row {row} holds {y[row]}")
+        return (y if y.dtype.kind == "f" else y.astype(np.float64)), ()
+    if y.dtype.kind == "f" or y.ndim != (2 if task == "multi-label" else 1):
+        need = "(N, K) integers of 0 and 1" if task == "multi-label" else "(N,) integers"
+        raise TypeError(f"{who}: y for task {task!r} must be {need}; got {y.shape} {y.dtype}")
+    y = y.astype(np.int64, copy=False)
+    if task == "multi-label":
+        check_labels(y.ravel(), 2, who)
+        return y, classes or tuple(str(label) for label in range(y.shape[1]))
+    count = max(int(y.max(initial=-1)) + 1, 2 if task == "binary" else 0)
+    classes = classes or tuple(str(label) for label in range(count))
+    check_labels(y, len(classes), who)
+    if task == "binary" and len(classes) != 2:
+        raise ValueError(f"{who}: task 'binary' needs two classes; got {len(classes)}")
+    return y, classes
+
+
+def _frozen(array: Any) -> Any:
+    if not isinstance(array, np.ndarray):
+        return array
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def _stratified_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """All indices, so ordered that every prefix holds its share of each class, to within one example."""
-    shuffled = permutation(len(y), seed=seed, stream=SPLIT_STREAM, step=0)
-    rank = np.empty(len(y))
-    for label in np.unique(y):
-        of_class = shuffled[y[shuffled] == label]
-        rank[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
-    order: NDArray[np.int64] = shuffled[np.argsort(rank[shuffled], kind="stable")]
-    return order

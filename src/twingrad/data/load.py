@@ -1,4 +1,4 @@
-"""Data sets by name."""
+"""Data sets by name, or from files."""
 
 from __future__ import annotations
 

@@ -1,0 +1,81 @@
+"""Do these features and classes suit the model? Column by column, class by class."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twingrad.data.dataset import Dataset
+from twingrad.data.rows import Features
+from twingrad.data.table import Table, Text
+
+
+def arrange(by: Any, x: Features, names: tuple[str, ...]) -> Features:
+    """x with its columns in the order of the `Preprocessing`.
+
+    Raises:
+        ValueError: missing and unexpected columns, text for numbers and numbers for text, each by name; another shape.
+    """
+    if isinstance(x, Table):
+        return _arrange_table(by, x)
+    if by.categories:
+        raise ValueError(f"the model was trained on a table with text; give a Table, not an array of shape {x.shape}")
+    if names and by.names:
+        _same_names(names, by, "features")
+        order = [names.index(name) for name in by.names]
+        return x if order == sorted(order) else x[:][:, order]
+    if tuple(x.shape[1:]) != by.shape and int(np.prod(x.shape[1:])) != int(np.prod(by.shape)):
+        raise ValueError(f"the model was trained on examples of shape {by.shape}; these have {tuple(x.shape[1:])}")
+    return x
+
+
+def _arrange_table(by: Any, table: Table) -> Table:
+    if not by.names:
+        if table.shape[1] != int(np.prod(by.shape)):
+            raise ValueError(
+                f"{table.source}: the model was trained on examples of shape {by.shape}, without names; "
+                f"these have {table.shape[1]} columns"
+            )
+        return table
+    _same_names(tuple(name for name in table.names if name not in by.target_names), by, table.source)
+    columns = tuple(table.column(name) for name in by.names)
+    for name, column, known in zip(by.names, columns, by.categories or (None,) * len(columns), strict=True):
+        if isinstance(column, Text) != (known is not None):
+            holds, due = ("text", "numbers") if known is None else ("numbers", "text")
+            raise ValueError(f"{table.source}, column {name!r}: holds {holds}, but the model was trained on {due}")
+    return Table(by.names, columns, table.lines, table.source)
+
+
+def _same_names(names: tuple[str, ...], by: Any, who: str) -> None:
+    missing = [name for name in by.names if name not in names]
+    unexpected = [name for name in names if name not in by.names]
+    if not missing and not unexpected:
+        return
+    told = [f"missing {name!r}" for name in missing]
+    for name in unexpected:
+        near = get_close_matches(name, missing, n=1)
+        told.append(f"unexpected {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+    raise ValueError(f"{who}: the columns differ from those the model was trained on: {'; '.join(told)}")
+
+
+def match_classes(by: Any, data: Dataset) -> NDArray[Any]:
+    """The targets of a data set, with the model's numbers for its classes.
+
+    Raises:
+        ValueError: another task, or a class that the model does not know.
+    """
+    if data.task != by.task and not ({data.task, by.task} == {"binary", "multi-class"}):
+        raise ValueError(f"data set {data.name!r} is a {data.task} task, but the model was trained on {by.task}")
+    if by.task == "regression" or tuple(data.classes) == by.classes:
+        return data.y
+    unknown = [name for name in data.classes if name not in by.classes]
+    if by.task == "multi-label" or unknown:
+        raise ValueError(
+            f"data set {data.name!r}: its classes differ from those the model was trained on: "
+            f"{', '.join(map(repr, unknown or data.classes))} against {', '.join(map(repr, by.classes))}"
+        )
+    found: NDArray[np.int64] = np.array([by.classes.index(name) for name in data.classes])[data.y]
+    return found
