@@ -1,7 +1,7 @@
-"""Results as tables: what a benchmark prints, and what benchmarks/README.md quotes.
+"""Results as tables: what a benchmark prints, and what the pages quote.
 
 python -m twingrad.benchmarks.report RESULT.json ...        # print their tables
-python -m twingrad.benchmarks.report --update FOLDER        # rewrite the tables in FOLDER/README.md
+python -m twingrad.benchmarks.report --update PAGE.md ...   # rewrite their tables from the folder benchmarks/results
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m twingrad.benchmarks.report", description=__doc__)
     parser.add_argument("results", nargs="*", type=Path)
-    parser.add_argument("--update", type=Path, metavar="FOLDER")
+    parser.add_argument("--update", nargs="+", type=Path, metavar="PAGE.md", default=[])
+    parser.add_argument("--from", dest="folder", type=Path, default=Path("benchmarks/results"), metavar="FOLDER")
     options = parser.parse_args(argv)
     for path in options.results:
         print(markdown(json.loads(path.read_text(encoding="utf-8"))))
-    if options.update is not None:
-        page = options.update / "README.md"
-        page.write_text(updated(page.read_text(encoding="utf-8"), options.update / "results"), encoding="utf-8")
+    for page in options.update:
+        page.write_text(updated(page.read_text(encoding="utf-8"), options.folder), encoding="utf-8")
     return 0
 
 

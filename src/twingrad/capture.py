@@ -149,7 +149,7 @@ def _buffer(value: Any) -> Any:
 
 
 def _fed(buffer: Any) -> Tensor:
-    """`buffer` as the step sees it: a Tensor, so that an operation of the array's own library is refused by name and not
+    """`buffer` as the step sees it: a Tensor, so that an operation of the array's own library is refused by name, not
     left out; and read-only, for what is written into a copy never reaches the caller's array.
     """
     view = buffer.view()
