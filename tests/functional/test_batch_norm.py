@@ -185,3 +185,10 @@ def test_read_only_running_arrays_raise_and_keep_their_values() -> None:
     with pytest.raises(ValueError, match="read-only"):
         F.batch_norm(case.x, case.weight, case.bias, case.mean, case.var, training=True)
     F.batch_norm(case.x, case.weight, case.bias, case.mean, case.var, training=False)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_numpy_numbers_as_options_keep_the_dtype(training: bool, path: str) -> None:
+    x, vectors = np.arange(12, dtype=np.float32).reshape(4, 3), [np.ones(3, np.float32) for _ in range(4)]
+    out = F.batch_norm(x, *vectors, training=training, eps=np.float64(1e-5), momentum=np.float64(0.1))
+    assert out.dtype == np.float32

@@ -166,3 +166,8 @@ def test_torch_tensors_are_refused_with_the_reason() -> None:
     torch = pytest.importorskip("torch", reason="refusing PyTorch's tensors needs PyTorch; see the extra `oracle`")
     with pytest.raises(TypeError, match=r"unsigned integers with shifts, which PyTorch's CPU tensors lack; draw with"):
         F.dropout(torch.ones(3), p=0.5, **KEY)
+
+
+def test_a_numpy_number_as_p_keeps_the_dtype(path: str) -> None:
+    x = np.ones(40, np.float32)
+    assert same_bits(F.dropout(x, p=np.float64(0.2), **KEY), F.dropout(x, p=0.2, **KEY))

@@ -67,6 +67,7 @@ def batch_norm(
     (array([0.25]), array([1.0667]))
     """
     xp = namespace_of(x, weight, bias)
+    momentum, eps = float(momentum), float(eps)  # a NumPy float64 would widen x
     if training:
         mean = xp.mean(x, axis=0)
         centred = x - mean

@@ -36,4 +36,5 @@ def dropout(x: Array, *, p: float, seed: int, stream: int, step: int) -> Array:
     keep = keep_mask(
         x.shape, p=p, seed=seed, stream=stream, step=int(step), xp=namespace_of(plain), device=plain.device
     )
-    return xp.where(keep, x * (1.0 / (1.0 - p)), 0)
+    scale = 1.0 / (1.0 - float(p))  # a NumPy float64 would widen x
+    return xp.where(keep, x * scale, 0)
