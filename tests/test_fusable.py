@@ -278,3 +278,20 @@ def test_every_kernel_says_why_it_refuses(label: str) -> None:
     call, message = REFUSED[label]
     with fused("require"), pytest.raises(FusedError, match=message):
         call()
+
+
+ARRAY = np.ones((2, 2))
+MISUSES = {
+    "missing": (lambda: F.linear(ARRAY), "linear: missing a required argument: 'weight'"),
+    "unknown": (lambda: F.dropout(ARRAY, prob=0.5), "dropout: missing a required .*argument: 'p'"),
+    "list": (lambda: F.linear([[1.0, 2.0]], ARRAY), "expected an array .* got list"),
+    "list of labels": (lambda: F.softmax_cross_entropy(ARRAY, [0, 1]), "expected an array .* got list"),
+    "its own": (lambda: F.softmax_cross_entropy(ARRAY, np.zeros(2)), "integer class numbers .* float64"),
+}
+
+
+@pytest.mark.parametrize("label", MISUSES)
+def test_a_wrong_call_is_told_of_the_operation(label: str) -> None:
+    call, message = MISUSES[label]
+    with pytest.raises(TypeError, match=message):
+        call()

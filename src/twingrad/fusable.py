@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from twingrad.autodiff import AutodiffError, Tensor, is_recording, record
 from twingrad.errors import FusedError
-from twingrad.namespace import backend_of
+from twingrad.namespace import backend_of, namespace_of
 from twingrad.recording import refuse_while_recording
 
 PROVIDERS = {"cpu": "twingrad.kernels.cpu.overrides", "cuda": "twingrad.kernels.cuda.overrides"}
@@ -86,7 +86,7 @@ class Fusable:
             args = self._by_position(args, kwargs)
         arrays = tuple([a.data if isinstance(a, Tensor) else a for a in args])
         if self.validate is not None:
-            self.validate(*arrays, **kwargs)
+            self._check(arrays, kwargs)
         if _mode.get() == "never":
             refuse_while_recording(self.name, 'fused("never") keeps to the reference path, which has no bound form')
             return self.reference(*args, **kwargs)
@@ -110,6 +110,18 @@ class Fusable:
                 break
             args += (kwargs.pop(name),)
         return args
+
+    def _check(self, arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Validate; what is no array, missing or unknown is said of the operation, not of its check."""
+        try:
+            self.validate(*arrays, **kwargs)  # type: ignore[misc]
+        except (AttributeError, TypeError):
+            try:
+                inspect.signature(self.reference).bind(*arrays, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{self.name}: {error}") from None
+            namespace_of(*arrays)
+            raise
 
     def _choose(self, arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Kernel | None, str]:
         backend = backend_of(arrays[0])
