@@ -96,3 +96,16 @@ def test_an_argument_is_a_tensor_that_is_read_as_usual():
     captured = tg.capture(lambda x: F.relu(x))
     assert np.array_equal(captured(X).data, np.maximum(X, 0))
     assert np.array_equal(captured(Tensor(-X)).data, np.maximum(-X, 0))
+
+
+def test_a_replaced_array_of_an_optimizers_state():
+    model = networks.network()
+    optimizer = optim.Adam(model)
+    captured = tg.capture(networks.stepper(model, optimizer))
+    captured(X, Y)
+    optimizer.state["m"][...] = 0.0
+    captured(X, Y)
+    optimizer.state["m"] = np.zeros_like(optimizer.state["m"])
+    with pytest.raises(tg.CaptureError, match="an array of the state of Adam was replaced"):
+        captured(X, Y)
+    assert optimizer.steps_taken == 2

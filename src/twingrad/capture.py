@@ -149,8 +149,8 @@ def _buffer(value: Any) -> Any:
 
 
 def _fed(buffer: Any) -> Tensor:
-    """`buffer` as the step sees it: a Tensor, so that an operation of the array's own library is refused by name, not
-    left out; and read-only, for what is written into a copy never reaches the caller's array.
+    """`buffer` as the step sees it: a Tensor, so that the array's own library cannot compute with it unseen; and
+    read-only, for what is written into a copy never reaches the caller's array.
     """
     view = buffer.view()
     view.flags.writeable = False

@@ -176,6 +176,13 @@ class Optimizer:
             self._plan_for(flat, active)
             self._advance()
 
+        held = dict(self.state)
+
+        def why_not() -> str | None:
+            same = all(self.state.get(name) is array for name, array in held.items())
+            return None if same else f"an array of the state of {type(self).__name__} was replaced"
+
+        recording.guards.append(why_not)
         recording.before_replay.append(advance)
         recording.after_replay.append(lambda: self._count_write(flat))
         recording.undo.append(self._back_to_here())
