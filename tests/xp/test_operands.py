@@ -178,3 +178,8 @@ def test_asarray_copies_where_it_is_told_to(dtype: Any) -> None:
     if copied.requires_grad:
         copied.sum().backward()
         assert np.array_equal(given.grad, np.ones_like(X))
+
+
+def test_a_tensor_is_not_a_value_to_create_from() -> None:
+    with pytest.raises(TypeError, match=r"xp.full takes Python numbers, got a Tensor"):
+        xp.full((2,), Tensor(np.asarray(3.0), requires_grad=True))

@@ -14,7 +14,10 @@ def _create(name: str) -> Callable[..., Tensor]:
         from twingrad import backends, devices
 
         backend = backends.get(devices.resolve(device))
-        args = tuple([a.data if isinstance(a, Tensor) else a for a in args])
+        if any([isinstance(a, Tensor) for a in args]):
+            raise TypeError(
+                f"xp.{name} takes Python numbers, got a Tensor, which would leave the tape; see broadcast_to"
+            )
         # asarray moves what CuPy makes on its current GPU to the one asked for.
         return Tensor(backend.asarray(getattr(backend.namespace(), name)(*args, dtype=dtype, **kwargs)))
 
