@@ -109,3 +109,9 @@ def test_a_replaced_array_of_an_optimizers_state():
     with pytest.raises(tg.CaptureError, match="an array of the state of Adam was replaced"):
         captured(X, Y)
     assert optimizer.steps_taken == 2
+
+
+def test_input_that_a_layer_casts():
+    model, _ = model_and_optimizer()
+    message = refused(model, X.astype(np.float64))
+    assert "Linear(5, 7) cannot be captured: it casts float64 input to its parameters' float32" in message

@@ -15,6 +15,7 @@ from twingrad.nn.init import he_normal, ones, zeros
 from twingrad.nn.module import Module
 from twingrad.nn.parameter import Parameter
 from twingrad.random import Counter, stream_of
+from twingrad.recording import refuse_while_recording
 
 
 def as_input(layer: Module, x: Array, like: Parameter) -> Tensor:
@@ -31,6 +32,8 @@ def as_input(layer: Module, x: Array, like: Parameter) -> Tensor:
     if tensor.dtype != like.dtype:
         from twingrad.xp import astype
 
+        dtypes = f"it casts {tensor.dtype} input to its parameters' {like.dtype}; cast before the step"
+        refuse_while_recording(layer.describe(), dtypes)
         tensor = astype(tensor, like.dtype)
     return tensor
 
