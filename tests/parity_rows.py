@@ -47,8 +47,9 @@ def terms(row: Row, arrays: tuple[np.ndarray, ...], seed: np.ndarray) -> tuple[l
         return [a[0] @ a[1].T + (a[2] if len(a) > 2 else 0.0)], [seed @ a[1], seed.T @ a[0], seed.sum(axis=0)]
     if row.operation == "batch_norm":
         var = arrays[0].astype(np.float64).var(axis=0) if row.options["training"] else a[4]
-        x, weight, bias = a[0] / np.sqrt(var + 1e-5), a[1], a[2]
-        slope = weight / np.sqrt(var + 1e-5) * seed * (1.0 + x)
+        deviation = np.sqrt(var + row.options.get("eps", 1e-5))
+        x, weight, bias = a[0] / deviation, a[1], a[2]
+        slope = weight / deviation * seed * (1.0 + x)
         return [x * weight + bias], [slope, (seed * x).sum(axis=0), seed.sum(axis=0)]
     return [], []
 
@@ -59,7 +60,7 @@ def drawn(dtype: str, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
 
 
 def linear() -> Iterator[Row]:
-    for n, i, o in ((1, 1, 1), (5, 3, 7), (64, 64, 32), (129, 70, 33), (0, 3, 2)):
+    for n, i, o in ((1, 1, 1), (5, 3, 7), (64, 64, 32), (129, 70, 33), (130, 300, 260), (0, 3, 2)):
         for bias in (True, False):
             shapes = ((n, i), (o, i), (o,))[: 2 + bias]
             label = f"{n}x{i}x{o}{' bias' * bias}"
@@ -76,6 +77,8 @@ def elementwise() -> Iterator[Row]:
     values = lambda dtype: (np.asarray(special, dtype),)  # noqa: E731
     yield Row("relu", "special", values, {}, 1)
     yield Row("dropout", "special", values, {"p": 0.3, "seed": 0, "stream": 0, "step": 0}, 1)
+    last = {"p": 0.3, "seed": 2**64 - 1, "stream": 2**32 - 1, "step": 2**32 - 1}
+    yield Row("dropout", "last key", lambda dtype: drawn(dtype, (17, 5, 30)), last, 1)
 
 
 def batch_norm() -> Iterator[Row]:
@@ -89,6 +92,9 @@ def batch_norm() -> Iterator[Row]:
                 label = f"{n}x{c} {'train' if training else 'eval'}{' shifted' if shift else ''}"
                 make = lambda dtype, n=n, c=c, shift=shift: arrays(dtype, n, c, shift)  # noqa: E731
                 yield Row("batch_norm", label, make, {"training": training}, 3)
+                if n == 33:
+                    options = {"training": training, "momentum": 0.3, "eps": 0.1}
+                    yield Row("batch_norm", f"{label} options", make, options, 3)
 
 
 def softmax_cross_entropy() -> Iterator[Row]:
