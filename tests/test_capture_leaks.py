@@ -115,3 +115,23 @@ def test_input_that_a_layer_casts():
     model, _ = model_and_optimizer()
     message = refused(model, X.astype(np.float64))
     assert "Linear(5, 7) cannot be captured: it casts float64 input to its parameters' float32" in message
+
+
+@pytest.mark.parametrize("name", ["theta", "grad"])
+def test_a_models_flat_arrays(name):
+    model, optimizer = model_and_optimizer()
+
+    def step(x, y):
+        loss = F.softmax_cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        array = getattr(model.flat(), name)
+        array *= 0.5
+        optimizer.step()
+
+    assert f"FlatParameters.{name} cannot be captured" in refused(step, X, Y)
+
+
+def test_a_plain_array_from_a_kernel():
+    scale = np.ones((networks.OUT, networks.IN), np.float32)
+    assert "relu cannot be captured: it is given plain arrays" in refused(lambda x: F.linear(x, F.relu(scale) * 2), X)

@@ -19,7 +19,8 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
 
     What is frozen: every Python value that the step computes or reads, other than the arrays it is given, parameters,
     running averages, random counters, learning rates and step numbers, keeps the value of the first call. A Python
-    `if`, a loop count, a float taken from outside: all as they were then.
+    `if`, a loop count, a float taken from outside: all as they were then. And what NumPy does with an array that is no
+    Tensor, such as `tensor.data` or one taken from outside, is done once and left out of the replays, unseen.
 
     step: takes arrays as arguments of their own, and others that must stay as they were: numbers and texts equal, any
     other object the same one. While it is recorded its arrays arrive as Tensors, so that what NumPy would compute with

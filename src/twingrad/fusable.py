@@ -62,7 +62,7 @@ class Fusable:
         functools.update_wrapper(self, reference)
         self.name = reference.__name__
         parameters = inspect.signature(reference).parameters.values()
-        self.arguments = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+        self.arguments = {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
 
     def kernel(
         self,
@@ -98,17 +98,23 @@ class Fusable:
             return kernel.forward(*arrays, **kwargs)
         out, saved = kernel.forward(*arrays, **kwargs)
         if not any(isinstance(a, Tensor) for a in args):
+            refuse_while_recording(
+                self.name, "it is given plain arrays and gives one, with which NumPy computes unseen"
+            )
             return out
         if not is_recording(args):
             return Tensor(out)
         return record(self.name, out, args, functools.partial(_backward, self.name, kernel.backward, saved))
 
     def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """`args` with what follows them in the signature and was given by name, which leaves `kwargs`."""
-        for name in self.arguments[len(args) :]:
-            if name not in kwargs:
+        """`args` with what follows them in the signature and was given by name, which leaves `kwargs`; defaults between."""
+        following = list(self.arguments.items())[len(args) :]
+        while following and following[-1][0] not in kwargs:
+            following.pop()
+        for name, default in following:
+            if name not in kwargs and default is inspect.Parameter.empty:
                 break
-            args += (kwargs.pop(name),)
+            args += (kwargs.pop(name, default),)
         return args
 
     def _check(self, arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from twingrad.autodiff import Destination
 from twingrad.errors import CaptureError
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.nn.parameter import Parameter
-from twingrad.recording import current
+from twingrad.recording import current, refuse_while_recording
 
 ALIGNMENT = 64
 """Segments start at multiples of this many bytes, so that vector loads are aligned and no two share a cache line."""
@@ -37,11 +37,27 @@ class FlatParameters:
         self.writes = 0
         self.settings = 0
         self.valid = True
-        self.theta, self.grad = _zeros(size, like), _zeros(size, like)
-        self._grad_views = [self._view(self.grad, i) for i in range(len(self.parameters))]
+        self._theta, self._grad = _zeros(size, like), _zeros(size, like)
+        self._grad_views = [self._view(self._grad, i) for i in range(len(self.parameters))]
         views = [self._copied(i, parameter) for i, parameter in enumerate(self.parameters)]
         for i, view in enumerate(views):  # all copies are made by now: had one failed, nothing would have changed
             self.parameters[i].settle_in(view, self, i)
+
+    @property
+    def theta(self) -> Array:
+        """All values, (P,)."""
+        refuse_while_recording("FlatParameters.theta", "what is done with the array would be left out by a replay")
+        return self._theta
+
+    @property
+    def grad(self) -> Array:
+        """All gradients, (P,): those of segments not `touched` are out of date."""
+        refuse_while_recording("FlatParameters.grad", "what is done with the array would be left out by a replay")
+        return self._grad
+
+    def buffers(self) -> tuple[Array, Array]:
+        """`theta` and `grad`, also while a step is captured."""
+        return self._theta, self._grad
 
     def zero_grad(self, segments: NDArray[np.bool_] | None = None) -> None:
         """Forget the gradients of all or of the chosen segments: the next write to each overwrites it."""
@@ -102,17 +118,17 @@ class FlatParameters:
 
     def _back_to_here(self) -> Callable[[], None]:
         """A function that puts the gradients back as they are now."""
-        grad, touched = namespace_of(self.grad).asarray(self.grad, copy=True), self.touched.copy()
+        grad, touched = namespace_of(self._grad).asarray(self._grad, copy=True), self.touched.copy()
 
         def put_back() -> None:
-            self.grad[...] = grad
+            self._grad[...] = grad
             self.touched[...] = touched
 
         return put_back
 
     def _copied(self, segment: int, parameter: Parameter) -> Array:
         """The view of a segment, with its parameter's values, and its gradient if there is one."""
-        view = self._view(self.theta, segment)
+        view = self._view(self._theta, segment)
         view[...] = moved(parameter.data, view)
         grad = parameter.held_grad()
         if grad is not None:

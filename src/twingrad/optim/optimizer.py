@@ -92,7 +92,7 @@ class Optimizer:
             self._record_host_work(recording, flat)
         self._advance()
         if self._plan:
-            self.rule(flat.theta, flat.grad, self._segments, self._control)
+            self.rule(*flat.buffers(), self._segments, self._control)
             flat.writes += 1
 
     def steps_of(self, parameter: Parameter) -> int:
@@ -113,7 +113,8 @@ class Optimizer:
 
     def _adopt(self, flat: FlatParameters) -> None:
         mine = self._model.parameters()  # type: ignore[union-attr]
-        state = {name: namespace_of(flat.theta).zeros_like(flat.theta) for name in self.state_names}
+        theta, _ = flat.buffers()
+        state = {name: namespace_of(theta).zeros_like(theta) for name in self.state_names}
         count = len(flat.parameters)
         steps = np.zeros(count, np.int64)
         for parameter, (old_offset, length, old_step) in self._held_now().items():
@@ -121,7 +122,7 @@ class Optimizer:
                 offset = int(flat.segments[parameter.segment, 0])
                 steps[parameter.segment] = old_step
                 for name, old in self.state.items():
-                    state[name][offset : offset + length] = moved(old[old_offset : old_offset + length], flat.theta)
+                    state[name][offset : offset + length] = moved(old[old_offset : old_offset + length], theta)
         self._mine: NDArray[np.bool_] = np.zeros(count, np.bool_)
         self._mine[[parameter.segment for parameter in mine]] = True
         self._segments = flat.segments.copy()
@@ -192,7 +193,8 @@ class Optimizer:
 
     def _back_to_here(self) -> Callable[[], None]:
         """A function that puts parameters, moments and step numbers back as they are now."""
-        arrays = [self._flat.theta, self._steps, *self.state.values()]  # type: ignore[union-attr]
+        theta, _ = self._flat.buffers()  # type: ignore[union-attr]
+        arrays = [theta, self._steps, *self.state.values()]
         copies, taken = [array.copy() for array in arrays], self.steps_taken
 
         def put_back() -> None:
