@@ -2,15 +2,17 @@
 
 from twingrad.data.batches import batch_bounds, batches
 from twingrad.data.dataset import Dataset, Splits, check_labels
-from twingrad.data.load import load
+from twingrad.data.load import feature_batches, load
 from twingrad.data.loader import loader
 from twingrad.data.prefetch import Prefetch
 from twingrad.data.preprocessing import Preprocessing, prepare
+from twingrad.data.source import BatchSource
 from twingrad.data.table import Table, Text
 from twingrad.data.tasks import TASKS
 
 __all__ = [
     "TASKS",
+    "BatchSource",
     "Dataset",
     "Prefetch",
     "Preprocessing",
@@ -20,6 +22,7 @@ __all__ = [
     "batch_bounds",
     "batches",
     "check_labels",
+    "feature_batches",
     "load",
     "loader",
     "prepare",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from twingrad.choice import choose
 from twingrad.data.rows import Features, Rows, chunks, take
 from twingrad.data.splitting import plain_order, shares_of, stratified_order
-from twingrad.data.table import Index, Table
+from twingrad.data.table import Index, Table, Text
 from twingrad.data.tasks import TASKS
 
 
@@ -32,6 +32,7 @@ class Dataset:
         task_reason: one sentence that tells why it is this task.
         feature_names, target_names: of the columns of x and y; `()` where they have none.
         own_test: so many of the last examples are the test part that the data came with.
+        unused_names: columns of the file that are neither features nor targets.
 
     Raises:
         TypeError: x or y of a kind that no task takes.
@@ -53,6 +54,7 @@ class Dataset:
     feature_names: Sequence[str] = ()
     target_names: Sequence[str] = ()
     own_test: int = 0
+    unused_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         x, y = self.x if isinstance(self.x, Rows | Table) else np.asanyarray(self.x), np.asarray(self.y)
@@ -70,6 +72,7 @@ class Dataset:
             "task_reason": self.task_reason or reason,
             "feature_names": names,
             "target_names": tuple(self.target_names),
+            "unused_names": tuple(self.unused_names),
         }
         for field, value in found.items():
             object.__setattr__(self, field, value)
@@ -149,21 +152,27 @@ def check_labels(y: NDArray[Any], classes: int, who: str) -> None:
 def check_finite(x: Features, who: str, names: Sequence[str] = ()) -> None:
     """Raise a ValueError that names the first row and column with NaN or infinity; a chunk at a time."""
     if isinstance(x, Table):
-        for name, column in zip(x.names, x.columns, strict=True):
-            wrong = np.flatnonzero(~np.isfinite(column)) if isinstance(column, np.ndarray) else ()
-            if len(wrong):
-                row = int(wrong[0])
-                raise ValueError(f"{who} must be finite; {x.where(row)}, column {name!r} holds {column[row]}")
+        _check_finite_table(x, who)
         return
     if not np.issubdtype(x.dtype, np.floating):
         return
     for part in chunks(x):
         values = x[part]
         if not np.isfinite(values).all():
-            row, *place = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
-            column = repr(names[place[0]]) if names else ", ".join(map(str, place))
-            value = values[(row, *place)]
-            raise ValueError(f"{who} must be finite; row {part.start + row}, column {column} holds {value}")
+            place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+            column = repr(names[place[1]]) if names else ", ".join(map(str, place[1:]))
+            row = int(part.start) + place[0]
+            raise ValueError(f"{who} must be finite; row {row}, column {column} holds {values[place]}")
+
+
+def _check_finite_table(table: Table, who: str) -> None:
+    for name, column in zip(table.names, table.columns, strict=True):
+        if isinstance(column, Text):
+            continue
+        wrong = np.flatnonzero(~np.isfinite(column))
+        if len(wrong):
+            row = int(wrong[0])
+            raise ValueError(f"{who} must be finite; {table.where(row)}, column {name!r} holds {column[row]}")
 
 
 def _check_arrays(x: Features, y: NDArray[Any]) -> None:

@@ -45,13 +45,12 @@ def encoded(by: Any, table: Table) -> NDArray[np.float32]:
     start = 0
     for number, (name, column, known) in enumerate(zip(table.names, table.columns, categories, strict=True)):
         shift, scale = (values[number if len(values) > 1 else 0] for values in (by.shift, by.scale))
-        if isinstance(column, Text):
-            column = positions(table, name, column, known or ())
+        numbers = positions(table, name, column, known or ()) if isinstance(column, Text) else column
         if known is None or by.encoding == "ordinal":
-            out[:, start] = scaled(column[:, None], (shift,), (scale,), (name,))[:, 0]
+            out[:, start] = scaled(numbers[:, None], (shift,), (scale,), (name,))[:, 0]
             start += 1
         else:
-            out[np.arange(len(table)), start + column] = 1
+            out[np.arange(len(table)), start + numbers.astype(np.int64)] = 1
             start += len(known)
     return out
 

@@ -24,7 +24,7 @@ def arrange(by: Any, x: Features, names: tuple[str, ...]) -> Features:
     if by.categories:
         raise ValueError(f"the model was trained on a table with text; give a Table, not an array of shape {x.shape}")
     if names and by.names:
-        _same_names(names, by, "features")
+        same_names(names, by, "features")
         order = [names.index(name) for name in by.names]
         return x if order == sorted(order) else x[:][:, order]
     if tuple(x.shape[1:]) != by.shape and int(np.prod(x.shape[1:])) != int(np.prod(by.shape)):
@@ -40,7 +40,7 @@ def _arrange_table(by: Any, table: Table) -> Table:
                 f"these have {table.shape[1]} columns"
             )
         return table
-    _same_names(tuple(name for name in table.names if name not in by.target_names), by, table.source)
+    same_names(table.names, by, table.source)
     columns = tuple(table.column(name) for name in by.names)
     for name, column, known in zip(by.names, columns, by.categories or (None,) * len(columns), strict=True):
         if isinstance(column, Text) != (known is not None):
@@ -49,9 +49,11 @@ def _arrange_table(by: Any, table: Table) -> Table:
     return Table(by.names, columns, table.lines, table.source)
 
 
-def _same_names(names: tuple[str, ...], by: Any, who: str) -> None:
+def same_names(names: tuple[str, ...], by: Any, who: str) -> None:
+    """Raise a ValueError that tells each column that is missing or unexpected; targets and unused ones may be there."""
+    others = (*by.target_names, *by.unused_names)
     missing = [name for name in by.names if name not in names]
-    unexpected = [name for name in names if name not in by.names]
+    unexpected = [name for name in names if name not in by.names and name not in others]
     if not missing and not unexpected:
         return
     told = [f"missing {name!r}" for name in missing]

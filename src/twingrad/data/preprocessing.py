@@ -35,6 +35,7 @@ class Preprocessing:
         shift, scale: one for all features, or one for each.
         task, classes, target_names: as in the `Dataset`.
         target_shift, target_scale: one for each target of a regression.
+        unused_names: columns that other tables may have too, and that are left out.
 
     >>> train = Dataset(np.array([[0.0, 2.0], [4.0, 2.0]]), np.array([1.0, 3.0]))
     >>> prepared = Preprocessing.fit(train)
@@ -59,6 +60,7 @@ class Preprocessing:
     target_names: tuple[str, ...]
     target_shift: tuple[float, ...]
     target_scale: tuple[float, ...]
+    unused_names: tuple[str, ...]
 
     @classmethod
     def fit(
@@ -95,6 +97,7 @@ class Preprocessing:
             target_names=tuple(train.target_names),
             target_shift=target[0],
             target_scale=target[1],
+            unused_names=tuple(train.unused_names),
         )
 
     @property
@@ -122,11 +125,11 @@ class Preprocessing:
                 a number that is not finite, or too large for float32.
         """
         if isinstance(x, Dataset):
-            x, names = x.x, tuple(x.feature_names)
-        x = arrange(self, x, names)
-        if not isinstance(x, Table):
-            return _scaling.scaled(np.asarray(x[:]), self.shift, self.scale, self.names)
-        return _encoding.encoded(self, x)
+            return self.apply(x.x, tuple(x.feature_names))
+        found = arrange(self, x, names)
+        if isinstance(found, Table):
+            return _encoding.encoded(self, found)
+        return _scaling.scaled(np.asarray(found[:]), self.shift, self.scale, self.names)
 
     def targets(self, y: NDArray[Any] | Dataset) -> NDArray[Any]:
         """What the loss compares with: float32 (N, T) scaled, for a regression; else y, int64, as it is.

@@ -61,7 +61,8 @@ def scaled(x: NDArray[Any], shift: Numbers, scale: Numbers, names: tuple[str, ..
     flat = x.reshape(len(x), -1)
     if x.dtype == np.uint8 and len(shift) == 1:
         table: NDArray[np.float32] = ((np.arange(256) - shift[0]) / scale[0]).astype(np.float32)
-        return table[flat]
+        looked_up: NDArray[np.float32] = table[flat]
+        return looked_up
     with np.errstate(over="ignore", invalid="ignore"):
         found: NDArray[np.float32] = ((flat - np.asarray(shift)) / np.asarray(scale)).astype(np.float32)
     if not np.isfinite(found).all():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,124 +30,155 @@ class Target(NamedTuple):
     classes: tuple[str, ...]
 
 
-def encode(raw: NDArray[Any] | Text, names: tuple[str, ...], task: str | None, who: str) -> Target:
+def encode(
+    raw: NDArray[Any] | Text,
+    names: tuple[str, ...],
+    task: str | None,
+    who: str,
+    lines: NDArray[np.int64] | None = None,
+    like: Any = None,
+) -> Target:
     """Targets as they stand in a file, encoded for `task`, or for the task that they look like.
 
-    raw: (N,) or (N, T), numbers, booleans or text. names: of its T columns. who: what messages call it.
+    raw: (N,) or (N, T), numbers, booleans or text. names: of its T columns. who: what messages call the file, lines:
+    where in it each row begins. like: a `Preprocessing`, whose task and classes hold.
 
     Raises:
-        ValueError: no examples, one class, values that do not suit the task, NaN or infinity; with row and value.
+        ValueError: no examples, one class, a class that `like` does not know, values that do not suit the task, NaN or
+            infinity; with row and value.
 
     >>> encode(np.array([3, 1, 3]), ("size",), None, "t.csv")
     Target(y=array([1, 0, 1]), task='binary', reason="'size' holds 2 different values", classes=('1', '3'))
     """
+    task = task or (like.task if like else None)
     if task is not None:
         choose("task", task, TASKS)
     if not len(raw):
         raise ValueError(f"{who}: there are no examples")
-    raw = _plain(raw, who)
-    if isinstance(raw, Text):
-        return _classes_of_text(raw, names[0], task, who)
-    _check_finite(raw, names, who)
-    if raw.ndim == 2:
-        return _several(raw, names, task, who)
-    return _one(raw, names[0], task, who)
+    encoder = _Encoder(names, task, who, lines, like.classes if like else ())
+    return encoder.encode(_plain(raw, who))
 
 
 def _plain(raw: NDArray[Any] | Text, who: str) -> NDArray[Any] | Text:
+    """(N,) or (N, T) numbers, T at least 2, or text."""
     if isinstance(raw, Text):
         return raw
     if raw.ndim == 2 and raw.shape[1] == 1:
         raw = raw[:, 0]
     if raw.ndim not in (1, 2) or 0 in raw.shape:
         raise ValueError(f"{who}: targets must be (N,) or (N, T); got {raw.shape}")
-    if raw.dtype.kind in "UT":
-        if raw.ndim == 2:
-            raise ValueError(f"{who}: several target columns must hold numbers; got text")
+    if raw.dtype.kind in "UT" and raw.ndim == 1:
         return Text.of(raw)
     if raw.dtype.kind not in "biuf":
-        raise ValueError(f"{who}: targets must be numbers or text; got {raw.dtype}")
+        raise ValueError(f"{who}: targets must be numbers, or one column of text; got {raw.dtype}")
     return raw.astype(np.int64) if raw.dtype.kind in "bu" else raw
 
 
-def _check_finite(raw: NDArray[Any], names: tuple[str, ...], who: str) -> None:
-    wrong = np.argwhere(~np.isfinite(raw))
-    if len(wrong):
-        place = tuple(int(i) for i in wrong[0])
-        column = names[place[1]] if len(place) > 1 else names[0]
-        raise ValueError(f"{who}, row {place[0]}, target {column!r}: must be finite; got {raw[place]}")
-
-
-def _classes_of_text(raw: Text, name: str, task: str | None, who: str) -> Target:
-    if task in ("regression", "multi-label"):
-        raise ValueError(
-            f"{who}: task {task!r} needs numbers, but target {name!r} holds text such as {raw.values[0]!r}"
-        )
-    classes = raw.seen()
-    position = np.array([classes.index(value) if value in classes else -1 for value in raw.values])
-    return _classified(position[raw.codes], classes, f"{name!r} holds text", task, name, who)
-
-
-def _classified(
-    y: NDArray[Any], classes: tuple[str, ...], reason: str, task: str | None, name: str, who: str
-) -> Target:
-    if len(classes) < 2:
-        raise ValueError(
-            f"{who}: target {name!r} holds one class alone ({classes[0]!r}); a classification needs at least two"
-        )
-    if task == "binary" and len(classes) > 2:
-        raise ValueError(
-            f"{who}: task 'binary' needs two classes, but target {name!r} holds {len(classes)}: {_few(classes)}"
-        )
-    found = task or ("binary" if len(classes) == 2 else "multi-class")
-    why = "asked for" if task else f"{reason}, {len(classes)} different values" if "text" in reason else reason
-    return Target(y.astype(np.int64), found, why, classes)
-
-
 def _few(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown}, ..." if len(names) > 5 else shown
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
-def _one(raw: NDArray[Any], name: str, task: str | None, who: str) -> Target:
-    values, codes = np.unique(raw, return_inverse=True)
-    whole = bool((values == np.round(values)).all())
-    few = len(values) <= FEW or np.array_equal(values, np.arange(len(values)))
-    if task == "regression" or (task is None and not (whole and few)):
-        looks = f"{len(values)} different whole numbers" if whole else "numbers with fractions"
-        return Target(raw.astype(np.float64), "regression", "asked for" if task else f"{name!r} holds {looks}", ())
-    if task == "multi-label":
-        return _multi_label(raw[:, None], (name,), "asked for", who)
-    if not whole:
-        row = int(np.flatnonzero(raw != np.round(raw))[0])
-        raise ValueError(
-            f"{who}, row {row}: task {task!r} needs whole numbers or text in target {name!r}; got {raw[row]}"
-        )
-    reason = f"{name!r} holds {len(values)} different {'values' if len(values) == 2 else 'whole numbers'}"
-    return _classified(codes, tuple(str(int(value)) for value in values), reason, task, name, who)
+@dataclass(frozen=True)
+class _Encoder:
+    """`encode`, with what its messages tell."""
+
+    names: tuple[str, ...]
+    task: str | None
+    who: str
+    lines: NDArray[np.int64] | None
+    known: tuple[str, ...]
+
+    def encode(self, raw: NDArray[Any] | Text) -> Target:
+        if isinstance(raw, Text):
+            return self._text(raw)
+        wrong = np.argwhere(~np.isfinite(raw))
+        if len(wrong):
+            self._refuse(wrong[0], "must be finite", raw)
+        return self._one(raw) if raw.ndim == 1 else self._several(raw)
+
+    def _refuse(self, place: Any, rule: str, raw: NDArray[Any]) -> NoReturn:
+        row = int(place[0])
+        where = f"row {row}" if self.lines is None else f"line {int(self.lines[row])}"
+        name = self.names[int(place[1]) if len(place) > 1 else 0]
+        raise ValueError(f"{self.who}, {where}, target {name!r}: {rule}; got {raw[tuple(int(i) for i in place)]}")
+
+    def _text(self, raw: Text) -> Target:
+        if self.task in ("regression", "multi-label"):
+            raise ValueError(
+                f"{self.who}: task {self.task!r} needs numbers, but target {self.names[0]!r} holds text such as "
+                f"{raw.values[raw.codes[0]]!r}"
+            )
+        classes = raw.seen()
+        place = {value: number for number, value in enumerate(classes)}
+        codes = np.array([place.get(value, -1) for value in raw.values])[raw.codes]
+        return self._classes(codes, classes, f"{self.names[0]!r} holds text, {len(classes)} different values")
+
+    def _one(self, raw: NDArray[Any]) -> Target:
+        name, task = self.names[0], self.task
+        values, codes = np.unique(raw, return_inverse=True)
+        whole = bool((values == np.round(values)).all())
+        few = len(values) <= FEW or np.array_equal(values, np.arange(len(values)))
+        if task == "regression" or (task is None and not (whole and few)):
+            looks = f"{len(values)} different whole numbers" if whole else "numbers with fractions"
+            return self._found(raw.astype(np.float64), "regression", f"{name!r} holds {looks}", ())
+        if task == "multi-label":
+            return self._multi_label(raw[:, None], "")
+        if not whole:
+            self._refuse(np.flatnonzero(raw != np.round(raw)), f"task {task!r} needs whole numbers or text", raw)
+        looks = "values" if len(values) == 2 else "whole numbers"
+        classes = tuple(str(int(value)) for value in values)
+        if self.known and not any(_is_whole(known) for known in self.known) and values[-1] < len(self.known):
+            classes = tuple(self.known[int(value)] for value in values if value >= 0)  # numbers of named classes
+        return self._classes(codes, classes, f"{name!r} holds {len(values)} different {looks}")
+
+    def _several(self, raw: NDArray[Any]) -> Target:
+        count, task = len(self.names), self.task
+        zero_or_one = bool(((raw == 0) | (raw == 1)).all())
+        one_hot = zero_or_one and bool((raw.sum(axis=1) == 1).all())
+        if one_hot and task in (None, "multi-class", "binary"):
+            return self._classes(raw.argmax(axis=1), self.names, f"each row has one 1 in {count} target columns")
+        if task == "multi-label" or (task is None and zero_or_one):
+            return self._multi_label(raw, f"{count} target columns hold 0 and 1")
+        if task not in (None, "regression"):
+            raise ValueError(
+                f"{self.who}: task {task!r} needs one target column, or one 1 in each row; got {count} columns"
+            )
+        return self._found(raw.astype(np.float64), "regression", f"{count} target columns hold numbers", ())
+
+    def _multi_label(self, raw: NDArray[Any], reason: str) -> Target:
+        wrong = np.argwhere((raw != 0) & (raw != 1))
+        if len(wrong):
+            self._refuse(wrong[0], "task 'multi-label' needs 0 or 1", raw)
+        return self._found(raw.astype(np.int64), "multi-label", reason, self.names)
+
+    def _classes(self, codes: NDArray[Any], classes: tuple[str, ...], reason: str) -> Target:
+        name = self.names[0] if len(self.names) == 1 else _few(self.names)
+        if self.known:
+            return self._known(codes, classes, name)
+        if len(classes) < 2:
+            raise ValueError(
+                f"{self.who}: target {name!r} holds one class alone ({classes[0]!r}); "
+                "a classification needs at least two"
+            )
+        if self.task == "binary" and len(classes) > 2:
+            raise ValueError(
+                f"{self.who}: task 'binary' needs two classes, but target {name!r} holds {len(classes)}: "
+                f"{_few(classes)}"
+            )
+        return self._found(codes.astype(np.int64), "binary" if len(classes) == 2 else "multi-class", reason, classes)
+
+    def _known(self, codes: NDArray[Any], classes: tuple[str, ...], name: str) -> Target:
+        place = {known: number for number, known in enumerate(self.known)}
+        y = np.array([place.get(value, -1) for value in classes])[codes]
+        wrong = np.flatnonzero(y < 0)
+        if len(wrong):
+            shown = np.array(classes, dtype=object)[codes]
+            self._refuse(wrong[:1], f"the model knows the classes {_few(self.known)}, no other", shown)
+        return Target(y.astype(np.int64), str(self.task), "the model's task", self.known)
+
+    def _found(self, y: NDArray[Any], task: str, reason: str, classes: tuple[str, ...]) -> Target:
+        return Target(y, self.task or task, "asked for" if self.task else reason, classes)
 
 
-def _several(raw: NDArray[Any], names: tuple[str, ...], task: str | None, who: str) -> Target:
-    zero_or_one = bool(((raw == 0) | (raw == 1)).all())
-    one_hot = zero_or_one and bool((raw.sum(axis=1) == 1).all())
-    if task in (None, "multi-class", "binary") and one_hot:
-        reason = f"each row has one 1 among its {len(names)} target columns"
-        return _classified(raw.argmax(axis=1), names, reason, task, "+".join(_few(names).split(", ")), who)
-    if task == "multi-label" or (task is None and zero_or_one):
-        return _multi_label(raw, names, "asked for" if task else f"{len(names)} target columns of 0 and 1", who)
-    if task not in (None, "regression"):
-        raise ValueError(
-            f"{who}: task {task!r} needs one target column, or one 1 in each row; got {len(names)} columns"
-        )
-    reason = "asked for" if task else f"{len(names)} target columns of numbers"
-    return Target(raw.astype(np.float64), "regression", reason, ())
-
-
-def _multi_label(raw: NDArray[Any], names: tuple[str, ...], reason: str, who: str) -> Target:
-    wrong = np.argwhere((raw != 0) & (raw != 1))
-    if len(wrong):
-        row, column = (int(i) for i in wrong[0])
-        raise ValueError(
-            f"{who}, row {row}, target {names[column]!r}: task 'multi-label' needs 0 or 1; got {raw[row, column]}"
-        )
-    return Target(raw.astype(np.int64), "multi-label", reason, names)
+def _is_whole(text: str) -> bool:
+    return text.lstrip("-").isdigit()

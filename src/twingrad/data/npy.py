@@ -1,0 +1,127 @@
+"""Data sets from .npy files. Nothing in them is ever unpickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twingrad.data.dataset import Dataset
+from twingrad.data.picking import pick_columns
+from twingrad.data.table import Table, Text
+from twingrad.data.tasks import encode
+
+
+def npy_pair(x: Path, y: Path, *, name: str = "", **options: Any) -> Dataset:
+    """The data set of two .npy files; x is memory-mapped, so it may be larger than memory; options: task, like."""
+    features, targets = read_npy(x, mapped=True), read_npy(y)
+    check_same_count(x, features, targets, x.name, y.name)
+    return from_arrays(features, targets, str(x), name or x.stem, **options)
+
+
+def npy(path: Path, *, features: Any = None, target: Any = None, name: str = "", **options: Any) -> Dataset:
+    """The data set of one .npy file: a matrix, whose column `target` (counted from 0, or -1 for the last) is the
+    target; or a structured array, whose fields are columns by name. options: task, like.
+    """
+    array = read_npy(path, mapped=True)
+    if array.dtype.names:
+        return pick_columns(_table(array, path), features, target, name=name or path.stem, **options)
+    if array.ndim != 2 or array.shape[1] < 2:
+        raise ValueError(f"{path}: one .npy file must hold a matrix of features and target; got shape {array.shape}")
+    try:
+        column = range(array.shape[1])[int(target)]
+    except (TypeError, ValueError, IndexError):
+        raise ValueError(
+            f"{path}: say which of its {array.shape[1]} columns is the target: target=-1 for the last "
+            f"(--target -1), or give a pair of files, x.npy,y.npy; got {target!r}"
+        ) from None
+    if features is not None:
+        raise ValueError(f"{path}: its columns have no names: features cannot be chosen; got {features!r}")
+    return from_arrays(_without(array, column), np.asarray(array[:, column]), str(path), name or path.stem, **options)
+
+
+def _without(array: NDArray[Any], column: int) -> NDArray[Any]:
+    """The other columns; still memory-mapped where it is the first or the last that goes."""
+    if column in (0, array.shape[1] - 1):
+        return array[:, 1:] if column == 0 else array[:, :-1]
+    return np.delete(array, column, axis=1)
+
+
+def from_arrays(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    who: str,
+    name: str,
+    *,
+    task: str | None = None,
+    like: Any = None,
+    own_test: int = 0,
+) -> Dataset:
+    """A data set of arrays from a file, with what went wrong told under the file's name."""
+    if x.dtype.kind not in "fiub":
+        raise ValueError(f"{who}: features must be numbers; got {x.dtype}; a CSV file may hold text")
+    if y.dtype.names or x.ndim < 2:
+        raise ValueError(f"{who}: features must be (N, ...) and targets (N,) or (N, T); got {x.shape} and {y.shape}")
+    columns = 1 if y.ndim < 2 else y.shape[1]
+    names = ("target",) if columns == 1 else tuple(str(column) for column in range(columns))
+    target = encode(y, names, task, who, like=like)
+    try:
+        return Dataset(x, target.y, target.classes, name, target.task, target.reason, own_test=own_test)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{who}: {error}") from error
+
+
+def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
+    """The array of one .npy file, memory-mapped where asked for.
+
+    Raises:
+        ValueError: it is damaged, shorter than its header announces, no .npy file, or a pickle.
+    """
+    try:
+        array = np.load(path, mmap_mode="r" if mapped and path.stat().st_size else None, allow_pickle=False)
+    except (ValueError, EOFError, SyntaxError) as error:
+        raise ValueError(explained(path, error)) from error
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise ValueError(f"{path}: this is an .npz archive; let its name end in .npz")
+    return array
+
+
+def explained(path: Path, error: Exception) -> str:
+    """What NumPy's error about a file means."""
+    text = str(error)
+    if "allow_pickle" in text or "pickled" in text or "Object arrays" in text:
+        return (
+            f"{path}: holds Python objects (a pickle), which are never loaded, since loading them runs code; "
+            "save plain arrays of numbers or text"
+        )
+    if "mmap length" in text:
+        return f"{path}: truncated: {path.stat().st_size} bytes are there, its header announces more; fetch it again"
+    return f"{path}: not a whole .npy file ({text or 'it is empty'})"
+
+
+def check_same_count(path: Path, x: NDArray[Any], y: NDArray[Any], xs: str, ys: str) -> None:
+    """Raise a ValueError that names both where they do not hold as many examples."""
+    if not x.ndim or not y.ndim or len(x) != len(y):
+        raise ValueError(f"{path}: {xs} and {ys} must hold as many examples; got shapes {x.shape} and {y.shape}")
+
+
+def npy_features(path: Path) -> Any:
+    """The features alone of an .npy file: a memory-mapped array, or a table of a structured one."""
+    array = read_npy(path, mapped=True)
+    return _table(array, path) if array.dtype.names else array
+
+
+def _table(array: NDArray[Any], path: Path) -> Table:
+    if array.ndim != 1:
+        raise ValueError(f"{path}: a structured array must have one axis; got shape {array.shape}")
+    names = tuple(array.dtype.names or ())
+    for name in names:
+        if array[name].dtype.kind not in "fiubU" or array[name].ndim != 1:
+            raise ValueError(f"{path}: field {name!r} must hold numbers or text; got {array.dtype[name]}")
+    columns = tuple(
+        Text.of(array[name]) if array[name].dtype.kind == "U" else np.asarray(array[name], np.float64) for name in names
+    )
+    return Table(names, columns, None, str(path))
