@@ -135,3 +135,15 @@ def test_a_models_flat_arrays(name):
 def test_a_plain_array_from_a_kernel():
     scale = np.ones((networks.OUT, networks.IN), np.float32)
     assert "relu cannot be captured: it is given plain arrays" in refused(lambda x: F.linear(x, F.relu(scale) * 2), X)
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_a_switch_of_mode(mode):
+    model, _ = model_and_optimizer()
+
+    def step(x):
+        getattr(model, mode)()
+        return model(x)
+
+    assert f"switching to {mode} mode cannot be captured" in refused(step, X)
+    assert model.training

@@ -119,6 +119,10 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Switch to training (batch statistics, dropout), here and below; returns self."""
+        refuse_while_recording(
+            f"switching to {'train' if mode else 'eval'} mode",
+            "a replay would leave it out; switch outside of the step",
+        )
         for _, module in self.modules():
             module.training = mode
         return self
