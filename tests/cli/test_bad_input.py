@@ -19,6 +19,10 @@ BAD = {
     "dropout below 0": (["--dropout=-0.1"], "--dropout: must be a number from 0 and below 1; got '-0.1'"),
     "dropout NaN": (["--dropout", "nan"], "--dropout: must be a number from 0 and below 1; got 'nan'"),
     "negative epochs": (["--epochs=-1"], "--epochs: must be a whole number from 0; got '-1'"),
+    "endless epochs": (
+        ["--epochs", 2**32],
+        r"--epochs: must be a whole number from 0 and below 2\*\*32; got '4294967296'",
+    ),
     "half an epoch": (["--epochs", "1.5"], "--epochs: must be a whole number from 0; got '1.5'"),
     "lr NaN": (["--lr", "nan"], "--lr: must be a finite number above 0; got 'nan'"),
     "lr 0": (["--lr", 0], "--lr: must be a finite number above 0; got '0'"),

@@ -227,6 +227,7 @@ BAD = {
     "unknown optimizer": ({"optimizer": "adm"}, ValueError, "unknown optimizer 'adm'; did you mean 'adam'"),
     "optimizer class": ({"optimizer": optim.Adam}, TypeError, r"like optim.Adam\(lr=1e-3\); got <class"),
     "negative epochs": ({"epochs": -1}, ValueError, "epochs must be at least 0; got -1"),
+    "endless epochs": ({"epochs": 2**32}, ValueError, r"epochs must be at least 0 and below 2\*\*32; got 4294967296"),
     "fractional epochs": ({"epochs": 1.5}, TypeError, "epochs must be an int; got 1.5"),
     "batch size 0": ({"batch_size": 0}, ValueError, "batch_size must be at least 1; got 0"),
     "batch size above data": ({"batch_size": 145}, ValueError, "must not exceed the 144 training examples; got 145"),

@@ -157,8 +157,12 @@ def _number(text: str, kind: Callable[[str], Any], rule: str, holds: Callable[[A
 
 
 def _count(low: int, end: int = 2**32) -> Callable[[str], int]:
-    rule = f"a whole number from {low}" + (" and below 2**64" if end == 2**64 else "")
-    return lambda text: int(_number(text, int, rule, lambda value: low <= value < end))
+    def count(text: str) -> int:
+        rule = f"a whole number from {low}"
+        _number(text, int, rule, lambda value: value >= low)
+        return int(_number(text, int, f"{rule} and below 2**{end.bit_length() - 1}", lambda value: value < end))
+
+    return count
 
 
 def _rate(text: str) -> float:

@@ -45,7 +45,8 @@ def check_numbers(epochs: int, batch_size: int, seed: int) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(f"fit: {name} must be an int; got {value!r}")
         if not low <= value < high:
-            raise ValueError(f"fit: {name} must be at least {low}{' and below 2**64' * (name == 'seed')}; got {value}")
+            below = f" and below 2**{high.bit_length() - 1}" if value >= high or name == "seed" else ""
+            raise ValueError(f"fit: {name} must be at least {low}{below}; got {value}")
 
 
 def check_batch_size(model: Any, batch_size: int, n: int) -> None:
