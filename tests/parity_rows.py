@@ -6,6 +6,8 @@ same terms in another order, and where they cancel, the rounding of the largest 
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,7 +21,7 @@ class Row(NamedTuple):
 
     operation: str
     label: str
-    arrays: Callable[[str], tuple[np.ndarray, ...]]
+    arrays: Callable[[str], tuple[Any, ...]]
     options: dict[str, Any]
     differentiable: int
 
@@ -32,16 +34,20 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "relu": (0, 0),
     "dropout": (0, 0),
     "batch_norm": (16, 8),
-    "softmax_cross_entropy": (8, 4),
+    "softmax_cross_entropy": (8, 8),
+    "binary_cross_entropy": (8, 6),
+    "mean_squared_error": (8, 4),
+    "mean_absolute_error": (8, 4),
     "adam_segments": (0, 0),
     "sgd_segments": (0, 0),
 }
-"""Forward and backward; measured: linear 0 and 2, batch norm 8.3 (the mean of 1000) and 4, softmax 4 and 2."""
+"""Forward and backward; measured: linear 0 and 2, batch norm 8.3 (the mean of 1000) and 4, softmax 4 and 6,
+the other losses 4 and 3."""
 
 
 def terms(row: Row, arrays: tuple[np.ndarray, ...], seed: np.ndarray) -> tuple[list[Any], list[Any]]:
     """For the result and each gradient, the sums of absolute terms; empty where nothing cancels."""
-    a = [np.abs(array.astype(np.float64)) for array in arrays]
+    a = [np.abs(array.astype(np.float64)) for array in arrays if array is not None]
     seed = np.abs(seed.astype(np.float64))
     if row.operation == "linear":
         return [a[0] @ a[1].T + (a[2] if len(a) > 2 else 0.0)], [seed @ a[1], seed.T @ a[0], seed.sum(axis=0)]
@@ -109,6 +115,47 @@ def softmax_cross_entropy() -> Iterator[Row]:
                 yield Row("softmax_cross_entropy", f"{n}x{c} {reduction} {scale}", arrays, {"reduction": reduction}, 1)
 
 
+def weighted_softmax() -> Iterator[Row]:
+    def arrays(dtype: str, soft: bool, classes: bool, examples: bool) -> tuple[Any, ...]:
+        rng = np.random.default_rng(5)
+        logits = rng.normal(0.0, 3.0, (33, 10)).astype(dtype)
+        target = rng.dirichlet(np.ones(10), 33).astype(dtype) if soft else rng.integers(0, 10, 33)
+        weights = rng.random(10).astype(dtype), rng.random(33).astype(dtype)
+        return logits, target, weights[0] if classes else None, weights[1] if examples else None
+
+    for soft, classes, examples in itertools.product((False, True), repeat=3):
+        for reduction in ("mean", "sum", "none"):
+            make = functools.partial(arrays, soft=soft, classes=classes, examples=examples)
+            label = f"{'soft' * soft}{' classes' * classes}{' examples' * examples} {reduction}"
+            yield Row("softmax_cross_entropy", label, make, {"reduction": reduction}, 1)
+
+
+def losses() -> Iterator[Row]:
+    """Of single numbers: targets of both kinds, missing ones, and weights."""
+
+    def arrays(dtype: str, name: str, shape: tuple[int, ...], kind: str) -> tuple[Any, ...]:
+        rng = np.random.default_rng(6)
+        x, y, there = rng.normal(0.0, 3.0, shape), rng.random(shape), rng.random(shape) < 0.7
+        target = y.astype(dtype) if "soft" in kind or "nan" in kind else (y < 0.4).astype(np.int64)
+        if "nan" in kind:
+            target[~there] = np.nan
+        classes = rng.random((*shape[1:], 2)).astype(dtype) if "classes" in kind else None
+        examples = rng.random(shape[:1]).astype(dtype) if "examples" in kind else None
+        middle = (classes,) if name == "binary_cross_entropy" else ()
+        return x.astype(dtype), target, *middle, examples, there if "mask" in kind else None
+
+    for name in ("binary_cross_entropy", "mean_squared_error", "mean_absolute_error"):
+        for shape in ((1,), (33,), (33, 5), (9000, 3)):
+            for kind in ("soft", "integers", "soft mask", "integers examples", "soft examples mask"):
+                for reduction in ("mean", "sum", "none"):
+                    make = functools.partial(arrays, name=name, shape=shape, kind=kind)
+                    yield Row(name, f"{shape} {kind} {reduction}", make, {"reduction": reduction}, 1)
+    for kind in ("nan", "nan classes", "integers classes examples", "nan mask examples classes"):
+        for shape in ((33,), (33, 5)):
+            make = functools.partial(arrays, name="binary_cross_entropy", shape=shape, kind=kind)
+            yield Row("binary_cross_entropy", f"{shape} {kind}", make, {}, 1)
+
+
 def segments() -> Iterator[Row]:
     tables = {
         "one": [(0, 1001)],
@@ -133,5 +180,13 @@ def segments() -> Iterator[Row]:
         yield Row("sgd_segments", label, sgd_arrays, {}, 0)
 
 
-ROWS = [*linear(), *elementwise(), *batch_norm(), *softmax_cross_entropy(), *segments()]
+ROWS = [
+    *linear(),
+    *elementwise(),
+    *batch_norm(),
+    *softmax_cross_entropy(),
+    *weighted_softmax(),
+    *losses(),
+    *segments(),
+]
 OPERATIONS = {name: getattr(F, name) for name in BOUNDS}

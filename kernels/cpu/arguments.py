@@ -9,6 +9,7 @@ import numpy as np
 
 from twingrad import recording
 from twingrad.autodiff.tape import Destination
+from twingrad.errors import AutodiffError
 from twingrad.kernels.cpu import Kernel
 from twingrad.namespace import Array
 
@@ -74,3 +75,13 @@ def deliver(into: Destination, like: Array, write: Callable[[Array], None]) -> A
 def shape_refusal(shape: tuple[int, ...], **arrays: Array) -> str | None:
     """None if all have the shape `shape`, else the first that has not."""
     return next((f"{name} has shape {a.shape}, not {shape}" for name, a in arrays.items() if a.shape != shape), None)
+
+
+def constant(operation: str, into: tuple[Destination | None, ...], **positions: int) -> None:
+    """Raise AutodiffError where a gradient is asked for of an argument for which the kernel has none."""
+    for name, position in positions.items():
+        if position < len(into) and into[position] is not None:
+            raise AutodiffError(
+                f"the fused kernel of {operation} gives no gradient for {name}; detach() it, "
+                'or take the reference path: with tg.fused("never"): ...'
+            )

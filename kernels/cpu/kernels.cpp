@@ -3,6 +3,7 @@
 #include "batch_norm.cpp"
 #include "elementwise.cpp"
 #include "gemm.cpp"
+#include "losses.cpp"
 #include "optimizers.cpp"
 #include "random.cpp"
 #include "softmax.cpp"

@@ -2,7 +2,7 @@
 
 Each `..._refusal` says why a kernel cannot take its arguments; forwards take raw arrays, and backwards write each
 gradient into its `Destination`. The contract of an operation stands in the docstring of its reference, in
-`twingrad.functional`.
+`twingrad.functional`. The losses are registered by `losses.py`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 from twingrad import functional as F
 from twingrad import recording
 from twingrad.autodiff.tape import Destination
-from twingrad.kernels.cpu import Kernel, blas, unavailable
+from twingrad.kernels.cpu import Kernel, blas, losses, unavailable
 from twingrad.kernels.cpu.arguments import ADD, deliver, plain, read_only, refusal, shape_refusal, table_refusal
 from twingrad.namespace import Array
 from twingrad.random.counter import Tick
 from twingrad.random.draws import keep_threshold
 
-__all__ = ["unavailable"]
+__all__ = ["losses", "unavailable"]
 
 INT64 = np.dtype(np.int64)
 FLOAT64 = np.dtype(np.float64)
@@ -35,8 +35,6 @@ RELU, RELU_BACKWARD = Kernel("relu", 2, "q"), Kernel("relu_backward", 3, "q")
 DROPOUT = Kernel("dropout", 3, "qqQqqd")
 BATCH_NORM = {True: Kernel("batch_norm_train", 9, "qqdd"), False: Kernel("batch_norm_eval", 9, "qqdd")}
 BATCH_NORM_BACKWARD = Kernel("batch_norm_backward", 9, "5q")
-SOFTMAX = Kernel("softmax_cross_entropy", 5, "qqd")
-SOFTMAX_BACKWARD = Kernel("softmax_cross_entropy_backward", 4, "qqqd")
 ADAM, SGD = Kernel("adam_segments", 6, "qq"), Kernel("sgd_segments", 4, "qq")
 
 
@@ -173,36 +171,6 @@ def batch_norm(
     arrays = (out, *statistics, x, weight, bias, running_mean, running_var)
     BATCH_NORM[training](arrays, *x.shape, momentum, eps)
     return out, (x, weight, statistics, training)
-
-
-# --- softmax cross-entropy -------------------------------------------------------------------------------------------
-
-
-def softmax_refusal(logits: Array, target: Array, *, reduction: str = "mean") -> str | None:
-    if logits.shape[1] == 0:
-        return "logits have no classes"
-    return refusal(logits=logits) or table_refusal("target", target, INT64)
-
-
-def softmax_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
-    probabilities, target, scale = saved
-    grad = plain(grad, probabilities)
-    arrays = (grad, probabilities, target)
-    numbers = (*probabilities.shape, grad.ndim, scale)
-    return (
-        into[0] and deliver(into[0], probabilities, lambda out: SOFTMAX_BACKWARD((out, *arrays), *numbers)),
-        None,
-    )
-
-
-@F.softmax_cross_entropy.kernel("cpu", accepts=softmax_refusal, backward=softmax_backward)
-def softmax_cross_entropy(logits: Array, target: Array, *, reduction: str = "mean") -> Any:
-    n = logits.shape[0]
-    scale = (1.0 / n if n else np.nan) if reduction == "mean" else 1.0
-    probabilities, losses = np.empty(logits.shape, logits.dtype), np.empty(n, logits.dtype)
-    total = None if reduction == "none" else np.empty((), logits.dtype)
-    SOFTMAX.launch(logits.dtype, (total, losses, probabilities, logits, target), *logits.shape, scale)
-    return (losses if total is None else total), (probabilities, target, scale)
 
 
 # --- optimizers ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-// Softmax cross-entropy of logits (N, C) with integer targets (N,). Forward writes each row's loss and probabilities, and
-// their sum times `scale` (1 / N for the mean) where `total` is given; backward turns probabilities into the gradient.
-// A target outside 0..C-1 gives that row a loss and a gradient of NaN, and reads nothing out of bounds.
+// Softmax cross-entropy of logits (N, C) with targets (N,), integer, or (N, C), soft; and the softmax alone. Forward writes
+// each row's weighted loss and probabilities, and where `total` is given the sum of the losses times `inverse`: `scale`, or
+// for the mean of weighted losses one over the sum of the weights. Backward turns probabilities into the gradient.
+// An integer target outside 0..C-1 gives that row a loss and a gradient of NaN, and reads nothing out of bounds.
 #include "../include/softmax.h"
 #include "kernel.h"
 
@@ -10,89 +11,146 @@ constexpr i64 SOFTMAX_PIECE = 4096;  // elements, in whole rows
 
 inline i64 rows_of_piece(i64 columns) { return columns < SOFTMAX_PIECE ? SOFTMAX_PIECE / columns : 1; }
 
-struct SoftmaxArguments {
-  void *total, *losses, *probabilities;  // total may be null
+// The rows from `begin` to `end`, each as exp(x - largest): `largest` and the sums are handed to f(row, largest, sum).
+// Exponentials are taken over all of them at once: rows are often shorter than a register.
+template <class T, class F>
+inline void exponential_rows(T *__restrict out, const T *__restrict x, T *__restrict largest, i64 begin, i64 end,
+                             i64 columns, const F &f) {
+  for (i64 r = begin; r < end; ++r) {
+    const T none = (T)-__builtin_inf();
+    const T top = largest[r] = fold(x + r * columns, columns, none, [](T a, T b) { return b > a ? b : a; });
+    for (i64 i = r * columns; i < (r + 1) * columns; ++i) out[i] = x[i] - top;
+  }
+  for (i64 i = begin * columns; i < end * columns; ++i) out[i] = tg::exponential(out[i]);
+  for (i64 r = begin; r < end; ++r) {
+    T *row = out + r * columns;
+    const T total = sum(row, columns);
+    for (i64 c = 0; c < columns; ++c) row[c] /= total;
+    f(r, largest[r], total);
+  }
+}
+
+struct SoftmaxLossArguments {
+  void *total, *losses, *probabilities, *sums, *inverse;  // total may be null; sums: each row's weight by its classes
   const void *logits;
-  const i64 *target;
-  i64 rows, columns;
+  const void *target, *class_weight, *example_weight;  // weights may be null
+  i64 rows, columns, soft, mean;
   double scale;
 };
 
-// f over x[0..n) from `start`, in an order that depends on n alone: one by one where n is small, else as 16 partial results,
-// which vectorise, and a tree of these.
-template <class T, class F>
-inline T fold(const T *x, i64 n, T start, const F &f) {
-  constexpr i64 PARTS = 16;
-  if (n < 2 * PARTS) {
-    for (i64 i = 0; i < n; ++i) start = f(start, x[i]);
-    return start;
-  }
-  T part[PARTS];
-  for (i64 j = 0; j < PARTS; ++j) part[j] = start;
-  i64 i = 0;
-  for (; i + PARTS <= n; i += PARTS)
-    for (i64 j = 0; j < PARTS; ++j) part[j] = f(part[j], x[i + j]);
-  for (i64 j = 0; i + j < n; ++j) part[j] = f(part[j], x[i + j]);
-  for (i64 width = PARTS / 2; width > 0; width /= 2)
-    for (i64 j = 0; j < width; ++j) part[j] = f(part[j], part[j + width]);
-  return part[0];
-}
-
-// The rows from `begin` to `end`. Exponentials are taken over all of them at once: rows are often shorter than a register.
 template <class T>
-inline void softmax_rows(const SoftmaxArguments &a, i64 begin, i64 end) {
-  const i64 columns = a.columns;
-  const T *__restrict logits = static_cast<const T *>(a.logits);
-  T *__restrict probabilities = static_cast<T *>(a.probabilities), *__restrict losses = static_cast<T *>(a.losses);
-  for (i64 r = begin; r < end; ++r) {
-    const T none = (T)-__builtin_inf(), *row = logits + r * columns;
-    const T largest = losses[r] = fold(row, columns, none, [](T a, T b) { return b > a ? b : a; });
-    for (i64 i = r * columns; i < (r + 1) * columns; ++i) probabilities[i] = logits[i] - largest;
+inline T soft_loss(const T *target, const T *weight, const T *logits, T log_sum, T largest, i64 columns, T *weights) {
+  T loss = T(0), all = T(0);
+  for (i64 c = 0; c < columns; ++c) {
+    const T t = weight ? target[c] * weight[c] : target[c];
+    all += t;
+    loss += soft_term(t, log_sum, logits[c], largest);
   }
-  for (i64 i = begin * columns; i < end * columns; ++i) probabilities[i] = tg::exponential(probabilities[i]);
-  for (i64 r = begin; r < end; ++r) {
-    T *row = probabilities + r * columns;
-    const T sum = fold(row, columns, T(0), [](T a, T b) { return a + b; });
-    for (i64 c = 0; c < columns; ++c) row[c] /= sum;
-    const i64 target = a.target[r];
-    const bool valid = target >= 0 && target < columns;
-    losses[r] = valid ? softmax_loss(sum, logits[r * columns + target], losses[r]) : (T)__builtin_nan("");
-  }
+  *weights = all;
+  return loss;
 }
 
 template <class T>
-inline void softmax_cross_entropy(const SoftmaxArguments &a) {
-  parallel_pieces(a.rows, rows_of_piece(a.columns), [&](i64 begin, i64 end) { softmax_rows<T>(a, begin, end); });
+inline void softmax_cross_entropy(const SoftmaxLossArguments &a) {
+  const i64 columns = a.columns, *classes = static_cast<const i64 *>(a.target);
+  const T *logits = static_cast<const T *>(a.logits), *soft = static_cast<const T *>(a.target);
+  const T *weight = static_cast<const T *>(a.class_weight), *example = static_cast<const T *>(a.example_weight);
+  T *losses = static_cast<T *>(a.losses), *sums = static_cast<T *>(a.sums);
+  parallel_pieces(a.rows, rows_of_piece(columns), [&](i64 begin, i64 end) {
+    T *probabilities = static_cast<T *>(a.probabilities);
+    exponential_rows(probabilities, logits, losses, begin, end, columns, [&](i64 r, T largest, T total) {
+      const T *row = logits + r * columns;
+      if (a.soft) {
+        losses[r] = soft_loss(soft + r * columns, weight, row, logarithm(total), largest, columns, sums + r);
+      } else {
+        const i64 target = classes[r];
+        const bool valid = target >= 0 && target < columns;
+        sums[r] = valid && weight ? weight[target] : T(1);
+        losses[r] = valid ? softmax_loss(total, row[target], largest) * sums[r] : (T)__builtin_nan("");
+      }
+      if (example) losses[r] *= example[r];
+    });
+  });
+  T all = (T)a.rows;
+  if (a.mean && (weight || example))
+    sum_columns<T>(&all, a.rows, 1, [=](i64 r, i64) { return weight && example ? sums[r] * example[r] : weight ? sums[r] : example[r]; });
+  T *inverse = static_cast<T *>(a.inverse), loss;
+  *inverse = a.mean && (weight || example) ? T(1) / all : (T)a.scale;
   if (!a.total) return;
-  const T *losses = static_cast<const T *>(a.losses);
-  T total;
-  sum_columns<T>(&total, a.rows, 1, [=](i64 r, i64) { return losses[r]; });
-  *static_cast<T *>(a.total) = total * (T)a.scale;
+  sum_columns<T>(&loss, a.rows, 1, [=](i64 r, i64) { return losses[r]; });
+  *static_cast<T *>(a.total) = loss * *inverse;
 }
 
-struct SoftmaxBackwardArguments {
+struct SoftmaxLossBackwardArguments {
   void *dlogits;
   const void *grad;  // one value, or one for each row where grad_stride is 1
-  const void *probabilities;
-  const i64 *target;
-  i64 rows, columns, grad_stride;
-  double scale;
+  const void *probabilities, *sums, *inverse;
+  const void *target, *class_weight, *example_weight;
+  i64 rows, columns, soft, grad_stride;
 };
 
 template <class T>
-inline void softmax_cross_entropy_backward(const SoftmaxBackwardArguments &a) {
+inline void softmax_cross_entropy_backward(const SoftmaxLossBackwardArguments &a) {
+  const i64 columns = a.columns;
   const T *probabilities = static_cast<const T *>(a.probabilities), *grad = static_cast<const T *>(a.grad);
-  T *out = static_cast<T *>(a.dlogits);
+  const T *sums = static_cast<const T *>(a.sums), inverse = *static_cast<const T *>(a.inverse);
+  const T *weight = static_cast<const T *>(a.class_weight), *example = static_cast<const T *>(a.example_weight);
+  parallel_pieces(a.rows, rows_of_piece(columns), [&](i64 begin, i64 end) {
+    for (i64 r = begin; r < end; ++r) {
+      const T *row = probabilities + r * columns;
+      T *out = static_cast<T *>(a.dlogits) + r * columns;
+      T g = grad[r * a.grad_stride] * inverse;
+      if (example) g *= example[r];
+      if (a.soft) {
+        const T *target = static_cast<const T *>(a.target) + r * columns;
+        for (i64 c = 0; c < columns; ++c)
+          out[c] = soft_backward(row[c], weight ? target[c] * weight[c] : target[c], sums[r], g);
+      } else {
+        const i64 target = static_cast<const i64 *>(a.target)[r];
+        g = target < 0 || target >= columns ? (T)__builtin_nan("") : g * sums[r];
+        for (i64 c = 0; c < columns; ++c) out[c] = softmax_backward(row[c], c == target, g);
+      }
+    }
+  });
+}
+
+struct SoftmaxArguments {
+  void *out, *largest;
+  const void *x;
+  i64 rows, columns;
+};
+
+template <class T>
+inline void softmax(const SoftmaxArguments &a) {
+  parallel_pieces(a.rows, rows_of_piece(a.columns), [&](i64 begin, i64 end) {
+    exponential_rows(static_cast<T *>(a.out), static_cast<const T *>(a.x), static_cast<T *>(a.largest), begin, end,
+                     a.columns, [](i64, T, T) {});
+  });
+}
+
+struct SoftmaxSlopeArguments {
+  void *dx;
+  const void *grad, *out;
+  i64 rows, columns;
+};
+
+// dx_k = out_k (grad_k - sum_j grad_j out_j)
+template <class T>
+inline void softmax_slope(const SoftmaxSlopeArguments &a) {
   parallel_pieces(a.rows, rows_of_piece(a.columns), [&](i64 begin, i64 end) {
     for (i64 r = begin; r < end; ++r) {
-      const i64 row = r * a.columns, target = a.target[r];
-      const T g = target < 0 || target >= a.columns ? (T)__builtin_nan("") : grad[r * a.grad_stride] * (T)a.scale;
-      for (i64 c = 0; c < a.columns; ++c) out[row + c] = softmax_backward(probabilities[row + c], c == target, g);
+      const T *grad = static_cast<const T *>(a.grad) + r * a.columns, *out = static_cast<const T *>(a.out) + r * a.columns;
+      T *dx = static_cast<T *>(a.dx) + r * a.columns;
+      for (i64 c = 0; c < a.columns; ++c) dx[c] = grad[c] * out[c];
+      const T total = sum(dx, a.columns);
+      for (i64 c = 0; c < a.columns; ++c) dx[c] = (grad[c] - total) * out[c];
     }
   });
 }
 
 }  // namespace
 
-TG_KERNEL(softmax_cross_entropy, SoftmaxArguments)
-TG_KERNEL(softmax_cross_entropy_backward, SoftmaxBackwardArguments)
+TG_KERNEL(softmax_cross_entropy, SoftmaxLossArguments)
+TG_KERNEL(softmax_cross_entropy_backward, SoftmaxLossBackwardArguments)
+TG_KERNEL(softmax, SoftmaxArguments)
+TG_KERNEL(softmax_slope, SoftmaxSlopeArguments)

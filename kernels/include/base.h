@@ -20,11 +20,15 @@ TG_HD float square_root(float x) { return sqrtf(x); }
 TG_HD double square_root(double x) { return ::sqrt(x); }
 TG_HD float logarithm(float x) { return logf(x); }
 TG_HD double logarithm(double x) { return ::log(x); }
+TG_HD float logarithm_1p(float x) { return log1pf(x); }
+TG_HD double logarithm_1p(double x) { return ::log1p(x); }
 #else
 TG_HD float square_root(float x) { return __builtin_sqrtf(x); }
 TG_HD double square_root(double x) { return __builtin_sqrt(x); }
 TG_HD float logarithm(float x) { return __builtin_logf(x); }
 TG_HD double logarithm(double x) { return __builtin_log(x); }
+TG_HD float logarithm_1p(float x) { return __builtin_log1pf(x); }
+TG_HD double logarithm_1p(double x) { return __builtin_log1p(x); }
 #endif
 
 }  // namespace tg

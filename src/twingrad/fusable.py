@@ -107,7 +107,7 @@ class Fusable:
         return record(self.name, out, args, functools.partial(_backward, self.name, kernel.backward, saved))
 
     def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """`args` with what follows them in the signature and was given by name, which leaves `kwargs`; defaults between."""
+        """`args` with what follows them and was given by name, which leaves `kwargs`; defaults in between."""
         following = list(self.arguments.items())[len(args) :]
         while following and following[-1][0] not in kwargs:
             following.pop()

@@ -27,7 +27,9 @@ def run(row: Row, dtype: str, mode: str) -> tuple[list[Any], list[Any]]:
         if out is None:
             return list(arrays), []
         out.backward(seed_of(out, dtype))
-    return [out.data, *arrays], [t.grad for t in arguments[: row.differentiable]]
+    return [out.data, *(a for a in arrays if a is not None and a.dtype != bool)], [
+        t.grad for t in arguments[: row.differentiable]
+    ]
 
 
 def seed_of(out: Any, dtype: str) -> np.ndarray:

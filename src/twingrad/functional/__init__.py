@@ -2,8 +2,11 @@
 
 from twingrad.functional.adam import adam_segments, adam_update, adamw_update
 from twingrad.functional.batch_norm import batch_norm
+from twingrad.functional.binary_cross_entropy import binary_cross_entropy
 from twingrad.functional.dropout import dropout
 from twingrad.functional.linear import linear
+from twingrad.functional.mean_absolute_error import mean_absolute_error
+from twingrad.functional.mean_squared_error import mean_squared_error
 from twingrad.functional.relu import relu
 from twingrad.functional.sgd import sgd_segments, sgd_update
 from twingrad.functional.softmax_cross_entropy import softmax_cross_entropy
@@ -13,8 +16,11 @@ __all__ = [
     "adam_update",
     "adamw_update",
     "batch_norm",
+    "binary_cross_entropy",
     "dropout",
     "linear",
+    "mean_absolute_error",
+    "mean_squared_error",
     "relu",
     "sgd_segments",
     "sgd_update",

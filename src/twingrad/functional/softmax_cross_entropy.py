@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from twingrad.autodiff import Tensor
+from twingrad.functional.reduction import check_reduction, check_weights, plain, reduced
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, backend_of, namespace_of
 
-REDUCTIONS = ("mean", "sum", "none")
+TOLERANCE = 1e-3
+"""How far from 1 the probabilities of a target may sum."""
 
 
-def check(logits: Array, target: Array, *, reduction: str = "mean") -> None:
-    """Raise unless logits are (N, C), targets integers (N,) and, where they lie on the host, in [0, C)."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction is one of {', '.join(REDUCTIONS)}; got {reduction!r}")
-    if len(logits.shape) != 2 or target.shape != logits.shape[:1]:
+def check(
+    logits: Array,
+    target: Array,
+    class_weight: Array | None = None,
+    example_weight: Array | None = None,
+    *,
+    reduction: str = "mean",
+) -> None:
+    """Raise unless logits are (N, C), targets classes (N,) or probabilities (N, C), and weights (C,) and (N,)."""
+    check_reduction(reduction)
+    if len(logits.shape) != 2 or target.shape not in (logits.shape[:1], logits.shape):
         raise ValueError(
-            f"softmax cross-entropy takes logits (N, C) and targets (N,), got {logits.shape} and {target.shape}"
+            "softmax cross-entropy takes logits (N, C) and targets (N,), integer classes, or (N, C), one-hot or "
+            f"probabilities; got {logits.shape} and {target.shape}"
         )
+    (_check_classes if len(target.shape) == 1 else _check_probabilities)(logits, target)
+    check_weights("softmax cross-entropy", "class_weight", class_weight, logits.shape[1:], logits.dtype)
+    check_weights("softmax cross-entropy", "example_weight", example_weight, logits.shape[:1], logits.dtype)
+
+
+def _check_classes(logits: Array, target: Array) -> None:
     xp = namespace_of(target)
     if not xp.isdtype(target.dtype, "integral"):
         raise TypeError(f"softmax cross-entropy takes integer class numbers as targets, got {target.dtype}")
@@ -31,29 +45,73 @@ def check(logits: Array, target: Array, *, reduction: str = "mean") -> None:
             )
 
 
-@fusable(validate=check)
-def softmax_cross_entropy(logits: Array, target: Array, *, reduction: str = "mean") -> Array:
-    """-log softmax(logits)[target], from logits so that nothing overflows: the largest is subtracted first.
+def _check_probabilities(logits: Array, target: Array) -> None:
+    xp = namespace_of(target)
+    if not xp.isdtype(target.dtype, ("bool", "integral", "real floating")):
+        raise TypeError(f"softmax cross-entropy takes real numbers as probabilities, got {target.dtype}")
+    if backend_of(target) == "cuda" or not target.shape[0]:
+        return
+    values = xp.astype(target, logits.dtype)
+    sums = xp.sum(values, axis=1)
+    if not bool(xp.all(xp.abs(sums - 1.0) <= TOLERANCE)) or float(xp.min(values)) < 0.0:
+        raise ValueError(
+            "softmax cross-entropy takes rows of probabilities, at least 0 and of sum 1, as targets (N, C); "
+            "one row is not (a row without a label: example_weight 0)"
+        )
 
-    logits: (N, C), floating; target: (N,), integer classes in [0, C).
-    reduction: "mean" over the batch (the course's 1/m), "sum", both 0-d, or "none", (N,).
-    The gradient with respect to the logits is softmax - one_hot, over N for the mean: the course's dZ = a - y.
-    A class out of range raises ValueError; where the labels are not looked at on the host (on a GPU, in the replays of
-    a captured step) it makes the loss NaN.
+
+@fusable(validate=check)
+def softmax_cross_entropy(
+    logits: Array,
+    target: Array,
+    class_weight: Array | None = None,
+    example_weight: Array | None = None,
+    *,
+    reduction: str = "mean",
+) -> Array:
+    """-sum_k t_k log softmax(logits)_k, from logits so that nothing overflows: the largest is subtracted first.
+
+    logits: (N, C), floating. target: (N,), integer classes in [0, C); or (N, C), one-hot or soft: probabilities.
+    class_weight: (C,), multiplies the term of each class. example_weight: (N,), multiplies the loss of each example.
+    Both are of the logits' dtype, finite and at least 0.
+    reduction: "none", (N,), weighted; "sum", 0-d; or "mean", the sum over the sum of the weights, 0-d. The weight of an
+    example is example_weight times class_weight of its class (soft: sum_k t_k class_weight_k), so that without weights
+    the mean is the batch's (the course's 1/m), and one-hot targets give what their classes give. A mean over weights
+    that are all 0 is NaN.
+    The gradient with respect to the logits is softmax - target, over N for the mean: the course's dZ = a - y.
+
+    Raises ValueError for shapes, weights, probabilities or classes out of range, TypeError for dtypes; where labels are
+    not looked at on the host (on a GPU, in the replays of a captured step), a class out of range makes the loss NaN.
+    Departs from PyTorch in one point: for soft targets with class weights PyTorch's mean divides by N.
 
     >>> import numpy as np
-    >>> loss = softmax_cross_entropy(np.asarray([[5.0, 2.0, -1.0, 3.0]]), np.asarray([1]))
-    >>> print(round(float(loss), 7))
+    >>> logits = np.asarray([[5.0, 2.0, -1.0, 3.0]])
+    >>> print(round(float(softmax_cross_entropy(logits, np.asarray([1]))), 7))
     3.1719354
+    >>> print(round(float(softmax_cross_entropy(logits, np.asarray([[0.5, 0.5, 0.0, 0.0]]))), 7))
+    1.6719354
     """
-    xp = namespace_of(logits)
-    plain: Any = logits.data if isinstance(logits, Tensor) else logits
-    labels: Any = target.data if isinstance(target, Tensor) else target
-    library = namespace_of(plain)
-    shifted = logits - library.max(plain, axis=1, keepdims=True)
-    log_sum = xp.log(xp.sum(xp.exp(shifted), axis=1))
-    wide = labels.dtype if library.iinfo(labels.dtype).bits == 64 else library.int64  # narrow ones may not count to C
-    hit = library.arange(plain.shape[1], dtype=wide, device=plain.device) == labels[:, None]
-    losses = log_sum - xp.sum(xp.where(hit, shifted, 0), axis=1)
-    losses = xp.where(library.any(hit, axis=1), losses, float("nan"))
-    return losses if reduction == "none" else getattr(xp, reduction)(losses)
+    xp = namespace_of(logits, target, class_weight, example_weight)
+    raw: Any = plain(logits)
+    library = namespace_of(raw)
+    shifted = logits - library.max(raw, axis=1, keepdims=True)
+    log_sum = xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True))
+    soft = len(target.shape) == 2
+    terms = xp.astype(target, logits.dtype) if soft else one_hot(plain(target), raw)
+    absent = plain(terms) == 0
+    terms = terms if class_weight is None else terms * class_weight
+    losses = xp.sum(xp.where(absent, 0, log_sum - shifted) * terms, axis=1)
+    losses = losses if soft else xp.where(library.all(absent, axis=1), float("nan"), losses)
+    weights = None if class_weight is None else xp.sum(terms, axis=1)
+    if example_weight is not None:
+        losses = losses * example_weight
+        weights = example_weight if weights is None else weights * example_weight
+    return reduced(losses, weights, reduction)
+
+
+def one_hot(classes: Array, like: Array) -> Array:
+    """Rows of 0 with a 1 at each class, of the shape and dtype of `like`; 0 everywhere for a class out of range."""
+    xp = namespace_of(like)
+    wide = classes.dtype if xp.iinfo(classes.dtype).bits == 64 else xp.int64  # narrow ones may not count to C
+    hit = xp.arange(like.shape[1], dtype=wide, device=like.device) == classes[:, None]
+    return xp.astype(hit, like.dtype)

@@ -1,0 +1,145 @@
+"""Registers the kernels of the losses; see `overrides.py`."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from twingrad import functional as F
+from twingrad.autodiff.tape import Destination
+from twingrad.fusable import Fusable
+from twingrad.kernels.cpu import Kernel
+from twingrad.kernels.cpu.arguments import constant, deliver, plain, refusal, table_refusal
+from twingrad.namespace import Array
+
+INT64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
+PIECE = 8192
+"""Elements of a piece: PIECE of kernel.h."""
+
+Into = tuple[Destination | None, ...]
+Given = tuple[Array | None, ...]
+
+SOFTMAX = Kernel("softmax_cross_entropy", 9, "4qd")
+SOFTMAX_BACKWARD = Kernel("softmax_cross_entropy_backward", 8, "4q")
+LAYOUT = "6q"
+"""Of every loss of single numbers: rows, columns, integers, class_stride, mean, grad_stride."""
+
+
+def target_refusal(like: Array, target: Array, *, whole: bool) -> str | None:
+    """None for targets of int64 (where `whole` numbers are meant) or of the dtype of `like`."""
+    return table_refusal("target", target, INT64 if whole else like.dtype)
+
+
+def softmax_refusal(
+    logits: Array, target: Array, class_weight: Any = None, example_weight: Any = None, *, reduction: str = "mean"
+) -> str | None:
+    if logits.shape[1] == 0:
+        return "logits have no classes"
+    weights = {"class_weight": class_weight, "example_weight": example_weight}
+    return refusal(logits=logits, **{name: w for name, w in weights.items() if w is not None}) or target_refusal(
+        logits, target, whole=target.ndim == 1
+    )
+
+
+def softmax_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
+    constant("softmax_cross_entropy", into, target=1, class_weight=2, example_weight=3)
+    probabilities, *rest = saved
+    target = rest[2]
+    arrays = (plain(grad, probabilities), probabilities, *rest)
+    numbers = (*probabilities.shape, target.ndim == 2, grad.ndim)
+    dlogits = into[0] and deliver(into[0], probabilities, lambda out: SOFTMAX_BACKWARD((out, *arrays), *numbers))
+    return (dlogits, None, None, None)[: len(into)]
+
+
+@F.softmax_cross_entropy.kernel("cpu", accepts=softmax_refusal, backward=softmax_backward)
+def softmax_cross_entropy(
+    logits: Array, target: Array, class_weight: Any = None, example_weight: Any = None, *, reduction: str = "mean"
+) -> Any:
+    (n, _), mean = logits.shape, reduction == "mean"
+    scale = (1.0 / n if n else np.nan) if mean else 1.0
+    probabilities, losses, sums = np.empty(logits.shape, logits.dtype), *np.empty((2, n), logits.dtype)
+    inverse, total = np.empty(1, logits.dtype), None if reduction == "none" else np.empty((), logits.dtype)
+    given = (target, class_weight, example_weight)
+    arrays = (total, losses, probabilities, sums, inverse, logits, *given)
+    SOFTMAX.launch(logits.dtype, arrays, *logits.shape, target.ndim == 2, mean, scale)
+    return (losses if total is None else total), (probabilities, sums, inverse, *given)
+
+
+# --- losses of single numbers ----------------------------------------------------------------------------------------
+
+
+def elementwise_refusal(x: Array, target: Array, weights: dict[str, Any], mask: Any) -> str | None:
+    reason = refusal(x=x, **{name: w for name, w in weights.items() if w is not None})
+    reason = reason or target_refusal(x, target, whole=getattr(target, "dtype", None) == INT64)
+    return reason or (None if mask is None else table_refusal("mask", mask, BOOL))
+
+
+def elementwise_forward(kernel: Kernel, x: Array, given: Given, reduction: str) -> Any:
+    """given: target, class_weight, example_weight, mask."""
+    target, class_weight, _, _ = given
+    shape = (x.shape[0], x.shape[1] if x.ndim == 2 else 1)
+    losses, weights = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
+    inverse, pieces = np.empty(1, x.dtype), np.empty((-(-x.size // PIECE), 2), x.dtype)
+    total = None if reduction == "none" else np.empty((), x.dtype)
+    stride = 2 if class_weight is not None and class_weight.ndim == 2 else 0
+    numbers = (*shape, target.dtype == INT64, stride, reduction == "mean")  # type: ignore[union-attr]
+    kernel.launch(x.dtype, (total, losses, weights, inverse, pieces, x, *given, None), *numbers, 0)
+    return (losses if total is None else total), (x, inverse, given, numbers)
+
+
+def elementwise_backward(kernel: Kernel, saved: tuple[Any, ...], grad: Array, into: Into, **constants: int) -> Any:
+    constant(kernel.name.removesuffix("_backward"), into, **constants)
+    x, inverse, given, numbers = saved
+    grad = plain(grad, x)
+
+    def write(out: Array) -> None:
+        kernel((out, None, None, inverse, None, x, *given, grad), *numbers, grad.ndim > 0)
+
+    return (into[0] and deliver(into[0], x, write), *[None] * (len(into) - 1))
+
+
+BINARY, BINARY_BACKWARD = (Kernel(f"binary_cross_entropy{part}", 11, LAYOUT) for part in ("", "_backward"))
+
+
+def binary_refusal(
+    logits: Array, target: Array, class_weight: Any = None, example_weight: Any = None, mask: Any = None, **_: str
+) -> str | None:
+    weights = {"class_weight": class_weight, "example_weight": example_weight}
+    return elementwise_refusal(logits, target, weights, mask)
+
+
+def binary_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> Any:
+    return elementwise_backward(BINARY_BACKWARD, saved, grad, into, target=1, class_weight=2, example_weight=3)
+
+
+@F.binary_cross_entropy.kernel("cpu", accepts=binary_refusal, backward=binary_backward)
+def binary_cross_entropy(
+    logits: Array,
+    target: Array,
+    class_weight: Any = None,
+    example_weight: Any = None,
+    mask: Any = None,
+    *,
+    reduction: str = "mean",
+) -> Any:
+    return elementwise_forward(BINARY, logits, (target, class_weight, example_weight, mask), reduction)
+
+
+def register_error(operation: Fusable) -> None:
+    """The kernels of an error of regression: of x, target, example_weight and mask."""
+    forward, slopes = (Kernel(f"{operation.name}{part}", 11, LAYOUT) for part in ("", "_backward"))
+
+    def accepts(x: Array, target: Array, example_weight: Any = None, mask: Any = None, **_: str) -> str | None:
+        return elementwise_refusal(x, target, {"example_weight": example_weight}, mask)
+
+    def error(x: Array, target: Array, example_weight: Any = None, mask: Any = None, *, reduction: str = "mean") -> Any:
+        return elementwise_forward(forward, x, (target, None, example_weight, mask), reduction)
+
+    backward = functools.partial(elementwise_backward, slopes, target=1, example_weight=2)
+    operation.kernel("cpu", accepts=accepts, backward=backward)(error)
+
+
+register_error(F.mean_squared_error)
+register_error(F.mean_absolute_error)

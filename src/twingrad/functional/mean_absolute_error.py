@@ -1,0 +1,47 @@
+"""The absolute error."""
+
+from __future__ import annotations
+
+from twingrad.functional.elementwise_loss import check_shapes, labels, total
+from twingrad.fusable import fusable
+from twingrad.namespace import Array, namespace_of
+
+
+def check(
+    x: Array,
+    target: Array,
+    example_weight: Array | None = None,
+    mask: Array | None = None,
+    *,
+    reduction: str = "mean",
+) -> None:
+    """Raise unless the shapes and dtypes fit."""
+    check_shapes("mean absolute error", x, target, example_weight, mask, reduction)
+
+
+@fusable(validate=check)
+def mean_absolute_error(
+    x: Array,
+    target: Array,
+    example_weight: Array | None = None,
+    mask: Array | None = None,
+    *,
+    reduction: str = "mean",
+) -> Array:
+    """|x - t|.
+
+    x: predictions (N,) or (N, T), floating. target: the same shape; (N,) also beside (N, 1).
+    example_weight: (N,), of x's dtype.
+    mask: booleans of the same shape, False where there is no target: neither loss nor gradient there.
+    reduction: "none", "sum", or "mean": the sum over the sum of the weights of all targets there are, so over N T
+    without weights. The gradient is the sign of x - t, 0 where they are equal.
+    Raises ValueError for shapes that differ (they are not broadcast) and weights out of range, TypeError for dtypes.
+
+    >>> import numpy as np
+    >>> print(mean_absolute_error(np.asarray([1.0, 2.0]), np.asarray([0.0, 4.0])))
+    1.5
+    """
+    xp = namespace_of(x, target, example_weight)
+    target, present = labels(x, target, mask)
+    difference = x - (target if present is None else xp.where(present, target, 0))
+    return total(abs(difference), None, example_weight, present, reduction)

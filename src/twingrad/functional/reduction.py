@@ -1,0 +1,54 @@
+"""What the losses share: weights, and how the losses of examples become one number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twingrad.autodiff import Tensor
+from twingrad.namespace import Array, backend_of, namespace_of
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def check_reduction(reduction: str) -> None:
+    """Raise ValueError for another name than mean, sum or none."""
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction is one of {', '.join(REDUCTIONS)}; got {reduction!r}")
+
+
+def check_weights(loss: str, name: str, weights: Array | None, shape: tuple[int, ...], dtype: Any) -> None:
+    """Raise unless `weights` are None, or floats of `shape` and `dtype`, on the host finite and not negative."""
+    if weights is None:
+        return
+    if not hasattr(weights, "shape") or tuple(weights.shape) != shape:
+        given = f"shape {weights.shape}" if hasattr(weights, "shape") else f"a {type(weights).__name__}"
+        raise ValueError(f"{loss} takes {name} as an array of shape {shape}, got {given}")
+    if weights.dtype != dtype:
+        raise TypeError(f"{loss} takes {name} of the dtype of its first argument, {dtype}; got {weights.dtype}")
+    if backend_of(weights) != "cuda" and not within(weights, 0.0, float("inf"), open_above=True):
+        raise ValueError(f"{loss} takes {name} that are finite and at least 0; one is not")
+
+
+def within(array: Array, low: float, high: float, *, open_above: bool = False) -> bool:
+    """Whether no element is NaN, below `low` or above `high`."""
+    xp = namespace_of(array)
+    inside = (array >= low) & ((array < high) if open_above else (array <= high))
+    return bool(xp.all(inside))
+
+
+def plain(array: Any) -> Any:
+    """The array behind a Tensor, or what is given."""
+    return array.data if isinstance(array, Tensor) else array
+
+
+def reduced(losses: Array, weights: Array | None, reduction: str) -> Array:
+    """The losses as they are, their sum, or their mean: the sum over the sum of `weights`, over their number for None.
+
+    losses: weighted already. weights: of the shape of the losses.
+    """
+    xp = namespace_of(losses, weights)
+    if reduction == "none":
+        return losses
+    if reduction == "sum" or weights is None:
+        return getattr(xp, reduction)(losses)
+    return xp.sum(losses) / xp.sum(weights)
