@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,10 +70,14 @@ def _whole(reader: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
         yield from reader
     except csv.Error as error:
         line = getattr(reader, "line_num", 0)
-        raise ValueError(f"{path}, line {line}: not a CSV record: {error}; is a quote left open?") from error
+        if "new-line" in str(error):
+            cure = "a line ends in a carriage return alone; save the file with ordinary line ends"
+        else:
+            cure = f"not a CSV record ({error}); is a quote left open, or not doubled?"
+        raise ValueError(f"{path}, line {line}: {cure}") from error
 
 
-def _text(file: BinaryIO, path: Path) -> Iterator[str]:
+def _text(file: BufferedIOBase, path: Path) -> Iterator[str]:
     """The lines as text; bytes that are not UTF-8 are refused with their line and place."""
     start = 0
     for number, line in enumerate(file, 1):

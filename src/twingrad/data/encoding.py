@@ -45,18 +45,21 @@ def encoded(by: Any, table: Table) -> NDArray[np.float32]:
     start = 0
     for number, (name, column, known) in enumerate(zip(table.names, table.columns, categories, strict=True)):
         shift, scale = (values[number if len(values) > 1 else 0] for values in (by.shift, by.scale))
-        numbers = positions(table, name, column, known or ()) if isinstance(column, Text) else column
+        numbers = positions(table, name, column, known or (), by.unknown) if isinstance(column, Text) else column
         if known is None or by.encoding == "ordinal":
             out[:, start] = scaled(numbers[:, None], (shift,), (scale,), (name,))[:, 0]
             start += 1
         else:
-            out[np.arange(len(table)), start + numbers.astype(np.int64)] = 1
+            (rows,) = np.nonzero(numbers >= 0)
+            out[rows, start + numbers[rows].astype(np.int64)] = 1
             start += len(known)
     return out
 
 
-def positions(table: Table, name: str, column: Text, known: tuple[str, ...]) -> NDArray[np.int64]:
-    """Where each row's text stands among the known categories.
+def positions(
+    table: Table, name: str, column: Text, known: tuple[str, ...], unknown: str = "error"
+) -> NDArray[np.int64]:
+    """Where each row's text stands among the known categories; with unknown="zeros", -1 for a text that does not.
 
     Raises:
         ValueError: a text that is not among them, with its row.
@@ -64,11 +67,11 @@ def positions(table: Table, name: str, column: Text, known: tuple[str, ...]) -> 
     place = {category: number for number, category in enumerate(known)}
     found = np.array([place.get(value, -1) for value in column.values], np.int64)[column.codes]
     wrong = np.flatnonzero(found < 0)
-    if len(wrong):
+    if len(wrong) and unknown == "error":
         row = int(wrong[0])
         shown = ", ".join(repr(category) for category in known[:8]) + (", ..." if len(known) > 8 else "")
         raise ValueError(
             f"{table.where(row)}, column {name!r}: unknown category {column.values[column.codes[row]]!r}; "
-            f"the training data had {shown}"
+            f"the training part had {shown}; fit with unknown='zeros' to take others for none of them"
         )
     return found

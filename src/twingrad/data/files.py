@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[BufferedIOBase]:
     """The file's bytes, decompressed where its name ends in .gz.
 
     Raises:
@@ -24,6 +24,6 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
     try:
         with gzip.open(path, "rb") as compressed:
-            yield cast(BinaryIO, compressed)
+            yield compressed
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path}: the compressed file is damaged or truncated ({error}); fetch it again") from error

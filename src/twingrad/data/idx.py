@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import struct
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def read_idx(path: str | Path) -> NDArray[Any]:
         return _read(file, path)
 
 
-def _read(file: BinaryIO, path: Path) -> NDArray[Any]:
+def _read(file: BufferedIOBase, path: Path) -> NDArray[Any]:
     magic = file.read(4)
     if len(magic) < 4:
         raise ValueError(f"{path}: an idx file begins with 4 bytes of magic number; there are {len(magic)}")
@@ -60,16 +61,17 @@ def _looks_like(magic: bytes) -> str:
     return ""
 
 
-def _body(file: BinaryIO, due: int, path: Path, header: int, shape: tuple[int, ...]) -> bytearray:
+def _body(file: BufferedIOBase, due: int, path: Path, header: int, shape: tuple[int, ...]) -> bytearray:
     content = bytearray()  # grows with what is there, whatever the header claims
     try:
         while len(content) <= due:
-            piece = file.read(min(STEP, due + 1 - len(content)))
+            piece = file.read1(min(STEP, due + 1 - len(content)))  # keeps what comes before a damage
             if not piece:
                 break
             content += piece
     except EOFError:
-        pass
+        if len(content) == due:  # all is there but the check sum
+            raise
     if len(content) == due:
         return content
     sizes = " x ".join(map(str, shape))
@@ -112,7 +114,7 @@ def idx_folder(
         if test[0].shape[1:] != x.shape[1:]:
             raise ValueError(f"{folder}: images of train are {x.shape[1:]}, of t10k {test[0].shape[1:]}")
         own_test, x, y = len(test[1]), np.concatenate([x, test[0]]), np.concatenate([y, test[1]])
-    if classes and int(y.max(initial=0)) < len(classes):
+    if classes:
         y, names, found, reason = y, classes, "multi-class", f"the labels are {len(classes)} classes"
     else:
         y, found, reason, names = encode(y, ("label",), task, str(folder), like=like)

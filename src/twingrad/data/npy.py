@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -92,14 +93,23 @@ def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
 def explained(path: Path, error: Exception) -> str:
     """What NumPy's error about a file means."""
     text = str(error)
-    if "allow_pickle" in text or "pickled" in text or "Object arrays" in text:
-        return (
-            f"{path}: holds Python objects (a pickle), which are never loaded, since loading them runs code; "
-            "save plain arrays of numbers or text"
-        )
+    never = "a pickle, which is never loaded, since loading it runs code; save plain arrays of numbers or text"
+    if "Object arrays" in text or "Python objects" in text:
+        return f"{path}: holds Python objects, that is {never}"
+    if "allow_pickle" in text or "pickled" in text:
+        return f"{path}: is no .npy file; perhaps {never}"
     if "mmap length" in text:
-        return f"{path}: truncated: {path.stat().st_size} bytes are there, its header announces more; fetch it again"
+        return f"{path}: truncated: it has {path.stat().st_size} bytes, {_due(path)} were due; fetch it again"
     return f"{path}: not a whole .npy file ({text or 'it is empty'})"
+
+
+def _due(path: Path) -> int:
+    """The bytes that the header of an .npy file announces, itself among them."""
+    with path.open("rb") as file:
+        major, _ = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        return file.tell() + math.prod(shape) * dtype.itemsize
 
 
 def check_same_count(path: Path, x: NDArray[Any], y: NDArray[Any], xs: str, ys: str) -> None:

@@ -67,16 +67,17 @@ def npz_features(path: Path, features: str | None = None) -> NDArray[Any]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """The archive; what goes wrong in it becomes a ValueError that names the file."""
-    try:
-        archive = np.load(path, allow_pickle=False)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{path}: not a whole .npz archive ({error}); fetch or save it again") from error
-    except ValueError as error:
-        raise ValueError(explained(path, error).replace(".npy file", ".npz archive")) from error
-    if isinstance(archive, np.ndarray):
-        raise ValueError(f"{path}: this is one .npy array; let its name end in .npy")
-    with archive:
-        yield archive
+    with path.open("rb") as file:  # NumPy leaves open what it cannot read
+        try:
+            archive = np.load(file, allow_pickle=False)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise ValueError(f"{path}: not a whole .npz archive ({error}); fetch or save it again") from error
+        except ValueError as error:
+            raise ValueError(explained(path, error).replace(".npy file", ".npz archive", 1)) from error
+        if isinstance(archive, np.ndarray):
+            raise ValueError(f"{path}: this is one .npy array; let its name end in .npy")
+        with archive:
+            yield archive
 
 
 def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:

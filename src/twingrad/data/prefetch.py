@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -80,6 +81,8 @@ class Prefetch(Generic[T]):
             self._items.get_nowait()
         if thread is not threading.current_thread():
             thread.join(PATIENCE)
+        with suppress(queue.Full):  # whoever waits in another thread goes on
+            self._items.put_nowait(_End(None))
 
     def __enter__(self) -> Prefetch[T]:
         return self

@@ -31,6 +31,7 @@ class Preprocessing:
         names: of the columns; () for arrays without names.
         categories: for each column None, or the categories of its text, sorted; () where all are numbers.
         encoding: "one-hot" or "ordinal", of the text.
+        unknown: "error" or "zeros": what a category does that was not seen.
         scaling: "none", "pixels" (divides by 255) or "standardise"; scaling_reason tells why.
         shift, scale: one for all features, or one for each.
         task, classes, target_names: as in the `Dataset`.
@@ -51,6 +52,7 @@ class Preprocessing:
     names: tuple[str, ...]
     categories: tuple[tuple[str, ...] | None, ...]
     encoding: str
+    unknown: str
     scaling: str
     scaling_reason: str
     shift: tuple[float, ...]
@@ -64,7 +66,13 @@ class Preprocessing:
 
     @classmethod
     def fit(
-        cls, train: Dataset, *, scaling: str = "auto", encoding: str = "one-hot", scale_targets: bool = True
+        cls,
+        train: Dataset,
+        *,
+        scaling: str = "auto",
+        encoding: str = "one-hot",
+        scale_targets: bool = True,
+        unknown: str = "error",
     ) -> Preprocessing:
         """What `train` asks for, learned from it alone, in passes that hold a few megabytes at a time.
 
@@ -72,11 +80,14 @@ class Preprocessing:
             constant one); "auto" takes pixels for bytes, none where all numbers lie in [0, 1], else standardise.
         encoding: of text columns, "one-hot" or "ordinal".
         scale_targets: of a regression.
+        unknown: what a category does that `train` does not hold: "error", or "zeros" in all its columns (one-hot only).
 
         Raises:
             ValueError: no examples, NaN or infinity (with row and column), an unknown option.
         """
         choose("encoding", encoding, _ENCODINGS)
+        if choose("value of unknown", unknown, ("error", "zeros")) == "zeros" and encoding != "one-hot":
+            raise ValueError(f"unknown='zeros' needs encoding='one-hot'; got {encoding!r}")
         if not len(train):
             raise ValueError(f"data set {train.name!r} holds no examples to fit the preprocessing on")
         columns = _encoding.seen(train.x) if isinstance(train.x, Table) else ()
@@ -88,6 +99,7 @@ class Preprocessing:
             names=tuple(train.feature_names),
             categories=columns,
             encoding=encoding,
+            unknown=unknown,
             scaling=chosen,
             scaling_reason=reason,
             shift=shift,

@@ -44,13 +44,17 @@ def moments_of(x: NDArray[Any] | Rows) -> tuple[Numbers, Numbers]:
     """
     n, width = len(x), int(np.prod(x.shape[1:]))
     total, squares = np.zeros(width), np.zeros(width)
-    for part in chunks(x):
-        total += np.asarray(x[part], np.float64).reshape(-1, width).sum(axis=0)
-    mean = total / n
-    for part in chunks(x):
-        away = np.asarray(x[part], np.float64).reshape(-1, width) - mean
-        squares += (away * away).sum(axis=0)
-    deviation = np.sqrt(squares / n)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for part in chunks(x):
+            total += np.asarray(x[part], np.float64).reshape(-1, width).sum(axis=0)
+        mean = total / n
+        for part in chunks(x):
+            away = np.asarray(x[part], np.float64).reshape(-1, width) - mean
+            squares += (away * away).sum(axis=0)
+        deviation = np.sqrt(squares / n)
+    if not np.isfinite(deviation).all():
+        column = int(np.flatnonzero(~np.isfinite(deviation))[0])
+        raise ValueError(f"column {column} (from 0) holds numbers too large to be standardised; divide them first")
     noise = 10 * np.finfo(np.float64).eps * np.abs(mean)  # what rounding leaves of a constant
     deviation = np.where(deviation > noise, deviation, 1.0)
     return tuple(mean.tolist()), tuple(deviation.tolist())

@@ -100,7 +100,9 @@ class _Encoder:
         row = int(place[0])
         where = f"row {row}" if self.lines is None else f"line {int(self.lines[row])}"
         name = self.names[int(place[1]) if len(place) > 1 else 0]
-        raise ValueError(f"{self.who}, {where}, target {name!r}: {rule}; got {raw[tuple(int(i) for i in place)]}")
+        value = raw[tuple(int(i) for i in place)]
+        told = repr(value) if isinstance(value, str) else value
+        raise ValueError(f"{self.who}, {where}, target {name!r}: {rule}; got {told}")
 
     def _text(self, raw: Text) -> Target:
         if self.task in ("regression", "multi-label"):
@@ -124,7 +126,7 @@ class _Encoder:
         if task == "multi-label":
             return self._multi_label(raw[:, None], "")
         if not whole:
-            self._refuse(np.flatnonzero(raw != np.round(raw)), f"task {task!r} needs whole numbers or text", raw)
+            self._refuse(np.flatnonzero(raw != np.round(raw))[:1], f"task {task!r} needs whole numbers or text", raw)
         looks = "values" if len(values) == 2 else "whole numbers"
         classes = tuple(str(int(value)) for value in values)
         if self.known and not any(_is_whole(known) for known in self.known) and values[-1] < len(self.known):
