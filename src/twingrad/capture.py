@@ -20,7 +20,9 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
     What is frozen: every Python value that the step computes or reads, other than the arrays it is given, parameters,
     running averages, random counters, learning rates and step numbers, keeps the value of the first call. A Python
     `if`, a loop count, a float taken from outside: all as they were then. And what NumPy does with an array that is no
-    Tensor, such as `tensor.data` or one taken from outside, is done once and left out of the replays, unseen.
+    Tensor, such as `tensor.data` or one taken from outside, is done once and left out of the replays. The first call
+    ends with a rehearsal, one replay from the state before it, and refuses the step where that leaves other bits; what
+    NumPy only reads stays unseen.
 
     step: takes arrays as arguments of their own, and others that must stay as they were: numbers and texts equal, any
     other object the same one. While it is recorded its arrays arrive as Tensors, so that what NumPy would compute with
@@ -67,11 +69,7 @@ class CapturedStep:
         for buffer, value in zip(self._buffers, args, strict=True):
             if buffer is not None:
                 buffer[...] = value.data if isinstance(value, Tensor) else value
-        for work in self._recording.before_replay:
-            work()
-        self._program.run()
-        for work in self._recording.after_replay:
-            work()
+        self._replay(self._recording)
         return _copied(self._result)
 
     def _record(self, args: tuple[Any, ...]) -> Any:
@@ -85,11 +83,33 @@ class CapturedStep:
                 raise CaptureError("the step launched no kernel: there is nothing to replay")
             for counter, times in recording.advances.items():
                 cpu.Kernel("counter_add", 1, "q")((counter.cell,), times)
+                recording.undo.append(functools.partial(np.subtract, counter.cell, times, out=counter.cell))
+            recording.finish()
+            self._program = cpu.Program(recording.launches)
+            self._rehearse(recording)
         self._given, self._buffers = given, buffers
         self._kept = [a for a, buffer in zip(args, buffers, strict=True) if buffer is None]  # so that ids stay taken
-        self._program = cpu.Program(recording.launches)
         self._recording = recording
         return _copied(self._result)
+
+    def _rehearse(self, recording: Recording) -> None:
+        """Do the step once more by a replay from where it started; CaptureError unless it leaves the same bits."""
+        arrays = list({id(a): a for launch in self._program.launches for a in launch.keep if a is not None}.values())
+        left_by_the_step = [array.copy() for array in arrays]
+        recording.put_back()
+        self._replay(recording)
+        if any(not _same_bits(a, b) for a, b in zip(arrays, left_by_the_step, strict=True)):
+            raise CaptureError(
+                "a replay would not do what the step does: besides its kernels the step changes an array with NumPy, "
+                "through tensor.data or an array from outside; do that with operations on Tensors, or outside the step"
+            )
+
+    def _replay(self, recording: Recording) -> None:
+        for work in recording.before_replay:
+            work()
+        self._program.run()
+        for work in recording.after_replay:
+            work()
 
     def _check(self, args: tuple[Any, ...]) -> None:
         """Raise CaptureError where the recording does not hold for this call."""
@@ -130,6 +150,10 @@ def _without_arrays(parts: Any) -> Any:
     if any(hasattr(part, "shape") and not isinstance(part, np.generic) for part in parts):
         raise CaptureError("a captured step takes arrays as arguments of their own, not inside a tuple, list or dict")
     return parts
+
+
+def _same_bits(a: Any, b: Any) -> bool:
+    return bool(a.tobytes() == b.tobytes())
 
 
 def _described(signature: Any) -> str:

@@ -39,6 +39,16 @@ class Recording:
         self.at_end: list[Callable[[], None]] = []
         self.seen: set[Any] = set()
 
+    def finish(self) -> None:
+        """Do what was left for the end of the step."""
+        for finish in self.at_end:
+            finish()
+
+    def put_back(self) -> None:
+        """Put back what the step changed, as far as it is not a kernel's scratch."""
+        for undo in reversed(self.undo):
+            undo()
+
     def advance(self, counter: Counter) -> int:
         """The number of times that `counter` was advanced before in this step; counts one more."""
         before = self.advances.get(counter, 0)
@@ -72,11 +82,8 @@ def record() -> Iterator[Recording]:
     recording = _local.recording = Recording()
     try:
         yield recording
-        for finish in recording.at_end:
-            finish()
     except BaseException:
-        for undo in reversed(recording.undo):
-            undo()
+        recording.put_back()
         raise
     finally:
         _local.recording = None
