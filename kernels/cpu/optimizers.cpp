@@ -7,12 +7,18 @@
 
 namespace {
 
-constexpr i64 FLAT_PIECE = 32768;  // elements; at 25 million, pieces of 8192 are 5 % slower, and longer ones no faster
+// Elements of a tile. Long ones let the prefetcher run: at 25 million elements, pieces of a million take 6.3 ms and of
+// 32768 take 7.0 where memory is fast (a copy runs at 80 GB/s), and the same 9.7 where it is slow (47 GB/s).
+constexpr i64 FLAT_PIECE = 32768, LONG_PIECE = 1 << 20;
+inline i64 flat_piece(i64 count) {
+  i64 piece = count / 16;
+  return piece < FLAT_PIECE ? FLAT_PIECE : piece > LONG_PIECE ? LONG_PIECE : piece;
+}
 
 // Runs f(begin, end, segment) over the parts of every segment that lie in each tile of 0..count.
 template <class F>
 inline void each_segment(i64 count, const i64 *segments, i64 rows, const F &f) {
-  parallel_pieces(count, FLAT_PIECE, [&](i64 begin, i64 end) {
+  parallel_pieces(count, flat_piece(count), [&](i64 begin, i64 end) {
     for (i64 s = 0; s < rows; ++s) {
       i64 from = segments[2 * s], to = from + segments[2 * s + 1];
       if (from < begin) from = begin;
