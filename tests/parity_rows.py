@@ -32,6 +32,12 @@ class Row(NamedTuple):
 BOUNDS: dict[str, tuple[float, float]] = {
     "linear": (4, 4),
     "relu": (0, 0),
+    "leaky_relu": (0, 0),
+    "sigmoid": (3, 4),
+    "tanh": (2, 3),
+    "softmax": (4, 8),
+    "layer_norm": (16, 8),
+    "embedding": (0, 2),
     "dropout": (0, 0),
     "batch_norm": (16, 8),
     "softmax_cross_entropy": (8, 8),
@@ -51,6 +57,17 @@ def terms(row: Row, arrays: tuple[np.ndarray, ...], seed: np.ndarray) -> tuple[l
     seed = np.abs(seed.astype(np.float64))
     if row.operation == "linear":
         return [a[0] @ a[1].T + (a[2] if len(a) > 2 else 0.0)], [seed @ a[1], seed.T @ a[0], seed.sum(axis=0)]
+    if row.operation == "tanh":
+        return [], [2.0 * seed]  # 1 - tanh^2
+    if row.operation == "embedding":
+        hot = arrays[0].reshape(-1, 1) == np.arange(len(a[1]))
+        return [], [hot.T.astype(float) @ seed.reshape(-1, a[1].shape[1])]
+    if row.operation == "layer_norm":
+        deviation = np.sqrt(arrays[0].astype(np.float64).var(axis=-1, keepdims=True) + 1e-5)
+        x, weight, bias = a[0] / deviation, a[1], a[2]
+        slope = weight / deviation * seed * (1.0 + x)
+        axes = tuple(range(x.ndim - 1))
+        return [x * weight + bias], [slope, (seed * x).sum(axis=axes), seed.sum(axis=axes)]
     if row.operation == "batch_norm":
         var = arrays[0].astype(np.float64).var(axis=0) if row.options["training"] else a[4]
         deviation = np.sqrt(var + row.options.get("eps", 1e-5))
@@ -77,11 +94,14 @@ def elementwise() -> Iterator[Row]:
     special = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-45, 1.0, -1.0]
     for shape in ((), (0,), (1,), (17,), (3, 5, 7), (1000, 33)):
         plain = lambda dtype, shape=shape: drawn(dtype, shape)  # noqa: E731
-        yield Row("relu", str(shape), plain, {}, 1)
+        for name in ("relu", "leaky_relu", "sigmoid", "tanh"):
+            yield Row(name, str(shape), plain, {}, 1)
         for p in (0.0, 0.2, 0.9):
             yield Row("dropout", f"{shape} {p}", plain, {"p": p, "seed": 2**40 + 1, "stream": 3, "step": 9}, 1)
     values = lambda dtype: (np.asarray(special, dtype),)  # noqa: E731
-    yield Row("relu", "special", values, {}, 1)
+    for name in ("relu", "leaky_relu", "sigmoid", "tanh"):
+        yield Row(name, "special", values, {}, 1)
+    yield Row("leaky_relu", "special 0.2", values, {"negative_slope": 0.2}, 1)
     yield Row("dropout", "special", values, {"p": 0.3, "seed": 0, "stream": 0, "step": 0}, 1)
     last = {"p": 0.3, "seed": 2**64 - 1, "stream": 2**32 - 1, "step": 2**32 - 1}
     yield Row("dropout", "last key", lambda dtype: drawn(dtype, (17, 5, 30)), last, 1)
@@ -101,6 +121,23 @@ def batch_norm() -> Iterator[Row]:
                 if n == 33:
                     options = {"training": training, "momentum": 0.3, "eps": 0.1}
                     yield Row("batch_norm", f"{label} options", make, options, 3)
+
+
+def along_rows() -> Iterator[Row]:
+    def shifted(dtype: str, shape: tuple[int, ...], shift: float) -> tuple[np.ndarray, ...]:
+        x, weight, bias = drawn(dtype, shape, shape[-1:], shape[-1:])
+        return x + x.dtype.type(shift), weight, bias
+
+    def looked_up(dtype: str, shape: tuple[int, ...], table: tuple[int, int]) -> tuple[np.ndarray, ...]:
+        return np.random.default_rng(4).integers(0, table[0], shape), *drawn(dtype, table)
+
+    for shape in ((1,), (7,), (33, 10), (2, 3, 129), (4, 9000), (0, 3)):
+        yield Row("softmax", str(shape), lambda dtype, shape=shape: drawn(dtype, shape), {}, 1)
+        for shift in (0.0, 10.0) if shape != (1,) else (0.0,):
+            make = functools.partial(shifted, shape=shape, shift=shift)
+            yield Row("layer_norm", f"{shape}{' shifted' * bool(shift)}", make, {}, 3)
+    for shape, table in (((), (1, 1)), ((5,), (3, 4)), ((40, 3), (7, 65)), ((0,), (2, 3)), ((500,), (9, 10000))):
+        yield Row("embedding", f"{shape} {table}", functools.partial(looked_up, shape=shape, table=table), {}, 2)
 
 
 def softmax_cross_entropy() -> Iterator[Row]:
@@ -184,6 +221,7 @@ ROWS = [
     *linear(),
     *elementwise(),
     *batch_norm(),
+    *along_rows(),
     *softmax_cross_entropy(),
     *weighted_softmax(),
     *losses(),

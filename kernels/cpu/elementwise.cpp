@@ -1,5 +1,6 @@
-// ReLU and its gradient (8 and 12 bytes an element in float32), exponentials, copies, sums, and the counter of steps.
-#include "../include/exp.h"
+// Activations and their gradients (8 and 12 bytes an element in float32), exponentials, copies, sums, and the counter of
+// steps.
+#include "../include/activations.h"
 #include "../include/relu.h"
 #include "kernel.h"
 
@@ -45,6 +46,45 @@ inline void relu_backward(const BinaryArguments &a) {
   binary<T>(a, [](T x, T grad) { return tg::relu_backward(x, grad); });
 }
 
+struct LeakyArguments {
+  void *out;
+  const void *x, *grad;
+  i64 count;
+  double slope;
+};
+
+template <class T>
+inline void leaky_relu(const LeakyArguments &a) {
+  const T slope = (T)a.slope;
+  unary<T>({a.out, a.x, a.count}, [=](T x) { return tg::leaky_relu(x, slope); });
+}
+
+template <class T>
+inline void leaky_relu_backward(const LeakyArguments &a) {
+  const T slope = (T)a.slope;
+  binary<T>({a.out, a.x, a.grad, a.count}, [=](T x, T grad) { return tg::leaky_relu_backward(x, grad, slope); });
+}
+
+template <class T>
+inline void sigmoid(const UnaryArguments &a) {
+  unary<T>(a, [](T x) { return tg::sigmoid(x); });
+}
+
+template <class T>
+inline void sigmoid_backward(const BinaryArguments &a) {
+  binary<T>(a, [](T out, T grad) { return tg::sigmoid_backward(out, grad); });
+}
+
+template <class T>
+inline void tanh(const UnaryArguments &a) {
+  unary<T>(a, [](T x) { return tg::hyperbolic_tangent(x); });
+}
+
+template <class T>
+inline void tanh_backward(const BinaryArguments &a) {
+  binary<T>(a, [](T out, T grad) { return tg::tanh_backward(out, grad); });
+}
+
 template <class T>
 inline void copy(const UnaryArguments &a) {
   unary<T>(a, [](T x) { return x; });
@@ -70,6 +110,12 @@ inline void counter_add(const CounterArguments &a) { *a.cell += a.amount; }
 
 TG_KERNEL(relu, UnaryArguments)
 TG_KERNEL(relu_backward, BinaryArguments)
+TG_KERNEL(leaky_relu, LeakyArguments)
+TG_KERNEL(leaky_relu_backward, LeakyArguments)
+TG_KERNEL(sigmoid, UnaryArguments)
+TG_KERNEL(sigmoid_backward, BinaryArguments)
+TG_KERNEL(tanh, UnaryArguments)
+TG_KERNEL(tanh_backward, BinaryArguments)
 TG_KERNEL(exponential, UnaryArguments)
 TG_KERNEL(copy, UnaryArguments)
 TG_KERNEL(add, BinaryArguments)

@@ -39,37 +39,29 @@ __attribute__((always_inline)) inline void sum_columns(T *total, i64 rows, i64 w
   }
 }
 
-// f over x[0..n) from `start`, in an order that depends on n alone: one by one where n is small, else as 16 partial results,
-// which vectorise, and a tree of these.
-template <class T, class F>
-inline T fold(const T *x, i64 n, T start, const F &f) {
+// f over term(0..n) from `start`, in an order that depends on n alone: one by one where n is small, else as 16 partial
+// results, which vectorise, and a tree of these.
+template <class T, class Term, class F>
+inline T fold(i64 n, T start, const Term &term, const F &f) {
   constexpr i64 PARTS = 16;
   if (n < 2 * PARTS) {
-    for (i64 i = 0; i < n; ++i) start = f(start, x[i]);
+    for (i64 i = 0; i < n; ++i) start = f(start, term(i));
     return start;
   }
   T part[PARTS];
   for (i64 j = 0; j < PARTS; ++j) part[j] = start;
   i64 i = 0;
   for (; i + PARTS <= n; i += PARTS)
-    for (i64 j = 0; j < PARTS; ++j) part[j] = f(part[j], x[i + j]);
-  for (i64 j = 0; i + j < n; ++j) part[j] = f(part[j], x[i + j]);
+    for (i64 j = 0; j < PARTS; ++j) part[j] = f(part[j], term(i + j));
+  for (i64 j = 0; i + j < n; ++j) part[j] = f(part[j], term(i + j));
   for (i64 width = PARTS / 2; width > 0; width /= 2)
     for (i64 j = 0; j < width; ++j) part[j] = f(part[j], part[j + width]);
   return part[0];
 }
 
-template <class T>
-inline T sum(const T *x, i64 n) {
-  return fold(x, n, T(0), [](T a, T b) { return a + b; });
-}
-
-// The sum of x[0..n) in an order that depends on n alone, with errors that grow as n / (16 ROWS).
-template <class T>
-inline T long_sum(const T *x, i64 n) {
-  T total = T(0);
-  for (i64 begin = 0; begin < n; begin += 16 * ROWS) total += sum(x + begin, n - begin < 16 * ROWS ? n - begin : 16 * ROWS);
-  return total;
+template <class T, class Term>
+inline T sum(i64 n, const Term &term) {
+  return fold(n, T(0), term, [](T a, T b) { return a + b; });
 }
 
 // Runs f(first column, width) over tiles of columns, with the full width a constant that the compiler sees.

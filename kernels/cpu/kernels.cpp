@@ -2,7 +2,9 @@
 // internal linkage, so that the linker cannot give one instruction set's copy to another.
 #include "batch_norm.cpp"
 #include "elementwise.cpp"
+#include "embedding.cpp"
 #include "gemm.cpp"
+#include "layer_norm.cpp"
 #include "losses.cpp"
 #include "optimizers.cpp"
 #include "random.cpp"

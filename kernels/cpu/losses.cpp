@@ -42,8 +42,8 @@ inline void loss_pieces(const LossArguments &a) {
       losses[i] = l.there ? Loss::loss(x[i], l.target, l.classes) * l.example : T(0);
       weights[i] = l.there ? Loss::weight(l.target, l.classes) * l.example : T(0);
     }
-    pieces[2 * (begin / PIECE)] = sum(losses + begin, end - begin);
-    pieces[2 * (begin / PIECE) + 1] = sum(weights + begin, end - begin);
+    pieces[2 * (begin / PIECE)] = sum<T>(end - begin, [=](i64 i) { return losses[begin + i]; });
+    pieces[2 * (begin / PIECE) + 1] = sum<T>(end - begin, [=](i64 i) { return weights[begin + i]; });
   });
 }
 

@@ -2,7 +2,8 @@
 
 Each `..._refusal` says why a kernel cannot take its arguments; forwards take raw arrays, and backwards write each
 gradient into its `Destination`. The contract of an operation stands in the docstring of its reference, in
-`twingrad.functional`. The losses are registered by `losses.py`.
+`twingrad.functional`. Losses, activations and others have files of their own, imported
+here.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import numpy as np
 from twingrad import functional as F
 from twingrad import recording
 from twingrad.autodiff.tape import Destination
-from twingrad.kernels.cpu import Kernel, blas, losses, unavailable
+from twingrad.kernels.cpu import Kernel, activations, blas, losses, unavailable
 from twingrad.kernels.cpu.arguments import ADD, deliver, plain, read_only, refusal, shape_refusal, table_refusal
 from twingrad.namespace import Array
 from twingrad.random.counter import Tick
 from twingrad.random.draws import keep_threshold
 
-__all__ = ["losses", "unavailable"]
+__all__ = ["activations", "losses", "unavailable"]
 
 INT64 = np.dtype(np.int64)
 FLOAT64 = np.dtype(np.float64)

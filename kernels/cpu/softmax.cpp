@@ -17,14 +17,14 @@ template <class T, class F>
 inline void exponential_rows(T *__restrict out, const T *__restrict x, T *__restrict largest, i64 begin, i64 end,
                              i64 columns, const F &f) {
   for (i64 r = begin; r < end; ++r) {
-    const T none = (T)-__builtin_inf();
-    const T top = largest[r] = fold(x + r * columns, columns, none, [](T a, T b) { return b > a ? b : a; });
+    const T none = (T)-__builtin_inf(), *row = x + r * columns;
+    const T top = largest[r] = fold(columns, none, [=](i64 i) { return row[i]; }, [](T a, T b) { return b > a ? b : a; });
     for (i64 i = r * columns; i < (r + 1) * columns; ++i) out[i] = x[i] - top;
   }
   for (i64 i = begin * columns; i < end * columns; ++i) out[i] = tg::exponential(out[i]);
   for (i64 r = begin; r < end; ++r) {
     T *row = out + r * columns;
-    const T total = sum(row, columns);
+    const T total = sum<T>(columns, [=](i64 i) { return row[i]; });
     for (i64 c = 0; c < columns; ++c) row[c] /= total;
     f(r, largest[r], total);
   }
@@ -141,8 +141,7 @@ inline void softmax_slope(const SoftmaxSlopeArguments &a) {
     for (i64 r = begin; r < end; ++r) {
       const T *grad = static_cast<const T *>(a.grad) + r * a.columns, *out = static_cast<const T *>(a.out) + r * a.columns;
       T *dx = static_cast<T *>(a.dx) + r * a.columns;
-      for (i64 c = 0; c < a.columns; ++c) dx[c] = grad[c] * out[c];
-      const T total = sum(dx, a.columns);
+      const T total = sum<T>(a.columns, [=](i64 c) { return grad[c] * out[c]; });
       for (i64 c = 0; c < a.columns; ++c) dx[c] = (grad[c] - total) * out[c];
     }
   });

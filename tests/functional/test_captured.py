@@ -90,3 +90,39 @@ def test_losses(name: str, dtype: str) -> None:
 
     with tg.fused("require"):
         compare(lambda: nn.Linear(IN, OUT, dtype=dtype), loss, draw)
+
+
+LAYERS: dict[str, Callable[[str], nn.Module]] = {
+    "ReLU": lambda dtype: nn.ReLU(),
+    "LeakyReLU": lambda dtype: nn.LeakyReLU(0.2),
+    "Sigmoid": lambda dtype: nn.Sigmoid(),
+    "Tanh": lambda dtype: nn.Tanh(),
+    "Softmax": lambda dtype: nn.Softmax(),
+    "LayerNorm": lambda dtype: nn.LayerNorm(IN, dtype=dtype),
+    "BatchNorm": lambda dtype: nn.BatchNorm(IN, dtype=dtype),
+    "Dropout": lambda dtype: nn.Dropout(0.3),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name: str, dtype: str) -> None:
+    def make() -> nn.Module:
+        return nn.Sequential(nn.Linear(IN, IN, dtype=dtype), LAYERS[name](dtype), nn.Linear(IN, OUT, dtype=dtype))
+
+    def draw(number: int) -> Any:
+        rng = np.random.default_rng(number)
+        return rng.normal(size=(N, IN)).astype(dtype), rng.integers(0, OUT, N)
+
+    with tg.fused("require"):
+        compare(make, F.softmax_cross_entropy, draw)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_embedding(dtype: str) -> None:
+    def draw(number: int) -> Any:
+        rng = np.random.default_rng(number)
+        return rng.integers(0, 5, N), rng.integers(0, OUT, N)
+
+    with tg.fused("require"):
+        compare(lambda: nn.Embedding(5, OUT, dtype=dtype), F.softmax_cross_entropy, draw)

@@ -20,7 +20,7 @@ def run(row: Row, dtype: str, mode: str) -> tuple[list[Any], list[Any]]:
     """The result with the arrays as they are afterwards, and the gradients."""
     arrays = row.arrays(dtype)
     arguments: list[Any] = [
-        Tensor(a, requires_grad=True) if i < row.differentiable else a for i, a in enumerate(arrays)
+        Tensor(a, requires_grad=a.dtype.kind == "f") if i < row.differentiable else a for i, a in enumerate(arrays)
     ]
     with fused(mode), np.errstate(all="ignore"):
         out = OPERATIONS[row.operation](*arguments, **row.options)
@@ -28,7 +28,7 @@ def run(row: Row, dtype: str, mode: str) -> tuple[list[Any], list[Any]]:
             return list(arrays), []
         out.backward(seed_of(out, dtype))
     return [out.data, *(a for a in arrays if a is not None and a.dtype != bool)], [
-        t.grad for t in arguments[: row.differentiable]
+        t.grad for t in arguments[: row.differentiable] if t.requires_grad
     ]
 
 

@@ -4,12 +4,18 @@ from twingrad.functional.adam import adam_segments, adam_update, adamw_update
 from twingrad.functional.batch_norm import batch_norm
 from twingrad.functional.binary_cross_entropy import binary_cross_entropy
 from twingrad.functional.dropout import dropout
+from twingrad.functional.embedding import embedding
+from twingrad.functional.layer_norm import layer_norm
+from twingrad.functional.leaky_relu import leaky_relu
 from twingrad.functional.linear import linear
 from twingrad.functional.mean_absolute_error import mean_absolute_error
 from twingrad.functional.mean_squared_error import mean_squared_error
 from twingrad.functional.relu import relu
 from twingrad.functional.sgd import sgd_segments, sgd_update
+from twingrad.functional.sigmoid import sigmoid
+from twingrad.functional.softmax import softmax
 from twingrad.functional.softmax_cross_entropy import softmax_cross_entropy
+from twingrad.functional.tanh import tanh
 
 __all__ = [
     "adam_segments",
@@ -18,11 +24,17 @@ __all__ = [
     "batch_norm",
     "binary_cross_entropy",
     "dropout",
+    "embedding",
+    "layer_norm",
+    "leaky_relu",
     "linear",
     "mean_absolute_error",
     "mean_squared_error",
     "relu",
     "sgd_segments",
     "sgd_update",
+    "sigmoid",
+    "softmax",
     "softmax_cross_entropy",
+    "tanh",
 ]

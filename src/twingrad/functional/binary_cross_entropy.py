@@ -48,8 +48,8 @@ def binary_cross_entropy(
     """-t log sigmoid(z) - (1 - t) log(1 - sigmoid(z)), from logits: finite for every finite z.
 
     logits: (N,), or (N, K) for K labels each, floating. target: the same shape, (N,) also beside (N, 1): 0 or 1 of
-    any real dtype, or probabilities. A label is missing where the target is NaN, or where `mask`, booleans of the same shape, is False: it
-    adds neither loss nor gradient.
+    any real dtype, or probabilities. A label is missing where the target is NaN, or where `mask`, booleans of the
+    target's shape, is False: it adds neither loss nor gradient.
     class_weight: (2,), the weights of classes 0 and 1, or (K, 2) for each label its own; a weight w of class 1 beside
     1 of class 0 is PyTorch's pos_weight. example_weight: (N,). Both of the logits' dtype, finite and at least 0.
     reduction: "none", the logits' shape, weighted, 0 where missing; "sum", 0-d; or "mean", 0-d: the sum over the sum of

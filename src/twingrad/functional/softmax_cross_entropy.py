@@ -97,7 +97,7 @@ def softmax_cross_entropy(
     shifted = logits - library.max(raw, axis=1, keepdims=True)
     log_sum = xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True))
     soft = len(target.shape) == 2
-    terms = xp.astype(target, logits.dtype) if soft else one_hot(plain(target), raw)
+    terms = xp.astype(target, logits.dtype) if soft else one_hot(plain(target), raw, raw.shape[1])
     absent = plain(terms) == 0
     terms = terms if class_weight is None else terms * class_weight
     losses = xp.sum(xp.where(absent, 0, log_sum - shifted) * terms, axis=1)
@@ -109,9 +109,9 @@ def softmax_cross_entropy(
     return reduced(losses, weights, reduction)
 
 
-def one_hot(classes: Array, like: Array) -> Array:
-    """Rows of 0 with a 1 at each class, of the shape and dtype of `like`; 0 everywhere for a class out of range."""
+def one_hot(classes: Array, like: Array, count: int) -> Array:
+    """(N, count): rows of 0 with a 1 at each class, in the dtype of `like`; 0 everywhere for a class out of range."""
     xp = namespace_of(like)
-    wide = classes.dtype if xp.iinfo(classes.dtype).bits == 64 else xp.int64  # narrow ones may not count to C
-    hit = xp.arange(like.shape[1], dtype=wide, device=like.device) == classes[:, None]
+    wide = classes.dtype if xp.iinfo(classes.dtype).bits == 64 else xp.int64  # narrow ones may not count so far
+    hit = xp.arange(count, dtype=wide, device=like.device) == classes[:, None]
     return xp.astype(hit, like.dtype)

@@ -1,10 +1,27 @@
 """Layers: thin classes that hold parameters and call `twingrad.functional`."""
 
 from twingrad.nn import init
+from twingrad.nn.activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from twingrad.nn.flat import FlatParameters
-from twingrad.nn.layers import BatchNorm, Dropout, Linear, ReLU
+from twingrad.nn.layers import BatchNorm, Dropout, Embedding, LayerNorm, Linear
 from twingrad.nn.module import Module
 from twingrad.nn.parameter import Parameter
 from twingrad.nn.sequential import Sequential
 
-__all__ = ["BatchNorm", "Dropout", "FlatParameters", "Linear", "Module", "Parameter", "ReLU", "Sequential", "init"]
+__all__ = [
+    "BatchNorm",
+    "Dropout",
+    "Embedding",
+    "FlatParameters",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "init",
+]

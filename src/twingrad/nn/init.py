@@ -1,13 +1,15 @@
 """Initial weights, drawn on the host in float64 and rounded once, so that they are the same on every device.
 
 Each function takes the shape (n_out, n_in) of a weight and the keywords of `twingrad.random.normal`, and returns a
-float64 array. lecun is the course's "Xavier" (variance 1/n_in); glorot is PyTorch's Xavier (2/(n_in + n_out), Glorot
-and Bengio 2010); he is 2/n_in (He et al. 2015), for ReLU.
+float64 array; `constant` and `normal` make such a function. lecun is the course's "Xavier" (variance 1/n_in); glorot is
+PyTorch's Xavier (2/(n_in + n_out), Glorot and Bengio 2010); he is 2/n_in (He et al. 2015), for ReLU.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,27 @@ def zeros(shape: tuple[int, ...], **key: Any) -> Drawn:
 def ones(shape: tuple[int, ...], **key: Any) -> Drawn:
     """Ones: for the scale of batch norm."""
     return np.ones(shape)
+
+
+def constant(value: float) -> Callable[..., Drawn]:
+    """A function that fills with `value`; a constant weight never breaks the symmetry between units.
+
+    >>> constant(0.5)((2, 2))
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
+    """
+    return functools.partial(_filled, value=_finite("constant", value))
+
+
+def normal(std: float) -> Callable[..., Drawn]:
+    """A function that draws from a normal distribution of mean 0 and deviation `std`: the course's randn * 0.01.
+
+    >>> normal(0.01)((1, 2), seed=0, stream=0).round(4)
+    array([[0.0135, 0.0006]])
+    """
+    if not _finite("normal", std) >= 0:
+        raise ValueError(f"normal needs a deviation of at least 0, got {std}")
+    return functools.partial(_scaled, std=float(std))
 
 
 def lecun_normal(shape: tuple[int, ...], **key: Any) -> Drawn:
@@ -64,3 +87,17 @@ def _normal(shape: tuple[int, ...], variance: float, key: dict[str, Any]) -> Dra
 
 def _uniform(shape: tuple[int, ...], variance: float, key: dict[str, Any]) -> Drawn:
     return (2.0 * random.uniform(shape, **key) - 1.0) * math.sqrt(3.0 * variance)
+
+
+def _filled(shape: tuple[int, ...], *, value: float, **key: Any) -> Drawn:
+    return np.full(shape, value)
+
+
+def _scaled(shape: tuple[int, ...], *, std: float, **key: Any) -> Drawn:
+    return random.normal(shape, **key) * std
+
+
+def _finite(name: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"{name} needs a finite number, got {value}")
+    return float(value)

@@ -11,7 +11,7 @@ from twingrad import functional as F
 from twingrad.autodiff import Tensor
 from twingrad.errors import DeviceError
 from twingrad.namespace import Array, backend_of, namespace_of
-from twingrad.nn.init import he_normal, ones, zeros
+from twingrad.nn.init import he_normal, normal, ones, zeros
 from twingrad.nn.module import Module
 from twingrad.nn.parameter import Parameter
 from twingrad.random import Counter, stream_of
@@ -130,17 +130,6 @@ class BatchNorm(Module):
         return f"BatchNorm({self.num_features})"
 
 
-class ReLU(Module):
-    """max(x, 0)."""
-
-    def forward(self, x: Array) -> Array:
-        """x: any shape -> the same shape."""
-        return F.relu(x)
-
-    def describe(self) -> str:
-        return "ReLU()"
-
-
 class Dropout(Module):
     """Drop each element with probability p in training, scale the rest by 1/(1-p); in evaluation, pass x on.
 
@@ -166,3 +155,61 @@ class Dropout(Module):
 
     def describe(self) -> str:
         return f"Dropout({self.p})"
+
+
+class LayerNorm(Module):
+    """Normalisation of each example along its last axis; see `twingrad.functional.layer_norm`.
+
+    num_features: C. eps: added to the variance. weight is gamma, bias is beta: PyTorch's names. Nothing is averaged
+    over batches: training and evaluation are the same, and a batch may have one example.
+    """
+
+    weight: Parameter
+    bias: Parameter
+
+    def __init__(self, num_features: int, *, eps: float = 1e-5, dtype: Any = np.float32) -> None:
+        _positive("LayerNorm", num_features=num_features)
+        if not eps > 0:
+            raise ValueError(f"LayerNorm needs eps > 0, got {eps}")
+        self.num_features, self.eps = num_features, float(eps)
+        self.weight = Parameter(shape=(num_features,), dtype=dtype, draw=ones)
+        self.bias = Parameter(shape=(num_features,), dtype=dtype, draw=zeros)
+
+    def forward(self, x: Array) -> Tensor:
+        """x: (..., num_features) -> the same shape."""
+        return F.layer_norm(as_input(self, x, self.weight), self.weight, self.bias, eps=self.eps)  # type: ignore[no-any-return]
+
+    def describe(self) -> str:
+        return f"LayerNorm({self.num_features})"
+
+
+class Embedding(Module):
+    """A row of `weight` for each integer; see `twingrad.functional.embedding`.
+
+    num_embeddings: V, the integers are in [0, V). embedding_dim: D. weight: (V, D).
+    init: draws the weight; standard normal by default, as in PyTorch.
+    """
+
+    weight: Parameter
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        *,
+        init: Callable[..., Any] = normal(1.0),  # noqa: B008
+        dtype: Any = np.float32,
+    ) -> None:
+        _positive("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.weight = Parameter(shape=(num_embeddings, embedding_dim), dtype=dtype, draw=init)
+
+    def forward(self, x: Array) -> Tensor:
+        """x: any shape of integers -> (*x.shape, embedding_dim)."""
+        indices = x if isinstance(x, Tensor) else Tensor(x)
+        if type(indices.data) is not type(self.weight.data):
+            _refuse_device(self, indices, self.weight)
+        return F.embedding(indices, self.weight)  # type: ignore[no-any-return]
+
+    def describe(self) -> str:
+        return f"Embedding({self.num_embeddings}, {self.embedding_dim})"

@@ -184,6 +184,18 @@ class Module:
         lines += [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]},}" for a, b, c in rows]
         return "\n".join([*lines, f"{'total':{widths[0]}}  {'':{widths[1]}}  {total:>{widths[2]},}"])
 
+    def sparsity(self) -> dict[str, float]:
+        """The share of exact zeros in each parameter that decays (the weights), by path, and under "total" in them all.
+
+        What an optimizer's `l1` is for: its threshold makes zeros, where a penalty's gradient only comes near.
+        """
+        refuse_while_recording("Module.sparsity()", "it reads values that change from replay to replay")
+        self._prepare()
+        weights = {path: p for p, path in self._unique().items() if p.decay and p.size}
+        zeros = {path: int((host_copy(p) == 0).sum()) for path, p in weights.items()}
+        shares = {path: zeros[path] / p.size for path, p in weights.items()}
+        return shares | {"total": sum(zeros.values()) / max(1, sum(p.size for p in weights.values()))}
+
     def describe(self) -> str:
         """The layer in one line, as `summary` and `repr` show it."""
         return type(self).__name__

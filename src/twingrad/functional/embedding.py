@@ -1,0 +1,49 @@
+"""Rows of a table by their numbers."""
+
+from __future__ import annotations
+
+import math
+
+from twingrad.functional.reduction import plain
+from twingrad.functional.softmax_cross_entropy import one_hot
+from twingrad.fusable import fusable
+from twingrad.namespace import Array, backend_of, namespace_of
+
+
+def check(indices: Array, weight: Array) -> None:
+    """Raise unless indices are integers in [0, V), where they lie on the host, and weight is (V, D)."""
+    if len(weight.shape) != 2:
+        raise ValueError(f"embedding takes a weight of shape (V, D), got {weight.shape}")
+    xp = namespace_of(indices)
+    if not xp.isdtype(indices.dtype, "integral"):
+        raise TypeError(f"embedding takes integers, the numbers of rows, got {indices.dtype}")
+    if backend_of(indices) != "cuda" and math.prod(indices.shape):
+        low, high = int(xp.min(indices)), int(xp.max(indices))
+        if low < 0 or high >= weight.shape[0]:
+            raise ValueError(
+                f"embedding of {weight.shape[0]} rows takes integers in [0, {weight.shape[0]}), "
+                f"got {low if low < 0 else high}"
+            )
+
+
+@fusable(validate=check)
+def embedding(indices: Array, weight: Array) -> Array:
+    """weight[indices]: the product of one-hot rows and the weight.
+
+    indices: any shape, integers in [0, V); weight: (V, D). Returns (*indices.shape, D).
+    The gradient of a row that is looked up several times is the sum, in the order of the look-ups: the same bits with
+    any number of threads. Rows not looked up get zeros.
+    Raises ValueError for an index out of range or another shape of weight, TypeError for indices of another dtype;
+    where they are not looked at on the host (on a GPU, in the replays of a captured step), an index out of range gives
+    a row of NaN.
+
+    >>> import numpy as np
+    >>> embedding(np.asarray([2, 0, 2]), np.asarray([[1.0, 1.5], [2.0, 2.5], [3.0, 3.5]]))
+    array([[3. , 3.5],
+           [1. , 1.5],
+           [3. , 3.5]])
+    """
+    xp, rows = namespace_of(weight, indices), plain(indices)
+    library = namespace_of(rows)
+    hot = one_hot(library.reshape(rows, (-1,)), plain(weight), weight.shape[0])
+    return xp.reshape(xp.matmul(hot, weight), (*rows.shape, weight.shape[1]))
