@@ -239,6 +239,9 @@ def test_what_is_not_there(write, spec, kind, message):
 def test_options_that_do_not_apply():
     with pytest.raises(ValueError, match="target does not apply to digits; it takes no options"):
         tg.data.load("digits", target="y")
+    with pytest.raises(ValueError, match="task 'regression' does not apply to digits, which is multi-class"):
+        tg.data.load("digits", task="regression")
+    assert tg.data.load("digits", task="multi-class").task == "multi-class"
 
 
 def test_diabetes_as_scikit_learn_has_it(write):

@@ -88,6 +88,13 @@ def test_one_hot(people):
     np.testing.assert_array_equal(found[:3, 1:4], [[0, 1, 0], [0, 0, 1], [1, 0, 0]])
 
 
+def test_what_is_done_is_told(people):
+    assert Preprocessing.fit(people).describe() == (
+        "numbers are scaled to mean 0 and deviation 1 (the columns of a table have scales of their own)",
+        "text becomes one column for each category: city (3)",
+    )
+
+
 def test_ordinal(people):
     fitted = Preprocessing.fit(people, encoding="ordinal", scaling="none")
     assert (fitted.width, fitted.column_names) == (3, ("age", "city", "size"))

@@ -11,6 +11,10 @@ from twingrad.data.scaling import scaled
 from twingrad.data.table import Table, Text
 
 ENCODINGS = ("one-hot", "ordinal")
+TOLD = {
+    "one-hot": "text becomes one column for each category",
+    "ordinal": "text becomes its category's position in sorted order",
+}
 MOST = 1000
 """Categories of one column beyond which it is taken for a mistake."""
 

@@ -51,11 +51,18 @@ def load(spec: Spec, **options: Any) -> Dataset:
     if kind == "named":
         fixed = {option: value for option, value in options.items() if option not in ("like", "task", "name")}
         _checked_options(kind, spec, fixed)
-        return NAMED[str(spec)]()
+        return _named(str(spec), options.get("task"))
     given = _checked_options(kind, spec, options)
     if kind == "csv" and _is_tsv(paths[0]):
         given.setdefault("delimiter", "\t")
     return _reader(kind)(*paths, **given)
+
+
+def _named(name: str, task: str | None) -> Dataset:
+    data = NAMED[name]()
+    if task not in (None, "", data.task):
+        raise ValueError(f"load: task {task!r} does not apply to {name}, which is {data.task}")
+    return data
 
 
 TAKES = {

@@ -127,6 +127,20 @@ class Preprocessing:
         pairs = zip(self.names, self.categories, strict=True)
         return tuple(column for name, seen in pairs for column in _encoding.names(name, seen))
 
+    def describe(self) -> tuple[str, ...]:
+        """Sentences that tell the user what is done to the features and the targets.
+
+        >>> Preprocessing.fit(Dataset(np.eye(2), np.array([1.5, 2.0]))).describe()
+        ('numbers stay as they are (all features lie in [0, 1])', 'targets are scaled to mean 0 and deviation 1')
+        """
+        told = [f"{scaling.TOLD[self.scaling]} ({self.scaling_reason})"]
+        texts = [f"{name} ({len(seen)})" for name, seen in zip(self.names, self.categories, strict=False) if seen]
+        if texts:
+            told.append(f"{encoding.TOLD[self.encoding]}: {', '.join(texts)}")
+        if self.task == "regression" and set(self.target_scale) != {1.0}:
+            told.append("targets are scaled to mean 0 and deviation 1")
+        return tuple(told)
+
     def apply(self, x: Features | Dataset, names: tuple[str, ...] = ()) -> NDArray[np.float32]:
         """float32 (N, D) of raw examples: an array (N, ...), a `Table`, `Rows`, or a data set's x.
 

@@ -12,6 +12,11 @@ from twingrad.data.rows import Features, Rows, chunks
 from twingrad.data.table import Table, Text
 
 SCALINGS = ("auto", "none", "pixels", "standardise")
+TOLD = {
+    "none": "numbers stay as they are",
+    "pixels": "numbers are divided by 255",
+    "standardise": "numbers are scaled to mean 0 and deviation 1",
+}
 Numbers = tuple[float, ...]
 
 
