@@ -1,5 +1,7 @@
 """npz and npy files: what their arrays may be called, memory maps, and nothing unpickled."""
 
+import io
+import itertools
 import pickle
 import tracemalloc
 import zipfile
@@ -163,6 +165,48 @@ def test_every_flipped_byte_of_a_member_is_refused(tmp_path):
         (tmp_path / "w.npz").write_bytes(flipped)
         with pytest.raises(ValueError, match=r"w\.npz: "):
             tg.data.load(tmp_path / "w.npz")
+
+
+def test_any_flipped_byte_of_an_npy_header_is_refused_or_read(tmp_path):
+    """An .npy file has no check sum: a flipped byte may give another array, but never another kind of error."""
+    np.save(tmp_path / "w.npy", X)
+    whole, refused = (tmp_path / "w.npy").read_bytes(), 0
+    for position, bit in itertools.product(range(128), range(8)):
+        flipped = whole[:position] + bytes([whole[position] ^ 1 << bit]) + whole[position + 1 :]
+        (tmp_path / "w.npy").write_bytes(flipped)
+        try:
+            tg.data.load(tmp_path / "w.npy", target=0)
+        except ValueError:
+            refused += 1
+    assert refused > 500
+
+
+def test_any_flipped_byte_of_an_npz_is_refused_or_does_not_matter(tmp_path):
+    np.savez_compressed(tmp_path / "w.npz", x=X, y=Y)
+    whole, refused = (tmp_path / "w.npz").read_bytes(), 0
+    for position in range(len(whole)):
+        flipped = whole[:position] + bytes([whole[position] ^ 255]) + whole[position + 1 :]
+        (tmp_path / "w.npz").write_bytes(flipped)
+        try:
+            data = tg.data.load(tmp_path / "w.npz")
+        except ValueError:
+            refused += 1
+        else:
+            np.testing.assert_array_equal(data.x, X)
+            np.testing.assert_array_equal(data.y, Y)
+    assert refused > 0.6 * len(whole)  # the rest are times, attributes and sizes that stand twice
+
+
+@pytest.mark.parametrize("name", ["h.npy", "h.npz"])
+def test_a_header_that_announces_more_than_there_is_memory(tmp_path, name):
+    huge = io.BytesIO()
+    np.lib.format.write_array_header_1_0(huge, {"descr": "<f8", "fortran_order": False, "shape": (1 << 40, 4)})
+    (tmp_path / "h.npy").write_bytes(huge.getvalue() + bytes(64))
+    with zipfile.ZipFile(tmp_path / "h.npz", "w") as archive:
+        archive.writestr("x.npy", huge.getvalue() + bytes(64))
+        archive.writestr("y.npy", huge.getvalue() + bytes(64))
+    with pytest.raises(ValueError, match=rf"{name}: "):
+        tg.data.load(tmp_path / name, **({"target": 0} if name == "h.npy" else {}))
 
 
 @pytest.fixture

@@ -158,6 +158,7 @@ BAD = {
         "line 2: byte 0xd8 at position 19 of the file is not UTF-8 .*; save it as UTF-8",
     ),
     "Latin 1 far down": (GOOD.encode() + b"1,R\xe9,2,no\n", {}, "line 14: byte 0xe9 at position"),
+    "Latin 1 below UTF-8": ("x,y\nÅ,1\n".encode() + b"\xc5,2\n", {}, "line 3: byte 0xc5 at position 9 of the file"),
     "UTF-16": (GOOD.encode("utf-16"), {}, "is UTF-16; save it as UTF-8"),
     "zero byte": (GOOD.replace("Bonn", "Bo\0n", 1), {}, "line 4: holds a zero byte"),
     "semicolons": (GOOD.replace(",", ";"), {}, "line 1: one column, .* separated by ';': delimiter=';'"),

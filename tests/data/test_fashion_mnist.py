@@ -1,5 +1,7 @@
 """Fashion-MNIST: where it is looked for, and Debian's package where it is installed."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from twingrad.data import fashion_mnist
 
 def test_the_variable_names_further_folders(tmp_path, monkeypatch, write_folder):
     write_folder(tmp_path / "fashion-mnist")
-    monkeypatch.setenv("TWINGRAD_DATA", f"{tmp_path / 'nothing'}:{tmp_path}")
+    monkeypatch.setenv("TWINGRAD_DATA", f"{tmp_path / 'nothing'}{os.pathsep}{tmp_path}")
     data = tg.data.load("fashion-mnist")
     assert (len(data), data.own_test, data.name) == (17, 5, "fashion-mnist")
     assert (data.classes[0], data.classes[9]) == ("T-shirt/top", "Ankle boot")

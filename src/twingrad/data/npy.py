@@ -82,7 +82,9 @@ def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
     """
     try:
         array = np.load(path, mmap_mode="r" if mapped and path.stat().st_size else None, allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # of a damaged header NumPy raises what its tokenizer does, and MemoryError
         raise ValueError(explained(path, error)) from error
     if not isinstance(array, np.ndarray):
         array.close()

@@ -72,7 +72,7 @@ def _opened(path: Path) -> Iterator[Any]:
             archive = np.load(file, allow_pickle=False)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise ValueError(f"{path}: not a whole .npz archive ({error}); fetch or save it again") from error
-        except ValueError as error:
+        except Exception as error:
             raise ValueError(explained(path, error).replace(".npy file", ".npz archive", 1)) from error
         if isinstance(archive, np.ndarray):
             raise ValueError(f"{path}: this is one .npy array; let its name end in .npy")
@@ -85,7 +85,7 @@ def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
         array = archive[name]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         raise ValueError(f"{path}: array {name!r} is damaged ({error}); fetch or save the file again") from error
-    except ValueError as error:
+    except Exception as error:  # of a damaged header NumPy raises what its tokenizer does, and MemoryError
         raise ValueError(explained(path, error).replace(f"{path}:", f"{path}: array {name!r}", 1)) from error
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path}: member {name!r} is no array; only .npy members are read, and nothing is unpickled")
