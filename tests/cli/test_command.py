@@ -130,5 +130,5 @@ def test_ctrl_c_keeps_the_best_model_and_says_where(tmp_path):
     assert "Traceback" not in text
     run = tmp_path / "runs" / "digits-1"
     assert "runs/digits-1/model.safetensors" in text.replace("\r\n", "")
-    assert {"model.safetensors", "history.json", "config.toml"} <= {path.name for path in run.iterdir()}
+    assert {"model.safetensors", "history.jsonl", "config.toml"} <= {path.name for path in run.iterdir()}
     assert len(load_model(run)) > 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import twingrad as tg
-from twingrad.train import curves, evaluate, load_model
+from twingrad.train import History, curves, evaluate, load_model
 
 
 def names(folder):
@@ -25,8 +25,23 @@ def test_with_no_argument_it_reaches_97_percent(twingrad, tmp_path):
     assert 0 < result["seconds"] < 15
     assert result["out"] == "runs/digits-1"
     model, data = load_model(tmp_path / result["out"]), tg.data.load("digits").split(seed=0)
-    assert evaluate(model, data.test) == (result["test_loss"], result["test_accuracy"])
-    assert evaluate(model, data.dev) == (result["dev_loss"], result["dev_accuracy"])
+    for part in ("test", "dev"):
+        measured = evaluate(model, getattr(data, part))
+        assert (measured.loss, measured.accuracy) == (result[f"{part}_loss"], result[f"{part}_accuracy"])
+
+
+CHOSEN = {
+    "data": "digits",
+    "hidden": [16],
+    "dropout": 0.4,
+    "batch_norm": False,
+    "optimizer": "sgd",
+    "lr": 0.1,
+    "batch_size": 64,
+    "epochs": 2,
+    "seed": 3,
+    "device": "cpu",
+}
 
 
 def test_the_run_folder_holds_everything(call, tmp_path, quick):
@@ -34,23 +49,20 @@ def test_the_run_folder_holds_everything(call, tmp_path, quick):
     picture = ["curves.png"] if curves.available() else []
     assert code == 0
     assert names(tmp_path / "here") == sorted(
-        ["config.toml", "history.json", "model.safetensors", "result.json", *picture]
+        [
+            "best.safetensors",
+            "config.toml",
+            "history.jsonl",
+            "last.safetensors",
+            "model.safetensors",
+            "result.json",
+            *picture,
+        ]
     )
-    assert tomllib.loads((tmp_path / "here" / "config.toml").read_text())["train"] == {
-        "data": "digits",
-        "hidden": [16],
-        "dropout": 0.4,
-        "batch_norm": False,
-        "optimizer": "sgd",
-        "lr": 0.1,
-        "batch_size": 64,
-        "epochs": 2,
-        "seed": 3,
-        "device": "cpu",
-    }
-    history = json.loads((tmp_path / "here" / "history.json").read_text())
-    assert [record["epoch"] for record in history["epochs"]] == [1, 2]
-    assert json.loads((tmp_path / "here" / "result.json").read_text())["out"] == "here"
+    found = tomllib.loads((tmp_path / "here" / "config.toml").read_text())["train"]
+    assert found | CHOSEN == found
+    assert [record.epoch for record in History.read(tmp_path / "here" / "history.jsonl")] == [1, 2]
+    assert json.loads((tmp_path / "here" / "result.json").read_text())["best_epoch"] in (1, 2)
     assert all(part in out for part in ("1078", "360", "359", "run folder  here"))
 
 

@@ -72,7 +72,7 @@ def test_best_and_last(data, make_model):
     class Spoil(Callback):
         """A learning rate that ruins the last epoch."""
 
-        def on_epoch(self, run, record):
+        def on_evaluation(self, run, record):
             run.optimizer.lr = 10.0 if record.epoch == 3 else run.optimizer.lr
 
     best, last = make_model(), make_model()
@@ -137,10 +137,10 @@ def test_callbacks_hear_everything_in_order(data, make_model):
         def on_start(self, run):
             heard.append("start")
 
-        def on_batch(self, run):
+        def on_step(self, run):
             heard.append((run.epoch, run.batch))
 
-        def on_epoch(self, run, record):
+        def on_evaluation(self, run, record):
             heard.append(record.epoch)
             run.stop = record.epoch == 2
 
@@ -158,7 +158,7 @@ def test_callbacks_hear_the_end_after_an_error(data, make_model):
     class Fragile(Callback):
         ended = False
 
-        def on_batch(self, run):
+        def on_step(self, run):
             raise RuntimeError("no")
 
         def on_end(self, run):
@@ -202,8 +202,8 @@ def test_a_loss_that_is_not_finite_is_said_once_and_written_as_null(data, make_m
     assert len(told) == 1
     assert "lower the learning rate" in told[0]
     assert not math.isfinite(history[-1].train_loss)
-    assert "null" in history.to_json()
-    assert "NaN" not in history.to_json()
+    assert "null" in history.to_jsonl()
+    assert "NaN" not in history.to_jsonl()
 
 
 def test_fit_works_in_a_thread(data, make_model):

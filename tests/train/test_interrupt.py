@@ -8,18 +8,18 @@ import pytest
 
 import twingrad as tg
 from twingrad import optim
-from twingrad.train import Callback, Interrupted, evaluate, load_model
+from twingrad.train import Callback, History, Interrupted, evaluate, load_model
 
 
 class PressCtrlC(Callback):
-    """SIGINT to this process after one mini-batch of one epoch."""
+    """SIGINT, or another signal, to this process after one mini-batch of one epoch."""
 
-    def __init__(self, epoch, batch=2):
-        self.at, self.batches_after = (epoch, batch), 0
+    def __init__(self, epoch, batch=2, number=signal.SIGINT):
+        self.at, self.batches_after, self.number = (epoch, batch), 0, number
 
-    def on_batch(self, run):
+    def on_step(self, run):
         if (run.epoch, run.batch) == self.at:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), self.number)
         elif (run.epoch, run.batch) > self.at:
             self.batches_after += 1
 
@@ -47,7 +47,8 @@ def test_the_best_so_far_is_kept_written_and_named(data, make_model, tmp_path):
     assert f"epoch {history.best.epoch}, dev accuracy" in str(stopped.value)
     assert evaluate(model, data.dev).accuracy == history.best.dev_accuracy
     assert evaluate(load_model(tmp_path / "run"), data.dev) == evaluate(model, data.dev)
-    assert '"interrupted": true' in (tmp_path / "run" / "history.json").read_text()
+    assert "; go on with it: --resume" in str(stopped.value)
+    assert len(History.read(tmp_path / "run" / "history.jsonl")) == 3
 
 
 def test_without_a_folder_the_model_in_memory_is_named(data, make_model):
@@ -55,16 +56,24 @@ def test_without_a_folder_the_model_in_memory_is_named(data, make_model):
         fit(make_model(), data, PressCtrlC(epoch=2), keep="last")
 
 
-def test_before_the_first_epoch_ended_nothing_is_written(data, make_model, tmp_path):
-    with pytest.raises(Interrupted, match="before the first epoch ended: there is no trained model to keep"):
+def test_before_the_first_epoch_ended_there_is_a_checkpoint_but_no_model(data, make_model, tmp_path):
+    with pytest.raises(Interrupted, match="in epoch 1: there is no trained model to keep; go on with it: --resume"):
         fit(make_model(), data, PressCtrlC(epoch=1), out=tmp_path / "new" / "run")
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in (tmp_path / "new" / "run").iterdir()] == ["last.safetensors"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_signal_is_told(data, make_model, number):
+    with pytest.raises(Interrupted, match="before the first epoch ended: there is no trained model") as stopped:
+        fit(make_model(), data, PressCtrlC(epoch=1, number=number))
+    assert stopped.value.number == number
 
 
 def test_the_handler_is_given_back(data, make_model):
     with pytest.raises(Interrupted):
         fit(make_model(), data, PressCtrlC(epoch=1))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_handler_of_the_user_s_own_stays(data, make_model):

@@ -1,7 +1,5 @@
 """Model files: the same bytes every time, and a model that computes the same when it is loaded."""
 
-import json
-
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
@@ -10,6 +8,7 @@ import twingrad as tg
 from twingrad import nn
 from twingrad.train import dense, load_model, save_model
 from twingrad.train.model_file import model_bytes
+from twingrad.train.sealed import seal
 
 NETWORKS = {
     "dense": lambda: dense(64, 10, hidden=[16, 8], dropout=0.3, batch_norm=True, seed=4),
@@ -61,19 +60,17 @@ def test_a_model_of_another_make_is_saved_without_an_architecture(tmp_path):
         load_model(tmp_path / "m.safetensors")
 
 
-def header(**changes):
-    content = model_bytes(dense(4, 2, hidden=[]))
-    size = int.from_bytes(content[:8], "little")
-    about = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["twingrad"]) | changes
-    return save(load(content), {"twingrad": json.dumps(about)})
+def small():
+    return model_bytes(dense(4, 2, hidden=[]))
 
 
 DAMAGED = {
-    "truncated": (lambda: model_bytes(dense(4, 2, hidden=[]))[:-1], "is not a whole safetensors file"),
     "empty": (lambda: b"", "is not a whole safetensors file"),
     "text": (lambda: b"hello, this is no model", "is not a whole safetensors file"),
     "not ours": (lambda: save({"a": np.zeros(2)}), "is not a model file of twingrad's"),
-    "next format": (lambda: header(format=2), "has format version 2; this twingrad reads version 1"),
+    "an older one": (lambda: save({"a": np.zeros(2)}, {"twingrad": "{}"}), "is not a model file of twingrad's"),
+    "next format": (lambda: seal("model", 3, {}, {}), "has format version 3; this twingrad reads version 2"),
+    "checkpoint": (lambda: seal("checkpoint", 1, {}, {}), "is a checkpoint file; a model file is due"),
 }
 
 
@@ -87,3 +84,15 @@ def test_what_is_no_model_file_is_refused(tmp_path, content, message):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
         load_model(tmp_path)
+
+
+def test_every_byte_flipped_and_every_truncation_are_refused(tmp_path):
+    """Each bit of each byte in turn would take eight times as long and find the same."""
+    whole, file = small(), tmp_path / "m.safetensors"
+    for place in range(len(whole)):
+        for content in (whole[:place], whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :]):
+            file.write_bytes(content)
+            with pytest.raises(ValueError, match=r"m\.safetensors is (damaged|not a whole|not a model file)"):
+                load_model(file)
+    file.write_bytes(whole)
+    assert len(load_model(file)) == 1

@@ -5,10 +5,16 @@ import os
 import pytest
 
 import twingrad as tg
-from twingrad.train import History, Record, RunFolder, curves
+from twingrad.train import Evaluation, History, Record, RunFolder, curves
 from twingrad.train.atomic import write_atomic
 
-HISTORY = History([Record(i, 2.0 / i, 1 - 0.5 / i, 2.2 / i, 1 - 0.6 / i, 0.01, 0.1) for i in range(1, 9)])
+
+def record(i, dev=True):
+    parts = [Evaluation(2.0 / i, {"accuracy": 1 - 0.5 / i}), Evaluation(2.2 / i, {"accuracy": 1 - 0.6 / i})]
+    return Record(i, 17 * i, 0.01, *parts[: 1 + dev])
+
+
+HISTORY = History([record(i) for i in range(1, 9)])
 
 
 def names(folder):
@@ -18,20 +24,26 @@ def names(folder):
 def test_a_run_writes_model_history_and_curves(data, make_model, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib (extra `plot`) is not installed")
     tg.fit(make_model(), data, epochs=2, batch_size=16, device="cpu", out=tmp_path / "a" / "b")
-    assert names(tmp_path / "a" / "b") == ["curves.png", "history.json", "model.safetensors"]
+    assert names(tmp_path / "a" / "b") == [
+        "best.safetensors",
+        "curves.png",
+        "history.jsonl",
+        "last.safetensors",
+        "model.safetensors",
+    ]
     assert (tmp_path / "a" / "b" / "curves.png").read_bytes().startswith(b"\x89PNG\r\n")
 
 
 def test_without_matplotlib_there_are_no_curves(data, make_model, tmp_path, monkeypatch):
     monkeypatch.setattr(curves, "available", lambda: False)
     tg.fit(make_model(), data, epochs=2, batch_size=16, device="cpu", out=tmp_path)
-    assert names(tmp_path) == ["history.json", "model.safetensors"]
+    assert names(tmp_path) == ["best.safetensors", "history.jsonl", "last.safetensors", "model.safetensors"]
 
 
 def test_curves_need_two_epochs_and_need_no_dev_part():
     pytest.importorskip("matplotlib", reason="matplotlib (extra `plot`) is not installed")
     assert curves.png(History(HISTORY.records[:1]), "x") is None
-    alone = [Record(i, 1.0 / i, 0.9, None, None, 0.01, 0.1) for i in (1, 2, 3)]
+    alone = [record(i, dev=False) for i in (1, 2, 3)]
     assert curves.png(History(alone), "x").startswith(b"\x89PNG")
 
 
@@ -43,9 +55,14 @@ def test_a_folder_with_something_in_it_is_refused_and_left_alone(data, make_mode
 
 
 def test_two_runs_cannot_claim_one_folder(tmp_path):
-    RunFolder(tmp_path / "run").claim()
-    with pytest.raises(FileExistsError, match="is not empty"):
+    first = RunFolder(tmp_path / "run").claim()
+    with pytest.raises(FileExistsError, match=f"is in use by process {os.getpid()}; wait for it"):
         RunFolder(tmp_path / "run").claim()
+    with pytest.raises(FileExistsError, match="is in use by process"):
+        RunFolder(tmp_path / "run", resume=True).claim()
+    first.release()
+    RunFolder(tmp_path / "run").claim().release()
+    assert names(tmp_path / "run") == []
 
 
 def test_what_cannot_be_written_is_found_at_once(tmp_path):

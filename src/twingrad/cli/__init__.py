@@ -1,4 +1,4 @@
-"""The command line: `twingrad train`, `twingrad info`."""
+"""The command line: `twingrad train`, `evaluate`, `predict`, `info`."""
 
 from twingrad.cli.main import main
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from twingrad.cli.options import Options
+from twingrad.cli.parser import Options
 from twingrad.info import config, render
 
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
-from twingrad.cli.options import Options, UsageError, parser
+from twingrad.cli.parser import Options, UsageError, parser
 from twingrad.devices import DeviceWarning
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, BAD_INPUT, NOT_SAVED, SIGNAL = 0, 1, 2, 3, 128
 TRACEBACK = "TWINGRAD_TRACEBACK"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0: done. 2: bad input, nothing was written. 130: Ctrl-C, the best model so far is kept. 1: a defect of twingrad's;
-    with TWINGRAD_TRACEBACK=1 in the environment any failure shows where it happened.
+    0: done. 2: bad input, nothing was written. 3: the run could not be written, as on a full disk; what was saved
+    before stays. 130: Ctrl-C, and 143: SIGTERM; the run is saved and `--resume` goes on with it. 1: a defect of
+    twingrad's; with TWINGRAD_TRACEBACK=1 in the environment any failure shows where it happened.
     """
     command = "twingrad"
     try:
@@ -38,10 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt as stopped:
-        return _fail(f"{command}: {str(stopped) or 'interrupted'}", INTERRUPTED)
+        return _fail(f"{command}: {str(stopped) or 'interrupted'}", SIGNAL + getattr(stopped, "number", signal.SIGINT))
     except UsageError as error:
         return _fail(str(error), BAD_INPUT)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        return _fail(f"{command}: error: {error}", NOT_SAVED if type(error).__name__ == "SaveError" else BAD_INPUT)
+    except ValueError as error:
         return _fail(f"{command}: error: {error}", BAD_INPUT)
     except Exception as error:
         text = f"{type(error).__name__}: {error} (this is a defect; {TRACEBACK}=1 shows where)"

@@ -1,187 +1,160 @@
-"""What can be said on the command line. Nothing here computes or imports anything large: `--help` is quick."""
+"""The options of each command. Nothing here computes or imports anything large: `--help` is quick."""
 
 from __future__ import annotations
 
-import argparse
-import math
-from collections.abc import Callable
-from difflib import get_close_matches
-from typing import Any, NoReturn
+from twingrad.cli import values
+from twingrad.cli.table import Option
 
-from twingrad.choice import choose
-
-OPTIMIZERS = ("sgd", "adam", "adamw")
-DEFAULT_LR = {"sgd": 0.1, "adam": 3e-3, "adamw": 3e-3}
-EPILOG = "exit codes: 0 done; 2 bad input, nothing written; 130 Ctrl-C, the best model so far is kept; 1 a defect"
-
-
-class Options(argparse.Namespace):
-    """The parsed command line."""
-
-    command: str
-    hidden: tuple[int, ...]
-    dropout: float
-    batch_norm: bool
-    optimizer: str
-    lr: float | None
-    batch_size: int
-    epochs: int
-    seed: int
-    device: str
-    out: str | None
-    json: bool
-    quiet: bool
+TASKS = ("binary", "multi-class", "multi-label", "regression")
+LOSSES = ("auto", "cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute_error")
+ACTIVATIONS = ("relu", "leaky-relu", "sigmoid", "tanh")
+SCHEDULES = ("constant", "cosine", "inverse", "exponential", "sqrt", "staircase")
+OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
+DEFAULT_LR = {"sgd": 0.1, "rmsprop": 1e-3, "adam": 3e-3, "adamw": 3e-3}
+WIDE = 64
+"""From so many features on the default network is the wider one."""
+BY_WIDTH = {
+    "hidden": ([256, 128], [64, 32]),
+    "dropout": (0.4, 0.0),
+    "batch_norm": (True, False),
+    "batch_size": (64, 32),
+    "epochs": (40, 100),
+}
+"""Defaults for data of at least, and of less than `WIDE` features."""
 
 
-class UsageError(Exception):
-    """A command line that cannot be understood; the message names the command."""
+def _by_width(name: str) -> str:
+    wide, narrow = (",".join(map(str, v)) if isinstance(v, list) else v for v in BY_WIDTH[name])
+    words = {True: "on", False: "off"}
+    told = [words[v] if isinstance(v, bool) else f"{v}" for v in (wide, narrow)]
+    return f"{told[0]}; below {WIDE} features {told[1]}"
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse, with one line for an error and the nearest option for an unknown one."""
+FILES = (
+    "digits, fashion-mnist, a .csv, .tsv, .npz or .npy file (.csv and .tsv also .gz), a folder with MNIST's four idx "
+    "files, or a pair: x.npy,y.npy or images,labels"
+)
 
-    def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the usage and leaving."""
-        raise UsageError(f"{self.prog}: error: {message.removeprefix('argument ')}{self._suggestion(message)}")
+DATA = (
+    Option("data", values.text, FILES, "digits", "SPEC"),
+    Option("target", values.names, "column or columns to predict", None, "NAME,...", "target, label, class or y"),
+    Option("features", values.names, "columns to learn from", None, "NAME,...", "all the others"),
+    Option("task", values.one_of("task", TASKS), ", ".join(TASKS), None, "TASK", "told by the targets"),
+    Option("categories", values.names, "columns whose numbers are names", None, "NAME,...", "none"),
+    Option("delimiter", values.character, "of a CSV file", None, "C", '",", a tab for .tsv'),
+    Option(
+        "encoding", values.one_of("encoding", ("one-hot", "ordinal")), "of text: one-hot or ordinal", "one-hot", "NAME"
+    ),
+    Option(
+        "scaling",
+        values.one_of("scaling", ("auto", "none", "pixels", "standardise")),
+        "of features: none, pixels (by 255), standardise; auto chooses by the data",
+        "auto",
+        "NAME",
+    ),
+    Option("scale_targets", None, "scale the targets of a regression to mean 0 and deviation 1", True),
+    Option(
+        "split",
+        values.shares,
+        "shares of train, dev and test",
+        None,
+        "A,B,C",
+        "0.6,0.2,0.2; 0.9,0.1 beside a test part",
+    ),
+)
+NETWORK = (
+    Option("hidden", values.widths, 'widths of the hidden layers, or "none"', None, "W,...", _by_width("hidden")),
+    Option("activation", values.one_of("activation", ACTIVATIONS), ", ".join(ACTIVATIONS), "relu", "NAME"),
+    Option(
+        "dropout", values.below_one, "probability to drop a hidden unit, in [0, 1)", None, "P", _by_width("dropout")
+    ),
+    Option("batch_norm", None, "batch normalisation after each hidden Linear", None, "", _by_width("batch_norm")),
+)
+TRAINING = (
+    Option("loss", values.one_of("loss", LOSSES), ", ".join(LOSSES), "auto", "NAME"),
+    Option("optimizer", values.one_of("optimizer", OPTIMIZERS), ", ".join(OPTIMIZERS), "adam", "NAME"),
+    Option(
+        "lr",
+        values.positive,
+        "learning rate",
+        None,
+        "RATE",
+        ", ".join(f"{name} {rate:g}" for name, rate in DEFAULT_LR.items()),
+    ),
+    Option("momentum", values.below_one, "of sgd and rmsprop", 0.0, "BETA"),
+    Option("nesterov", None, "Nesterov's momentum, of sgd", False),
+    Option("weight_decay", values.not_negative, "L2 penalty; of adamw decoupled", None, "LAMBDA", "0; adamw 0.01"),
+    Option("l1", values.not_negative, "L1 penalty, which makes weights exactly 0", 0.0, "LAMBDA"),
+    Option("clip_norm", values.positive, "largest norm of a gradient", None, "NORM", "none"),
+    Option("schedule", values.one_of("schedule", SCHEDULES), ", ".join(SCHEDULES), "constant", "NAME"),
+    Option(
+        "decay",
+        values.not_negative,
+        "of a schedule: rate of inverse, base of exponential, factor of staircase",
+        None,
+        "D",
+        "inverse 1, exponential 0.95, staircase 0.5",
+    ),
+    Option("decay_epochs", values.count(1), "length of a step of the staircase", 10, "N"),
+    Option("warmup", values.count(0), "epochs over which the rate rises from 0", 0, "N"),
+    Option("batch_size", values.count(1), "examples in a mini-batch", None, "N", _by_width("batch_size")),
+    Option("accumulate", values.count(1), "mini-batches whose gradients make one update", 1, "N"),
+    Option("epochs", values.count(0), "passes over the training data", None, "N", _by_width("epochs")),
+    Option("early_stopping", values.count(1), "stop after so many evaluations without a better one", None, "N", "off"),
+    Option("evaluate_every", values.count(1), "measure every so many updates", None, "N", "each epoch"),
+    Option("class_weight", values.class_weight, "weights of the classes, or balanced", None, "W,...", "none"),
+    Option("seed", values.count(0, 2**64), "of initial weights, dropout, split and shuffles", 0, "N"),
+    Option("device", values.text, "cpu, cuda, cuda:1, or auto: a GPU that works, else the CPU", "auto", "NAME"),
+)
+OUTPUT = (
+    Option("checkpoint_every", values.interval, "updates, or a time like 30s, 10min; or never", "30s", "N"),
+    Option("out", values.text, "new or empty run folder", None, "FOLDER", "the next runs/DATA-N", kept=False),
+    Option(
+        "config",
+        values.text,
+        "TOML file with any of these options; the command line goes before",
+        None,
+        "FILE",
+        "none",
+        kept=False,
+    ),
+    Option(
+        "resume",
+        values.text,
+        "go on with a run that was cut short, as if nothing had happened",
+        None,
+        "RUN",
+        "none",
+        kept=False,
+    ),
+    Option(
+        "json", None, "end standard output with one JSON object; the table goes to standard error", False, kept=False
+    ),
+    Option("quiet", None, "no progress bar, no table", False, kept=False),
+)
+TRAIN = {"data": DATA, "network": NETWORK, "training": TRAINING, "output": OUTPUT}
+TRAIN_OPTIONS = tuple(option for group in TRAIN.values() for option in group)
+WITH_RESUME = ("resume", "json", "quiet")
+"""What may be given beside --resume: the rest is the run's."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse does; but a command refuses the options that it does not know, instead of handing them up."""
-        found, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return found, unknown
-
-    def _suggestion(self, message: str) -> str:
-        unknown = message.partition("unrecognized arguments: ")[2].split()
-        known = [option for action in self._actions for option in action.option_strings]
-        near = get_close_matches(unknown[0].partition("=")[0], known, n=1) if unknown else []
-        return f"; did you mean {near[0]}?" if near else f"; see {self.prog} --help"
-
-
-class Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Adds the default to each option's help that does not tell it already, switches apart."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        told = "default" in (action.help or "") or action.default is False
-        return action.help if told else super()._get_help_string(action)
-
-
-def parser() -> Parser:
-    """The parser of `twingrad`."""
-    from twingrad import __version__
-
-    top = Parser(
-        "twingrad", description="Train neural networks on a CPU or an NVIDIA GPU.", epilog=EPILOG, allow_abbrev=False
-    )
-    top.add_argument("--version", action="version", version=f"twingrad {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{train,info}")
-    _train(commands)
-    _info(commands)
-    return top
-
-
-def _info(commands: Any) -> None:
-    text = "Show versions, devices, kernels, BLAS and threads, and why something faster is not used."
-    info = commands.add_parser("info", help="what runs here", description=text, allow_abbrev=False)
-    info.add_argument("--json", action="store_true", help="as one JSON object")
-
-
-def _train(commands: Any) -> None:
-    text = (
-        "Train a dense network on the 1,797 handwritten digits that ship with twingrad, "
-        "keep the parameters of the best epoch, and write a run folder."
-    )
-    train = commands.add_parser(
-        "train",
-        help="train a network",
-        description=text,
-        epilog=EPILOG,
-        allow_abbrev=False,
-        formatter_class=Formatter,
-    )
-    _network(train.add_argument_group("network"))
-    _training(train.add_argument_group("training"))
-    output = train.add_argument_group("output")
-    output.add_argument(
-        "--out",
-        metavar="FOLDER",
-        help="new or empty run folder (default: the next runs/digits-N)",
-        default=argparse.SUPPRESS,
-    )
-    output.add_argument(
-        "--json", action="store_true", help="end standard output with one JSON object; the table goes to standard error"
-    )
-    output.add_argument("--quiet", action="store_true", help="no progress bar, no table")
-    train.set_defaults(out=None, lr=None)
-
-
-def _network(group: Any) -> None:
-    group.add_argument(
-        "--hidden", type=_widths, default="256,128", metavar="W,...", help='widths of the hidden layers, or "none"'
-    )
-    group.add_argument(
-        "--dropout", type=_dropout, default=0.4, metavar="P", help="probability to drop a hidden unit, in [0, 1)"
-    )
-    group.add_argument(
-        "--batch-norm",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="batch normalisation after each hidden Linear",
-    )
-
-
-def _training(group: Any) -> None:
-    rates = ", ".join(f"{name} {rate:g}" for name, rate in DEFAULT_LR.items())
-    group.add_argument("--optimizer", type=_optimizer, default="adam", metavar="NAME", help="sgd, adam or adamw")
-    group.add_argument(
-        "--lr", type=_rate, metavar="RATE", help=f"learning rate (default: {rates})", default=argparse.SUPPRESS
-    )
-    group.add_argument("--batch-size", type=_count(1), default=64, metavar="N", help="examples in a mini-batch")
-    group.add_argument("--epochs", type=_count(0), default=40, metavar="N", help="passes over the training data")
-    group.add_argument(
-        "--seed", type=_count(0, 2**64), default=0, metavar="N", help="of initial weights, dropout, split and shuffles"
-    )
-    group.add_argument(
-        "--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, or auto: a GPU that works, else the CPU"
-    )
-
-
-def _number(text: str, kind: Callable[[str], Any], rule: str, holds: Callable[[Any], bool]) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not holds(value):
-        raise argparse.ArgumentTypeError(f"must be {rule}; got {text!r}")
-    return value
-
-
-def _count(low: int, end: int = 2**32) -> Callable[[str], int]:
-    def count(text: str) -> int:
-        rule = f"a whole number from {low}"
-        _number(text, int, rule, lambda value: value >= low)
-        return int(_number(text, int, f"{rule} and below 2**{end.bit_length() - 1}", lambda value: value < end))
-
-    return count
-
-
-def _rate(text: str) -> float:
-    return float(_number(text, float, "a finite number above 0", lambda value: 0 < value < math.inf))
-
-
-def _dropout(text: str) -> float:
-    return float(_number(text, float, "a number from 0 and below 1", lambda value: 0 <= value < 1))
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    if text == "none":
-        return ()
-    rule = 'widths of at least 1, joined by commas, as in 128,64, or "none"'
-    return tuple(int(_number(part, int, rule, lambda value: value >= 1)) for part in text.split(","))
-
-
-def _optimizer(text: str) -> str:
-    try:
-        return choose("optimizer", text, OPTIMIZERS)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+DEVICE = Option("device", values.text, "cpu, cuda, cuda:1, or auto", "auto", "NAME")
+FILE_OPTIONS = (
+    Option("delimiter", values.character, "of a CSV file", None, "C", '",", a tab for .tsv'),
+    DEVICE,
+)
+EVALUATE_OPTIONS = (
+    Option("data", values.text, FILES, None, "SPEC", "the run's own, in its parts"),
+    Option("target", values.names, "column or columns to compare with", None, "NAME,...", "the run's"),
+    *FILE_OPTIONS,
+    Option("json", None, "one JSON object instead of the table", False),
+)
+PREDICT_OPTIONS = (
+    Option("data", values.text, f"{FILES}; targets are not needed", None, "SPEC"),
+    Option("features", values.text, "the array of an .npz file", None, "NAME", "told by its names"),
+    *FILE_OPTIONS,
+    Option("out", values.text, "a .csv or .jsonl file, written whole or not at all", None, "FILE", "standard output"),
+    Option("probabilities", None, "the probability of each class or label too", False),
+    Option("top_k", values.count(1), "the k most probable classes or labels, with their probabilities", None, "K", "1"),
+    Option("batch_size", values.count(1), "rows that are held at a time", 1024, "N"),
+    Option("json", None, "JSON lines on standard output; with --out one JSON object about the file", False),
+)

@@ -1,43 +1,90 @@
-"""The table at the end of a run. rich is imported only here."""
+"""What is printed before and after a run. rich is imported only here."""
 
 from __future__ import annotations
 
 from typing import Any, TextIO
 
-from twingrad.data import Splits
-from twingrad.train import curves
+from twingrad.data import Dataset, Preprocessing, Splits
+from twingrad.train import Evaluation, curves
+from twingrad.train.progress import HEADINGS, shown
+
+LABELS = 20
+"""So many labels are listed."""
 
 
-def show(result: dict[str, Any], data: Splits, file: TextIO) -> None:
-    """Print loss and accuracy of each part, then what ran, where, how fast, and where the run folder is."""
-    from rich.console import Console
-
-    console = Console(file=file, highlight=False)
-    console.print(_scores(result, data))
-    console.print(_facts(result), markup=False, soft_wrap=True)
+def begin(data: Dataset, preprocessing: Preprocessing, file: TextIO) -> None:
+    """Print which task is taken, why, and what is done to the features."""
+    print(f"{data.name}: {task_told(data)}; scaling {scaling_told(preprocessing)}", file=file)
 
 
-def _scores(result: dict[str, Any], data: Splits) -> Any:
+def task_told(data: Dataset) -> str:
+    """The task and why."""
+    return f"{data.task} ({data.task_reason})"
+
+
+def scaling_told(preprocessing: Preprocessing) -> str:
+    """How the features are scaled and why."""
+    return f"{preprocessing.scaling} ({preprocessing.scaling_reason})"
+
+
+def show(
+    result: dict[str, Any],
+    data: Splits,
+    measured: dict[str, Evaluation],
+    preprocessing: Preprocessing,
+    file: TextIO,
+) -> None:
+    """Print the measurements of each part, then what ran, where, how fast, and where the run folder is."""
+    table(data.train.name, {part: len(each) for part, each in data._asdict().items()}, measured, file)
+    by_label(data.train.classes, measured, file)
+    print(_facts(result, data.train, preprocessing), file=file)
+
+
+def table(title: str, examples: dict[str, int], measured: dict[str, Evaluation], file: TextIO) -> None:
+    """Print a row of measurements for each part."""
     from rich import box
+    from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column(data.train.name)
-    for heading in ("examples", "loss", "accuracy"):
-        table.add_column(heading, justify="right")
-    for part, dataset in data._asdict().items():
-        loss = result[f"{part}_loss"]
-        row = (str(len(dataset)), "not finite" if loss is None else f"{loss:.4f}", f"{result[f'{part}_accuracy']:.2%}")
-        table.add_row(part, *row, style="bold" if part == "test" else None)
-    return table
+    found = Table(box=box.SIMPLE_HEAD)
+    found.add_column(title)
+    names = ["loss", *next(iter(measured.values())).metrics]
+    for heading in ("examples", *(HEADINGS.get(name, name) for name in names)):
+        found.add_column(heading, justify="right")
+    for part, evaluation in measured.items():
+        cells = [_cell(name, getattr(evaluation, name)) for name in names]
+        found.add_row(part, str(examples[part]), *cells, style="bold" if part == "test" else None)
+    Console(file=file, highlight=False).print(found)
 
 
-def _facts(result: dict[str, Any]) -> str:
+def by_label(labels: Any, measured: dict[str, Evaluation], file: TextIO) -> None:
+    """Print the accuracy of each label, of the last part that has them."""
+    part, evaluation = list(measured.items())[-1]
+    if not evaluation.by_label:
+        return
+    pairs = list(zip(labels, evaluation.by_label, strict=True))
+    width = max(len(name) for name, _ in pairs[:LABELS])
+    print(f"  {part} accuracy of each label", file=file)
+    for name, value in pairs[:LABELS]:
+        print(f"  {name:<{width}}  {value:.2%}", file=file)
+    if len(pairs) > LABELS:
+        print(f"  and {len(pairs) - LABELS} more", file=file)
+
+
+def _cell(name: str, value: float) -> str:
+    return f"{value:.2%}" if name in ("accuracy", "exact_match") else shown(name, value)
+
+
+def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing) -> str:
     """Plain lines: a long path or reason stays in one piece, to be copied or searched."""
-    best = f"{result['best_epoch']} of {result['epochs']}, by dev accuracy" if result["epochs"] else "none"
+    by = "loss" if train.task == "regression" else "accuracy"
+    best = f"{result['best_epoch']} of {result['epochs']}, by dev {by}" if result["epochs"] else "none"
+    each = result["seconds_per_evaluation"]
     facts = {
+        "task": task_told(train),
+        "scaling": scaling_told(preprocessing),
         "best epoch": best,
-        "time": f"{result['seconds']:.1f} s on {result['device']}",
+        "time": f"{result['seconds']:.1f} s on {result['device']}" + (f", {each:.3g} s an epoch" if each else ""),
         "path": result["path"],
         "step": result["step"],
         "parameters": f"{result['parameters']:,}",

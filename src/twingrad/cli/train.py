@@ -5,95 +5,111 @@ from __future__ import annotations
 import json
 import math
 import sys
+from pathlib import Path
 from typing import Any
 
-from twingrad.cli.options import DEFAULT_LR, Options
-from twingrad.cli.report import show
-from twingrad.data import Splits, load
+from twingrad.cli import recipe, report
+from twingrad.cli.options import TRAIN_OPTIONS, WITH_RESUME
+from twingrad.cli.parser import Options, UsageError
+from twingrad.cli.table import to_toml
+from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.devices import resolve
-from twingrad.train import Evaluation, History, Progress, RunFolder, dense, evaluate, fit
-from twingrad.train.checks import OPTIMIZERS
+from twingrad.train import EarlyStopping, Evaluation, History, Progress, RunFolder, evaluate, fit
+from twingrad.train.run_folder import CONFIG
 
-DATA = "digits"
-RUNS = f"runs/{DATA}"
+RESULT = "result.json"
 
 
 def run(options: Options) -> None:
     """Train, evaluate, write the run folder, and report."""
-    device = resolve(None if options.device == "auto" else options.device)
-    data = load(DATA).split(seed=options.seed)
-    model = _model(options, data)
-    optimizer = _optimizer(options)
-    where = RUNS if options.out is None else options.out
-    folder = RunFolder(where, numbered=options.out is None, config=_config(options, device))
+    given = options.given()
+    quiet, as_json = given.get("quiet", False), given.get("json", False)
+    values, data = _resolved(given)
+    values["device"] = str(resolve(None if values["device"] == "auto" else values["device"]))
+    parts = recipe.split(values, data)
+    preprocessing = recipe.fit_preprocessing(values, parts.train)
+    folder = _folder(given, values, data)
+    if not quiet and sys.stderr.isatty():
+        report.begin(data, preprocessing, file=sys.stderr)
+    try:
+        told, measured = _train(values, parts, preprocessing, folder, quiet)
+    finally:
+        folder.release()
+    if not quiet:
+        report.show(told, parts, measured, preprocessing, file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps(told))
+
+
+def _train(
+    values: dict[str, Any], parts: Splits, preprocessing: Preprocessing, folder: RunFolder, quiet: bool
+) -> tuple[dict[str, Any], dict[str, Evaluation]]:
+    """Run it and write what it came to; returns that with its circumstances, and the evaluations of the parts."""
+    model = recipe.make_model(values, preprocessing, parts.train.outputs)
     history = fit(
         model,
-        data,
-        optimizer=optimizer,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        device=device,
-        seed=options.seed,
-        callbacks=() if options.quiet else (Progress(),),
+        parts,
+        optimizer=recipe.make_optimizer(values),
+        preprocessing=preprocessing,
+        device=values["device"],
+        callbacks=_callbacks(values, quiet),
         out=folder,
+        **recipe.fit_options(values, parts.train),
     )
-    measured = {part: evaluate(model, dataset) for part, dataset in data._asdict().items()}
-    result = _result(model, history, measured, folder)
-    folder.write("result.json", (json.dumps(result, indent=1) + "\n").encode())
-    if not options.quiet:
-        show(result, data, file=sys.stderr if options.json else sys.stdout)
-    if options.json:
-        print(json.dumps(result))
+    measured = {part: evaluate(model, each, loss=values["loss"]) for part, each in parts._asdict().items() if len(each)}
+    result = _result(model, parts.train, history, measured)
+    folder.write(RESULT, (json.dumps(result, indent=1) + "\n").encode())
+    return result | _circumstances(history, folder), measured
 
 
-def _model(options: Options, data: Splits) -> Any:
-    return dense(
-        data.train.x.shape[1],
-        len(data.train.classes),
-        hidden=options.hidden,
-        dropout=options.dropout,
-        batch_norm=options.batch_norm,
-        seed=options.seed,
-    )
+def _resolved(given: dict[str, Any]) -> tuple[dict[str, Any], Dataset]:
+    if "resume" not in given:
+        config = given.get("config")
+        return recipe.resolved(given, Path(config) if config else None)
+    others = [option.flag for option in TRAIN_OPTIONS if option.name in given and option.name not in WITH_RESUME]
+    if others:
+        raise UsageError(
+            f"twingrad train: error: --resume goes on with the run's own options; leave out {', '.join(others)}"
+        )
+    folder = Path(given["resume"])
+    if not (folder / CONFIG).is_file():
+        raise FileNotFoundError(f"{folder} is no run folder to go on with: it holds no {CONFIG}")
+    return recipe.resolved({}, folder / CONFIG)
 
 
-def _rate(options: Options) -> float:
-    return DEFAULT_LR[options.optimizer] if options.lr is None else options.lr
+def _folder(given: dict[str, Any], values: dict[str, Any], data: Dataset) -> RunFolder:
+    if "resume" in given:
+        return RunFolder(given["resume"], resume=True)
+    where = given.get("out", f"runs/{data.name}")
+    return RunFolder(where, numbered="out" not in given, config=to_toml(values, TRAIN_OPTIONS, recipe.COMMAND))
 
 
-def _optimizer(options: Options) -> Any:
-    return OPTIMIZERS[options.optimizer](lr=_rate(options))
+def _callbacks(values: dict[str, Any], quiet: bool) -> list[Any]:
+    stopping = [EarlyStopping(values["early_stopping"])] if values["early_stopping"] else []
+    return stopping + ([] if quiet else [Progress()])
 
 
-def _config(options: Options, device: str) -> str:
-    """The resolved options as TOML; its strings, booleans, numbers and lists are JSON's."""
-    chosen = {
-        "data": DATA,
-        "hidden": list(options.hidden),
-        "dropout": options.dropout,
-        "batch_norm": options.batch_norm,
-        "optimizer": options.optimizer,
-        "lr": _rate(options),
-        "batch_size": options.batch_size,
-        "epochs": options.epochs,
-        "seed": options.seed,
-        "device": str(device),
-    }
-    return "[train]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in chosen.items())
-
-
-def _result(model: Any, history: History, measured: dict[str, Evaluation], folder: RunFolder) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for part, (loss, accuracy) in measured.items():
-        result |= {f"{part}_loss": loss if math.isfinite(loss) else None, f"{part}_accuracy": accuracy}
+def _result(model: Any, data: Dataset, history: History, measured: dict[str, Evaluation]) -> dict[str, Any]:
+    """What the run came to: the same for the same options, data and seed."""
+    result: dict[str, Any] = {"task": data.task}
+    for part, evaluation in measured.items():
+        result |= {f"{part}_{name}": value for name, value in evaluation.to_dict().items()}
     best = history.best
     return result | {
-        "epochs": len(history),
+        "epochs": history[-1].epoch if len(history) else 0,
+        "updates": history[-1].step if len(history) else 0,
         "best_epoch": best.epoch if best else None,
+        "parameters": sum(math.prod(parameter.shape) for parameter in model.parameters()),
+    }
+
+
+def _circumstances(history: History, folder: RunFolder) -> dict[str, Any]:
+    seconds = [record.seconds for record in history if record.seconds]
+    return {
         "seconds": round(history.seconds, 3),
+        "seconds_per_evaluation": round(sum(seconds) / len(seconds), 4) if seconds else None,
         "device": history.device,
         "path": history.path,
         "step": history.step,
-        "parameters": sum(math.prod(parameter.shape) for parameter in model.parameters()),
         "out": str(folder.path),
     }

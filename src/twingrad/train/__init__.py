@@ -1,10 +1,13 @@
-"""Training: `fit`, its history and callbacks, evaluation, and run folders."""
+"""Training: `fit`, its history and callbacks, checkpoints, evaluation, and run folders."""
 
-from twingrad.train.callbacks import Callback, Run
-from twingrad.train.evaluate import Evaluation, evaluate
+from twingrad.train.atomic import SaveError
+from twingrad.train.callbacks import Callback, EarlyStopping, Run
+from twingrad.train.checkpoint import Checkpoint
+from twingrad.train.evaluate import evaluate
 from twingrad.train.fit import fit
 from twingrad.train.history import History, Record
 from twingrad.train.interrupt import Interrupted
+from twingrad.train.metrics import Evaluation
 from twingrad.train.model_file import load_model, save_model
 from twingrad.train.network import dense
 from twingrad.train.progress import Progress
@@ -12,6 +15,8 @@ from twingrad.train.run_folder import RunFolder
 
 __all__ = [
     "Callback",
+    "Checkpoint",
+    "EarlyStopping",
     "Evaluation",
     "History",
     "Interrupted",
@@ -19,6 +24,7 @@ __all__ = [
     "Record",
     "Run",
     "RunFolder",
+    "SaveError",
     "dense",
     "evaluate",
     "fit",

@@ -10,8 +10,14 @@ from twingrad.choice import choose
 LAYERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "Linear": (nn.Linear, {"in_features": int, "out_features": int, "bias": lambda value: value is not None}),
     "BatchNorm": (nn.BatchNorm, {"num_features": int, "eps": float, "momentum": float}),
+    "LayerNorm": (nn.LayerNorm, {"num_features": int, "eps": float}),
+    "Embedding": (nn.Embedding, {"num_embeddings": int, "embedding_dim": int}),
     "Dropout": (nn.Dropout, {"p": float}),
     "ReLU": (nn.ReLU, {}),
+    "LeakyReLU": (nn.LeakyReLU, {"negative_slope": float}),
+    "Sigmoid": (nn.Sigmoid, {}),
+    "Tanh": (nn.Tanh, {}),
+    "Softmax": (nn.Softmax, {"axis": int}),
 }
 """For each layer: its class, and the constructor's arguments, which its attributes of the same name give back."""
 

@@ -1,46 +1,64 @@
-"""Loss and accuracy of a model on a data set."""
+"""Loss and metrics of a model on a data set."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from twingrad.autodiff import no_grad
 from twingrad.data import Dataset
-from twingrad.namespace import namespace_of
-from twingrad.train.losses import Loss, loss_function
+from twingrad.train.losses import AUTO, Loss, check_loss
+from twingrad.train.metrics import Evaluation
 from twingrad.train.modes import mode
-from twingrad.train.placement import check_fit, place
+from twingrad.train.objective import Objective, make_objective
+from twingrad.train.parts import Order, Part, part_of
+from twingrad.train.placement import check_outputs, outputs_of
+
+CHUNK = 1024
 
 
-class Evaluation(NamedTuple):
-    """The mean loss over the examples, and the share of them whose largest logit is at their label."""
+def evaluate(model: Any, data: Dataset, *, loss: str | Loss = AUTO, batch_size: int = CHUNK) -> Evaluation:
+    """Loss and metrics of `model` on `data`: in evaluation mode, in batches, recording nothing.
 
-    loss: float
-    accuracy: float
-
-
-def evaluate(model: Any, data: Dataset, *, loss: str | Loss = "cross_entropy", batch_size: int = 1024) -> Evaluation:
-    """Loss and accuracy of `model` on `data`: in evaluation mode, in batches, recording nothing.
-
-    The model is left in the mode in which it came; losses and hits are summed in Python floats.
+    A model with a preprocessing (`model.preprocessing`, from `fit` or a model file) takes raw data. The model is left
+    in the mode in which it came; losses and hits are summed in Python numbers.
 
     Raises:
-        ValueError: no examples, a feature count or labels that do not suit the model, a batch size below 1.
+        ValueError: no examples, features or targets that do not suit the model, a batch size below 1.
     """
     if batch_size < 1:
         raise ValueError(f"evaluate: batch_size must be at least 1; got {batch_size}")
-    check_fit(model, data)
-    return evaluate_arrays(model, *place(model, data), loss_function(loss), batch_size)
+    check_loss(loss)
+    preprocessing = getattr(model, "preprocessing", None)
+    data = aligned(data, preprocessing)
+    outputs = outputs_of(model, data, preprocessing)
+    check_outputs(data, outputs)
+    objective = make_objective(data.task, outputs, loss, preprocessing)
+    return measure(model, part_of(model, objective, data, Order(batch_size)), objective, batch_size)
 
 
-def evaluate_arrays(model: Any, x: Any, y: Any, loss: Loss, batch_size: int = 1024) -> Evaluation:
-    """`evaluate` on arrays that are where the model is: x (N, D), y (N,)."""
-    xp, n = namespace_of(x), len(y)
-    total, hits = 0.0, 0
+def aligned(data: Dataset, preprocessing: Any) -> Dataset:
+    """`data` with the model's numbers for its classes, and the model's task."""
+    if preprocessing is None or (preprocessing.task, preprocessing.classes) == (data.task, tuple(data.classes)):
+        return data
+    y = data.y if preprocessing.task == "regression" == data.task else preprocessing.targets(data)
+    return Dataset(
+        data.x,
+        y,
+        preprocessing.classes,
+        data.name,
+        preprocessing.task,
+        feature_names=data.feature_names,
+        target_names=data.target_names,
+    )
+
+
+def measure(model: Any, part: Part, objective: Objective, batch_size: int = CHUNK) -> Evaluation:
+    """`evaluate` on a part of a run."""
+    total, n, meter = 0.0, 0, objective.meter()
     with mode(model, training=False), no_grad():
-        for start in range(0, n, batch_size):
-            part, target = x[start : start + batch_size], y[start : start + batch_size]
-            logits = model(part)
-            total += float(loss(logits, target)) * len(target)
-            hits += int(xp.count_nonzero(xp.argmax(logits.data, axis=1) == target))
-    return Evaluation(total / n, hits / n)
+        for x, target, y in part.chunks(batch_size):
+            outputs = model(x)
+            total += float(objective.plain(outputs, target)) * len(y)
+            n += len(y)
+            meter.update(outputs.numpy(), y)
+    return meter.result(total / n)

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from twingrad.choice import choose
-from twingrad.data import Dataset, Splits
+from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.devices import resolve
 from twingrad.train import checks
 from twingrad.train.callbacks import Callback, as_callback
 from twingrad.train.history import History, Record
 from twingrad.train.interrupt import Interrupted
-from twingrad.train.losses import Loss, loss_function
+from twingrad.train.interval import Interval
+from twingrad.train.job import Job
+from twingrad.train.losses import AUTO, Loss, check_loss
 from twingrad.train.model_file import MODEL
+from twingrad.train.plan import Plan, Schedule
 from twingrad.train.run_folder import RunFolder
 from twingrad.train.stepper import MODES
 from twingrad.train.trainer import Trainer
@@ -24,9 +27,9 @@ KEEP = ("best", "last")
 
 def fit(
     model: Any,
-    data: Dataset | Splits,
+    data: Dataset | Splits | Iterable[Any] | Callable[[int], Iterable[Any]],
     *,
-    loss: str | Loss = "cross_entropy",
+    loss: str | Loss = AUTO,
     optimizer: Any = "adam",
     epochs: int = 30,
     batch_size: int = 64,
@@ -35,20 +38,33 @@ def fit(
     callbacks: Iterable[Callback | Callable[[Record], object]] = (),
     keep: str = "best",
     capture: str = "auto",
+    dev: Dataset | None = None,
+    preprocessing: str | Preprocessing | None = None,
+    schedule: Schedule | None = None,
+    accumulate: int = 1,
+    evaluate_every: int | None = None,
+    class_weight: Any = None,
+    example_weight: Any = None,
+    prefetch: int | None = None,
     out: str | Path | RunFolder | None = None,
+    resume: str | Path | RunFolder | None = None,
+    checkpoint_every: int | str | None = "30s",
 ) -> History:
     """Train `model` in place and return its history.
 
     Each epoch visits every training example once, in mini-batches shuffled by (seed, epoch) alone, then measures loss
-    and accuracy in evaluation mode. All arguments are checked before anything happens. Two calls with the same model,
-    data, seed, device, thread count and BLAS give the same parameters, bit for bit.
+    and metrics in evaluation mode. All arguments are checked before anything happens. Two calls with the same model,
+    data, seed, device, thread count and BLAS give the same parameters, bit for bit; so do one run, and one that was cut
+    short, by whatever, and resumed.
 
     Args:
-        model: an `nn.Module` from x (N, D) to logits (N, C). It is moved to the device, and left in the mode
+        model: an `nn.Module` from x (N, D) to outputs (N, C). It is moved to the device, and left in the mode
             (training or evaluation) in which it came.
-        data: `Splits`, whose train part is learned from and whose dev part chooses the best epoch (the test part is not
-            touched); or one `Dataset`, all of it training data. Cast to the model's dtype once.
-        loss: "cross_entropy", or a function (logits, target) -> mean loss, a Tensor.
+        data: `Splits`, whose train part is learned from and whose dev part chooses the best evaluation (the test part
+            is not touched); one `Dataset`, all of it training data; or batches, see `twingrad.data.BatchSource`.
+            Cast to the model's dtype once; memory-mapped data are read batch by batch.
+        loss: "cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute_error"; "auto" takes the
+            first that suits the task of the data; or a function (outputs, targets) -> mean loss, a Tensor.
         optimizer: "sgd", "adam", "adamw" with their defaults, or an optimizer such as `optim.Adam(lr=3e-3)`. One not
             yet bound to a model is bound to this one; one that is goes on from its state.
         epochs: passes over the training data; 0 trains nothing.
@@ -56,19 +72,35 @@ def fit(
             normalisation and one example would remain, it joins the mini-batch before.
         device: "cpu", "cuda", "cuda:1"; "auto" follows `use_device`, then TWINGRAD_DEVICE, then takes a GPU that works.
         seed: of the shuffles. The model's own seed decides its initial weights and dropout.
-        callbacks: `Callback`s, or functions called with each epoch's `Record`.
-        keep: "best" leaves the model with the parameters of the best epoch (highest dev accuracy, lower loss between
-            equals; by the training data where there is no dev part), "last" with those of the last one.
+        callbacks: `Callback`s, such as `EarlyStopping(5)`, or functions called with each evaluation's `Record`.
+        keep: "best" leaves the model with the parameters of the best evaluation (`Record.score`: highest dev accuracy,
+            lower loss between equals, for a regression the loss; by the training data where there is no dev part),
+            "last" with those of the last step.
         capture: "auto" runs the mini-batches of full size as a captured step, which gives the same bits, and falls
             back to eager steps, with the reason in `History.step`; "never" runs eager steps; "require" raises.
-        out: a new or empty folder, where the run is written: model, history and, with matplotlib, the curves; or a
-            `RunFolder` not yet claimed.
+        dev: a dev part beside a `Dataset` or batches.
+        preprocessing: "auto" fits a `Preprocessing` on the train part; or one fitted already. It becomes
+            `model.preprocessing` and goes into the model file; the data stay raw. None takes the model's, if there is.
+        schedule: (updates done, epochs done) -> learning rate of the next update, as in `twingrad.optim.schedules`.
+        accumulate: an update takes the gradient of so many mini-batches, the mean over their examples: each enters
+            times its share of them, in order. The last update of an epoch may take fewer.
+        evaluate_every: measure after so many updates (and at the end), instead of at the end of each epoch.
+        class_weight: (C,), or (2,) for two classes, multiplies the loss of each class.
+        example_weight: (N,), multiplies the loss of each training example. Neither enters what the history reports.
+        prefetch: read batches so many ahead in a thread, as is done for memory-mapped data, instead of holding all.
+        out: a new or empty folder, where the run is written: history.jsonl while it goes on, checkpoints, the model
+            and, with matplotlib, the curves; or a `RunFolder`, which the caller releases.
+        resume: the folder of a run that was cut short. Called with the arguments of that run, it goes on within the
+            epoch, to the same bytes; from the beginning where there is no checkpoint yet.
+        checkpoint_every: 500 (updates), "30s", "10min" or None; and always at the end, and on Ctrl-C and SIGTERM.
 
     Raises:
-        TypeError, ValueError: a bad argument, by name, rule and value.
+        TypeError, ValueError: a bad argument, by name, rule and value; a checkpoint of another configuration.
         DeviceError: the device does not exist or cannot be used.
-        OSError: `out` cannot be written.
-        Interrupted: Ctrl-C (a KeyboardInterrupt). The model holds the best parameters so far, `out` is written.
+        OSError: `out` cannot be written, or another process is at work there.
+        SaveError: an OSError: the disk is full, or the like, while the run goes on; what was saved before stays.
+        Interrupted: Ctrl-C or SIGTERM (a KeyboardInterrupt). The model holds the best parameters so far, the run is
+            saved and can be resumed.
 
     >>> import twingrad as tg
     >>> from twingrad import nn, optim
@@ -78,38 +110,54 @@ def fit(
     >>> len(history), history.best.dev_accuracy > 0.9
     (3, True)
     """
-    checks.check_numbers(epochs, batch_size, seed)
+    checks.check_numbers(epochs, batch_size, seed, accumulate, evaluate_every, prefetch)
     choose("value of keep", keep, KEEP)
     choose("value of capture", capture, MODES)
-    function, told = loss_function(loss), [as_callback(callback) for callback in callbacks]
-    optimizer, (train, dev) = checks.make_optimizer(optimizer), checks.parts(data)
-    checks.check_data(model, train, dev)
-    checks.check_batch_size(model, batch_size, len(train))
+    check_loss(loss)
+    plan = Plan(epochs, batch_size, seed, keep, capture, accumulate, evaluate_every, schedule)
+    told, every = [as_callback(callback) for callback in callbacks], Interval(checkpoint_every)
+    optimizer, (train, dev) = checks.make_optimizer(optimizer), checks.parts(data, dev)
+    weight = checks.check_example_weight(example_weight, train)
+    job = Job(model, optimizer, train, dev, plan, loss, preprocessing, class_weight, weight, prefetch)
     target = resolve(None if device == "auto" else device)
+    folder = _folder(out, resume)
     optimizer.bind(model)
-    folder = RunFolder(out) if isinstance(out, str | Path) else out
     if folder:
         folder.claim()
     try:
-        trainer = Trainer(model.to(target), optimizer, function, train, dev, batch_size, seed, capture)
-        history = trainer.run(epochs, told, keep)
-        return _finish(model, history, train, folder)
+        return _finish(job.begin(target, told, folder, every), job.title, folder)
     except Exception:
         if folder:
             folder.drop()
         raise
+    finally:
+        if folder and folder not in (out, resume):
+            folder.release()
 
 
-def _finish(model: Any, history: History, train: Dataset, folder: RunFolder | None) -> History:
-    """Write the run; where Ctrl-C ended it, say what is kept and where."""
+def _folder(out: Any, resume: Any) -> RunFolder | None:
+    if out is not None and resume is not None:
+        raise ValueError(f"fit: give out for a new run or resume to go on with one, not both; got {out} and {resume}")
+    if isinstance(resume, str | Path):
+        return RunFolder(resume, resume=True)
+    if isinstance(out, str | Path):
+        return RunFolder(out)
+    return out if resume is None else resume  # type: ignore[no-any-return]
+
+
+def _finish(trainer: Trainer, title: str, folder: RunFolder | None) -> History:
+    """Run, and write the run; where a signal ended it, say what is kept and where."""
+    history = trainer.go()
     best = history.best
     if folder and (best or not history.interrupted):
-        folder.save(model, history, train)
-    elif folder:
-        folder.drop()
+        folder.save(trainer.model, history, title)
     if not history.interrupted:
         return history
-    if best is None:
-        raise Interrupted("interrupted before the first epoch ended: there is no trained model to keep", history)
+    saved = bool(folder and folder.resumable)
+    if folder and not saved:
+        folder.drop()
     place = folder.path / MODEL if folder else "the model in memory"
-    raise Interrupted(f"interrupted in epoch {len(history) + 1}: the best model so far ({best}) is in {place}", history)
+    kept = f"the best model so far ({best}) is in {place}" if best else "there is no trained model to keep"
+    when = f"in epoch {trainer.run.epoch}" if best or saved else "before the first epoch ended"
+    on = f"; go on with it: --resume {folder.path}" if folder and saved else ""
+    raise Interrupted(f"interrupted {when}: {kept}{on}", history, trainer.signal)

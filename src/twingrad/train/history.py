@@ -1,37 +1,69 @@
-"""What a training run was like, epoch by epoch."""
+"""What a training run was like, evaluation by evaluation."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from twingrad.train.metrics import Evaluation, plain
+
+PARTS = ("train", "dev")
 
 
 @dataclass(frozen=True)
 class Record:
-    """One epoch: losses and accuracies in evaluation mode at its end (dev's are None where there is no dev part)."""
+    """One evaluation: of the train part and, where there is one, of the dev part, in evaluation mode.
+
+    epoch: the one that ended or goes on, from 1. step: updates so far. lr: of the last update. seconds: since the
+    evaluation before; it is not written into files, so that a run gives the same bytes each time.
+    `record.dev_accuracy`, `record.train_loss` and the like reach the measurements; dev's are None without a dev part.
+    """
 
     epoch: int
-    train_loss: float
-    train_accuracy: float
-    dev_loss: float | None
-    dev_accuracy: float | None
+    step: int
     lr: float
-    seconds: float
+    train: Evaluation
+    dev: Evaluation | None = None
+    seconds: float = field(default=0.0, compare=False)
+
+    def __getattr__(self, name: str) -> Any:
+        part, _, metric = name.partition("_")
+        if part not in PARTS or not metric:
+            raise AttributeError(f"Record has no attribute {name!r}")
+        found = self.__dict__[part]
+        return None if found is None else getattr(found, metric)
 
     def __str__(self) -> str:
-        accuracy, of = (self.train_accuracy, "train") if self.dev_accuracy is None else (self.dev_accuracy, "dev")
-        return f"epoch {self.epoch}, {of} accuracy {accuracy:.4f}"
+        chosen, part = (self.train, "train") if self.dev is None else (self.dev, "dev")
+        name = "accuracy" if "accuracy" in chosen.metrics else "loss"
+        return f"epoch {self.epoch}, {part} {name} {getattr(chosen, name):.4f}"
 
     @property
     def score(self) -> tuple[float, float]:
-        """What is compared to find the best epoch: accuracy, then loss; of the dev part, or of train without one."""
-        accuracy, loss = self.train_accuracy, self.train_loss
-        if self.dev_accuracy is not None and self.dev_loss is not None:
-            accuracy, loss = self.dev_accuracy, self.dev_loss
-        return (accuracy, -loss) if math.isfinite(loss) else (-1.0, -math.inf)
+        """What is compared to find the best: of the dev part, or of train without one; see `Evaluation.score`."""
+        return (self.train if self.dev is None else self.dev).score
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as in a line of history.jsonl: epoch, step, lr, train_loss, ..., dev_loss, ..."""
+        found: dict[str, Any] = {"epoch": self.epoch, "step": self.step, "lr": plain(self.lr)}
+        for part in PARTS:
+            measured = self.__dict__[part]
+            if measured is not None:
+                found |= {f"{part}_{name}": value for name, value in measured.to_dict().items()}
+        return found
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Record:
+        """The record of such a line; what was not finite is NaN."""
+        numbers = {name: math.nan if value is None else value for name, value in found.items()}
+        parts = [_evaluation(part, numbers) for part in PARTS]
+        if parts[0] is None:
+            raise ValueError("a record needs train_loss")
+        return cls(int(numbers["epoch"]), int(numbers["step"]), numbers["lr"], parts[0], parts[1])
 
 
 @dataclass
@@ -39,14 +71,14 @@ class History:
     """The records of a run, in order, and how it ran.
 
     Attributes:
-        records: one `Record` an epoch; `history[-1]`, `len(history)` and iteration reach them.
+        records: one `Record` for each evaluation; `history[-1]`, `len(history)` and iteration reach them.
         device: where the model was trained.
         path: "fused", or which operations took the reference path, and why.
         step: "captured", or "eager" with the reason.
-        seconds: wall-clock time of training and evaluation.
-        interrupted: whether Ctrl-C ended it.
+        seconds: wall-clock time of training and evaluation, since the run began or was resumed.
+        interrupted: whether Ctrl-C or SIGTERM ended it.
 
-    >>> History([Record(1, 2.0, 0.5, None, None, 0.01, 0.1)]).best.epoch
+    >>> History([Record(1, 10, 0.01, Evaluation(2.0, {"accuracy": 0.5}))]).best.epoch
     1
     """
 
@@ -68,27 +100,38 @@ class History:
 
     @property
     def best(self) -> Record | None:
-        """The first record with the highest dev accuracy, the lower dev loss deciding between equals; None if empty."""
+        """The first record with the best score; None if empty."""
         return max(self.records, key=lambda record: record.score, default=None)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The history as plain Python values; a loss that is not finite is None."""
-        best = self.best
-        records = [{name: _plain(value) for name, value in asdict(record).items()} for record in self.records]
-        return {
-            "device": self.device,
-            "path": self.path,
-            "step": self.step,
-            "seconds": self.seconds,
-            "interrupted": self.interrupted,
-            "best_epoch": None if best is None else best.epoch,
-            "epochs": records,
-        }
+    def to_jsonl(self) -> str:
+        """A line of standard JSON for each record; what is not finite is null."""
+        return "".join(line(record) for record in self.records)
 
-    def to_json(self) -> str:
-        """The history as standard JSON text (a loss that is not finite is null)."""
-        return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+    @classmethod
+    def read(cls, path: str | Path) -> History:
+        """The records of a history.jsonl file, also while it is being written: a torn last line is left out.
+
+        Raises:
+            OSError: there is no such file.
+            ValueError: another line than the last is no record; with its number.
+        """
+        lines = Path(path).read_bytes().splitlines(keepends=True)
+        records = []
+        for number, text in enumerate(lines, 1):
+            try:
+                records.append(Record.from_dict(json.loads(text)))
+            except (ValueError, KeyError, TypeError) as error:
+                if number == len(lines) and not text.endswith(b"\n"):
+                    break
+                raise ValueError(f"{path}, line {number}: no record of a history: {text[:60]!r}") from error
+        return cls(records)
 
 
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def line(record: Record) -> str:
+    """The record as a line of history.jsonl."""
+    return json.dumps(record.to_dict(), allow_nan=False) + "\n"
+
+
+def _evaluation(part: str, numbers: dict[str, Any]) -> Evaluation | None:
+    found = {name.removeprefix(f"{part}_"): value for name, value in numbers.items() if name.startswith(f"{part}_")}
+    return Evaluation(found.pop("loss"), found) if "loss" in found else None

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for the end of a step."""
+"""Ctrl-C and SIGTERM that wait for the end of a step."""
 
 from __future__ import annotations
 
@@ -11,46 +11,55 @@ from twingrad.train.history import History
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C ended `fit`. The model holds the best parameters so far; `history` tells how far it came."""
+    """Ctrl-C or SIGTERM ended `fit`. The model holds the best parameters so far; `history` tells how far it came.
 
-    def __init__(self, message: str, history: History) -> None:
+    number: of the signal.
+    """
+
+    def __init__(self, message: str, history: History, number: int = signal.SIGINT) -> None:
         super().__init__(message)
-        self.history = history
+        self.history, self.number = history, number
 
 
 class Bell:
-    """Whether Ctrl-C was pressed: so no step is torn in two. A second Ctrl-C raises KeyboardInterrupt at once."""
+    """Whether a signal has come: so no step is torn in two. A second one raises KeyboardInterrupt at once."""
 
     def __init__(self) -> None:
-        self.rung = False
+        self.number = 0
 
     def ring(self, number: int, frame: FrameType | None) -> None:
         """The signal handler."""
-        if self.rung:
+        if self.number:
             raise KeyboardInterrupt
-        self.rung = True
+        self.number = number
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
-        if self.rung:
+        """Raise KeyboardInterrupt if a signal has come."""
+        if self.number:
             raise KeyboardInterrupt
+
+
+def _default(number: int) -> bool:
+    ours = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    return signal.getsignal(number) is ours
 
 
 @contextmanager
 def bell() -> Iterator[Bell]:
-    """A Bell that SIGINT rings within the block.
+    """A Bell that SIGINT and SIGTERM ring within the block.
 
-    Where SIGINT has a handler other than Python's own, or in a thread other than the main one (whose handlers cannot be
-    set), nothing is changed and Ctrl-C does what it did.
+    A signal with a handler of the user's own keeps it; in a thread other than the main one (whose handlers cannot be
+    set) nothing is changed.
     """
-    rings = Bell()
+    rings, previous = Bell(), {}
     try:
-        ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        previous = signal.signal(signal.SIGINT, rings.ring) if ours else None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if _default(number):
+                previous[number] = signal.signal(number, rings.ring)
     except ValueError:
-        previous = None
+        pass
     try:
         yield rings
     finally:
-        if previous is not None:
-            signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

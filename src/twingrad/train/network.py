@@ -1,27 +1,47 @@
-"""The dense classifier that `twingrad train` builds."""
+"""The dense network that `twingrad train` builds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from twingrad import nn
+from twingrad.choice import choose
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky-relu": nn.LeakyReLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+}
+INITS = {"relu": nn.init.he_normal, "leaky-relu": nn.init.he_normal}
 
 
 def dense(
-    features: int, classes: int, *, hidden: Sequence[int], dropout: float = 0.0, batch_norm: bool = False, seed: int = 0
+    features: int,
+    outputs: int,
+    *,
+    hidden: Sequence[int],
+    activation: str = "relu",
+    dropout: float = 0.0,
+    batch_norm: bool = False,
+    seed: int = 0,
 ) -> nn.Sequential:
-    """Linear, BatchNorm, ReLU and Dropout for each hidden width, then Linear: x (N, features) -> logits (N, classes).
+    """Linear, BatchNorm, activation and Dropout for each hidden width, then Linear: x (N, features) -> (N, outputs).
 
+    activation: "relu", "leaky-relu" (weights of variance 2/n_in), "sigmoid", "tanh" (Glorot's 2/(n_in + n_out)).
     dropout: the probability p to drop a unit, in [0, 1); 0 leaves the layers out, as batch_norm=False does.
 
     >>> [type(layer).__name__ for layer in dense(64, 10, hidden=[32], dropout=0.2)]
     ['Linear', 'ReLU', 'Dropout', 'Linear']
     """
+    act = ACTIVATIONS[choose("activation", activation, ACTIVATIONS)]
+    init: Any = INITS.get(activation, nn.init.glorot_normal)
     layers: list[nn.Module] = []
     for width in hidden:
-        layers += [nn.Linear(features, width)]
+        layers += [nn.Linear(features, width, init=init)]
         layers += [nn.BatchNorm(width)] * batch_norm
-        layers += [nn.ReLU()]
+        layers += [act()]
         layers += [nn.Dropout(dropout)] * (dropout > 0)
         features = width
-    return nn.Sequential(*layers, nn.Linear(features, classes), seed=seed)
+    return nn.Sequential(*layers, nn.Linear(features, outputs), seed=seed)

@@ -6,41 +6,65 @@ from typing import Any
 
 from twingrad import backends
 from twingrad.autodiff import no_grad
-from twingrad.data import Dataset, check_labels
+from twingrad.data import Dataset, Preprocessing, Table, check_labels
 from twingrad.devices import Device, device_of
 from twingrad.train.modes import mode
 
 
 def device_of_model(model: Any) -> Device:
     """The device of the model's parameters."""
-    return device_of(_first_parameter(model).data)
+    return device_of(first_parameter(model).data)
 
 
-def place(model: Any, data: Dataset) -> tuple[Any, Any]:
-    """x (N, D) in the model's dtype and y (N,) int64, both on the model's device."""
-    parameter = _first_parameter(model)
-    backend = backends.get(device_of(parameter.data))
-    return backend.asarray(data.x, dtype=parameter.dtype), backend.asarray(data.y)
+def placed(model: Any, array: Any, *, keep_integers: bool = False) -> Any:
+    """`array` on the model's device and in its dtype; with keep_integers whole numbers stay what they are."""
+    parameter = first_parameter(model)
+    keep = keep_integers and array.dtype.kind in "iub"
+    return backends.get(device_of(parameter.data)).asarray(array, dtype=None if keep else parameter.dtype)
 
 
-def check_fit(model: Any, data: Dataset) -> None:
-    """Raise a ValueError unless the model takes the features of `data` and has an output for each of its labels."""
+def raw_inputs(x: Any, preprocessing: Preprocessing | None, names: tuple[str, ...] = ()) -> Any:
+    """The numbers that the network sees of raw examples."""
+    if preprocessing is not None:
+        return preprocessing.apply(x, names)
+    if isinstance(x, Table):
+        raise ValueError('the data hold text: let fit(preprocessing="auto") encode it')
+    return x
+
+
+def outputs_of(model: Any, data: Dataset, preprocessing: Preprocessing | None) -> int:
+    """How many outputs the model gives for the examples of `data`.
+
+    Raises:
+        ValueError: no examples, or features that do not suit the model.
+    """
     if not len(data):
         raise ValueError(f"data set {data.name!r} holds no examples")
-    x, _ = place(model, data.take(slice(0, 1)))
+    first = data.take(slice(0, 1))
+    x = raw_inputs(first.x[:], preprocessing, tuple(data.feature_names))
     try:
         with mode(model, training=False), no_grad():
-            logits = model(x)
+            outputs = model(placed(model, x))
     except ValueError as error:
         raise ValueError(
-            f"data set {data.name!r} ({data.x.shape[1]} features) does not suit the model: {error}"
+            f"data set {data.name!r} ({data.features} features) does not suit the model: {error}"
         ) from error
-    if logits.ndim != 2:
-        raise ValueError(f"the model must return logits (N, C); for one example it returns shape {logits.shape}")
-    check_labels(data.y, logits.shape[1], f"data set {data.name!r}, and a model of {logits.shape[1]} outputs")
+    if outputs.ndim != 2:
+        raise ValueError(f"the model must return outputs (N, C); for one example it returns shape {outputs.shape}")
+    return int(outputs.shape[1])
 
 
-def _first_parameter(model: Any) -> Any:
+def check_outputs(data: Dataset, outputs: int) -> None:
+    """Raise a ValueError unless so many outputs suit the task and the labels of `data`."""
+    who = f"data set {data.name!r}, and a model of {outputs} outputs"
+    if data.task in ("binary", "multi-class") and outputs > 1:
+        check_labels(data.y, outputs, who)
+    elif data.outputs != outputs:
+        raise ValueError(f"{who}: a {data.task} task of this data set needs {data.outputs}")
+
+
+def first_parameter(model: Any) -> Any:
+    """Any parameter: all share device and dtype."""
     for parameter in model.parameters():
         return parameter
     raise ValueError(f"the model ({type(model).__name__}) has no parameters")

@@ -1,7 +1,8 @@
-"""A progress bar of loss and accuracy. rich is imported only when one is made."""
+"""A progress bar of the run. rich is imported only when one is made."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from twingrad.train.callbacks import Callback, Run
@@ -12,19 +13,35 @@ ROOM = 78
 
 
 def measured(record: Record) -> str:
-    """Loss and accuracy of an epoch in one short line.
+    """Loss and what the task measures first, in one short line.
 
-    >>> measured(Record(1, 0.25, 0.9, 0.5, 0.875, 0.01, 0.1))
+    >>> from twingrad.train import Evaluation
+    >>> measured(Record(1, 9, 0.01, Evaluation(0.25, {"accuracy": 0.9}), Evaluation(0.5, {"accuracy": 0.875})))
     'loss 0.2500, dev 0.5000; accuracy 90.0%, dev 87.5%'
     """
-    loss, accuracy = f"loss {record.train_loss:.4f}", f"accuracy {record.train_accuracy:.1%}"
-    if record.dev_loss is None:
-        return f"{loss}; {accuracy}"
-    return f"{loss}, dev {record.dev_loss:.4f}; {accuracy}, dev {record.dev_accuracy:.1%}"
+    names = ["loss", *list(record.train.metrics)[:1]]
+    told = []
+    for name in names:
+        parts = [shown(name, getattr(record.train, name))]
+        parts += [] if record.dev is None else [f"dev {shown(name, getattr(record.dev, name))}"]
+        told.append(f"{HEADINGS.get(name, name)} {', '.join(parts)}")
+    return "; ".join(told)
+
+
+HEADINGS = {"exact_match": "exact match", "r2": "R2", "rmse": "RMSE", "mae": "MAE"}
+
+
+def shown(name: str, value: float) -> str:
+    """A loss or a metric as people read it."""
+    if not math.isfinite(value):
+        return "not finite"
+    if name in ("accuracy", "exact_match"):
+        return f"{value:.1%}"
+    return f"{value:.4f}" if name in ("loss", "r2") else f"{value:.4g}"
 
 
 class Progress(Callback):
-    """A bar over the epochs on standard error, with the newest loss and accuracy; nothing where that is no terminal."""
+    """A bar over the epochs on standard error, with the newest measurements; nothing where that is no terminal."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -47,16 +64,19 @@ class Progress(Callback):
             console=self._console,
             transient=True,
         )
-        fields = {"epoch": 0, "epochs": run.epochs, "digits": len(str(run.epochs)), "measured": ""}
-        self._task = self._bar.add_task("", total=run.epochs * run.batches, **fields)
+        last = run.history.records[-1:]
+        fields = {"digits": len(str(run.epochs)), "measured": measured(last[0]) if last else ""}
+        total = None if run.batches is None else run.epochs * run.batches
+        self._task = self._bar.add_task("", total=total, epochs=run.epochs, epoch=run.epoch, **fields)
         self._bar.start()
 
-    def on_batch(self, run: Run) -> None:
+    def on_step(self, run: Run) -> None:
         """Advance the bar."""
         if self._bar:
-            self._bar.update(self._task, advance=1, epoch=run.epoch)
+            done = (run.epoch - 1) * (run.batches or 0) + run.batch
+            self._bar.update(self._task, completed=done, epoch=run.epoch)
 
-    def on_epoch(self, run: Run, record: Record) -> None:
+    def on_evaluation(self, run: Run, record: Record) -> None:
         """Show the newest measurements."""
         if self._bar:
             self._bar.update(self._task, measured=measured(record))

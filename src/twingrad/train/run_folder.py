@@ -1,4 +1,4 @@
-"""The folder of a run: the model, its history, its configuration and its curves, each written whole or not at all."""
+"""The folder of a run: configuration, checkpoints, history, model and curves, each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,43 +9,63 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from twingrad.data import Dataset
 from twingrad.train import curves
-from twingrad.train.atomic import write_atomic
-from twingrad.train.history import History
+from twingrad.train.atomic import unsaved, write_atomic
+from twingrad.train.checkpoint import LAST, Checkpoint
+from twingrad.train.history import History, Record, line
+from twingrad.train.lock import LOCK, FolderLock
 from twingrad.train.model_file import MODEL, model_bytes
 
-HISTORY = "history.json"
+HISTORY = "history.jsonl"
 CONFIG = "config.toml"
 CURVES = "curves.png"
-CLAIM = ".claimed"
+DRAFTS = ".*.part"
 
 
 class RunFolder:
-    """A folder for one run: `claim` it before training, `save` into it after.
+    """A folder for one run: `claim` it before training, save into it meanwhile and after, then `release` it.
 
     path: where it is to be; with numbered=True it becomes path-1, path-2, ...: the first that does not exist.
     config: the run's configuration as TOML, written when the folder is claimed.
+    resume: the folder is that of a run that was cut short, and goes on.
     """
 
-    def __init__(self, path: str | Path, *, numbered: bool = False, config: str | None = None) -> None:
-        self.path, self._numbered, self._config = Path(path), numbered, config
+    def __init__(
+        self, path: str | Path, *, numbered: bool = False, config: str | None = None, resume: bool = False
+    ) -> None:
+        self.path, self._numbered, self._config, self.resume = Path(path), numbered, config, resume
         self._made: list[Path] = []
+        self._lock: FolderLock | None = None
 
     def claim(self) -> RunFolder:
-        """Make the folder with its parents, prove it writable, and keep any other run out of it; returns self.
+        """Make the folder with its parents, prove it writable, and keep any other process out of it; returns self.
+
+        Again and again without harm.
 
         Raises:
-            FileExistsError: there is something in it already.
-            OSError: it cannot be made or written.
+            FileExistsError: there is something in it already, or another process is at work in it.
+            OSError: it cannot be made or written, or to be resumed it does not exist.
         """
-        if self._numbered:
+        if self._lock is not None:
+            return self
+        if self.resume:
+            self._reopen()
+        elif self._numbered:
             self._claim_number()
         else:
             self._claim(self.path)
-        if self._config is not None:
-            self.write(CONFIG, self._config.encode())
+        try:
+            if self._config is not None and not self.resume:
+                self.write(CONFIG, self._config.encode())
+        except OSError:
+            self.drop()
+            raise
         return self
+
+    def _reopen(self) -> None:
+        if not self.path.is_dir():
+            raise FileNotFoundError(f"there is no run folder {self.path} to go on with")
+        self._take_lock(self.path)
 
     def _claim_number(self) -> None:
         for number in itertools.count(1):
@@ -57,35 +77,85 @@ class RunFolder:
 
     def _claim(self, folder: Path) -> None:
         made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-        taken = FileExistsError(f"output folder {folder} is not empty: name a new one, so that no run is lost")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if any(folder.iterdir()):
-                raise taken
-            (folder / CLAIM).touch(exist_ok=False)
         except OSError as error:
-            full = folder.is_dir() and isinstance(error, FileExistsError)
-            raise (taken if full else _unusable(folder, error)) from None
+            raise _unusable(folder, error) from None
+        self._check_empty(folder)
+        self._take_lock(folder)
+        try:
+            self._check_empty(folder)
+        except FileExistsError:
+            self.release()
+            raise
         self.path, self._made = folder, made
 
-    def save(self, model: Any, history: History, data: Dataset) -> None:
-        """Write the model, the history and, where matplotlib is installed, the curves."""
-        self.write(MODEL, model_bytes(model, data))
-        self.write(HISTORY, history.to_json().encode())
-        picture = curves.png(history, data.name)
-        if picture is not None:
-            self.write(CURVES, picture)
-        (self.path / CLAIM).unlink(missing_ok=True)
+    def _check_empty(self, folder: Path) -> None:
+        if any(path.name != LOCK and not path.match(DRAFTS) for path in folder.iterdir()):
+            raise FileExistsError(
+                f"output folder {folder} is not empty: name a new one, so that no run is lost"
+                + (f"; or go on with its run: --resume {folder}" if (folder / CONFIG).exists() else "")
+            )
+
+    def _take_lock(self, folder: Path) -> None:
+        lock = FolderLock(folder)
+        try:
+            lock.acquire()
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise _unusable(folder, error) from None
+        self._lock = lock
+        for draft in folder.glob(DRAFTS):  # of a run that was killed
+            draft.unlink()
+
+    # -- while the run goes on ----------------------------------------------------------------------------------------
 
     def write(self, name: str, content: bytes) -> Path:
         """Write one file into the folder, whole or not at all."""
         write_atomic(self.path / name, content)
         return self.path / name
 
+    def append(self, record: Record) -> None:
+        """Add a line to history.jsonl."""
+        file = self.path / HISTORY
+        try:
+            with file.open("a", encoding="utf-8") as stream:
+                stream.write(line(record))
+        except OSError as error:
+            raise unsaved(file, error) from error
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The one to go on from; None for a run that has none yet, which begins anew."""
+        return Checkpoint.read(self.path / LAST) if self.resume and (self.path / LAST).exists() else None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether there is a checkpoint."""
+        return (self.path / LAST).exists()
+
+    # -- its end ------------------------------------------------------------------------------------------------------
+
+    def save(self, model: Any, history: History, title: str) -> None:
+        """Write the model, the history and, where matplotlib is installed, the curves."""
+        self.write(MODEL, model_bytes(model))
+        self.write(HISTORY, history.to_jsonl().encode())
+        picture = curves.png(history, title)
+        if picture is not None:
+            self.write(CURVES, picture)
+
+    def release(self) -> None:
+        """Let other processes in."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
     def drop(self) -> None:
-        """Give up the claim, and remove the folders that it made unless something else was written into them."""
-        for name in (CLAIM, CONFIG):
-            (self.path / name).unlink(missing_ok=True)
+        """Give up a run that left nothing to go on from: remove its beginnings, and the folders that were made."""
+        if not self.resume and not self.resumable:
+            for name in (CONFIG, HISTORY):
+                (self.path / name).unlink(missing_ok=True)
+        self.release()
         with suppress(OSError):
             for folder in self._made:
                 folder.rmdir()

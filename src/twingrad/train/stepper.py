@@ -2,46 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twingrad.capture import capture
 from twingrad.errors import CaptureError
+from twingrad.namespace import namespace_of
 from twingrad.train.losses import Loss
 
 MODES = ("auto", "never", "require")
 
 
 class Stepper:
-    """step(x, y) -> the loss: forward, backward and update; full-size batches by a captured step, bit-equal to eager.
+    """step(batches): forward and backward of each batch, then one update; bit-equal whether captured or not.
 
+    The gradient is the mean over all the examples: that of a batch of n_i of the n examples enters times n_i / n, and
+    the batches' are added in their order.
+
+    full: the size of most batches; groups of `group` such batches run as a captured step. None takes the first group's.
     mode: "auto" falls back to eager steps where capture is refused, and `how` gives the reason; "require" raises the
     CaptureError; "never" does not try.
     """
 
-    def __init__(self, model: Any, optimizer: Any, loss: Loss, full: int, mode: str) -> None:
-        self.eager = _step(model, optimizer, loss)
-        self.captured: Callable[[Any, Any], Any] | None = None if mode == "never" else capture(self.eager)
-        self.full, self.mode = full, mode
+    def __init__(self, model: Any, optimizer: Any, loss: Loss, full: int | None, group: int, mode: str) -> None:
+        self.model, self.optimizer, self.loss = model, optimizer, loss
+        self.full: list[int] | None = None if full is None else [full] * group
+        self.mode, self.captured = mode, mode != "never"
         self.how = "eager (asked for)" if mode == "never" else "captured"
+        self._steps: dict[int, tuple[Callable[..., Any], Callable[..., Any]]] = {}
 
-    def __call__(self, x: Any, y: Any) -> Any:
-        if self.captured is not None and len(y) == self.full:
+    def __call__(self, batches: Sequence[tuple[Any, ...]]) -> None:
+        """One update."""
+        sizes, arrays = [len(batch[1]) for batch in batches], [array for batch in batches for array in batch]
+        eager, captured = self._for(len(batches[0]))
+        self.full = self.full or sizes
+        if self.captured and sizes == self.full:
             try:
-                return self.captured(x, y)
+                captured(*arrays)
+                return
             except CaptureError as error:
                 if self.mode == "require":
                     raise
-                self.captured, self.how = None, f"eager ({error})"
-        return self.eager(x, y)
+                self.captured, self.how = False, f"eager ({error})"
+        eager(*arrays)
+
+    def _for(self, width: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """The eager and the captured step over batches of so many arrays."""
+        if width not in self._steps:
+            eager = self._step(width)
+            self._steps[width] = eager, capture(eager)
+        return self._steps[width]
+
+    def _step(self, width: int) -> Callable[..., Any]:
+        def step(*arrays: Any) -> None:
+            self.optimizer.zero_grad()
+            batches = [arrays[start : start + width] for start in range(0, len(arrays), width)]
+            n = sum(len(batch[1]) for batch in batches)
+            for x, target, *weight in batches:
+                value = self.loss(self.model(x), target, **({"example_weight": weight[0]} if weight else {}))
+                value.backward(None if len(batches) == 1 else _share(value, len(target) / n))
+            self.optimizer.step()
+
+        return step
 
 
-def _step(model: Any, optimizer: Any, loss: Loss) -> Callable[[Any, Any], Any]:
-    def step(x: Any, y: Any) -> Any:
-        value = loss(model(x), y)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        return value
-
-    return step
+def _share(value: Any, share: float) -> Any:
+    """What the gradient of a loss is multiplied with, as an array where the loss is."""
+    return namespace_of(value.data).asarray(share, dtype=value.dtype, device=value.data.device)

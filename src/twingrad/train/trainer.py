@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import signal
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from twingrad import backends
-from twingrad.data import Dataset, batch_bounds, batches
-from twingrad.namespace import namespace_of
 from twingrad.train.callbacks import Callback, Run
-from twingrad.train.checks import has_batch_norm
-from twingrad.train.evaluate import evaluate_arrays
+from twingrad.train.evaluate import measure
 from twingrad.train.history import History, Record
 from twingrad.train.interrupt import Bell, bell
-from twingrad.train.losses import Loss
 from twingrad.train.modes import mode
+from twingrad.train.objective import Objective
+from twingrad.train.parts import Batch, Part
 from twingrad.train.path import path_taken
-from twingrad.train.placement import device_of_model, place
+from twingrad.train.placement import device_of_model
+from twingrad.train.plan import Plan
+from twingrad.train.saver import Saver
 from twingrad.train.stepper import Stepper
+
+
+class Leave(Exception):
+    """A signal has come, and no step is under way."""
 
 
 class Trainer:
@@ -30,97 +35,104 @@ class Trainer:
         self,
         model: Any,
         optimizer: Any,
-        loss: Loss,
-        train: Dataset,
-        dev: Dataset | None,
-        batch_size: int,
-        seed: int,
-        capture: str,
+        objective: Objective,
+        train: Part,
+        dev: Part | None,
+        plan: Plan,
+        callbacks: Sequence[Callback],
+        saver: Saver,
     ) -> None:
-        self.model, self.optimizer, self.loss = model, optimizer, loss
-        self.train, self.dev = place(model, train), None if dev is None else place(model, dev)
-        self.batch_size, self.seed, self.smallest = batch_size, seed, 2 if has_batch_norm(model) else 1
-        self.bounds = batch_bounds(len(train), batch_size, self.smallest)
-        self.step = Stepper(model, optimizer, loss, self.bounds[0][1], capture)
-        self.backend = backends.get(device_of_model(model))
-        self.best: tuple[tuple[float, float], dict[str, Any]] | None = None
+        self.model, self.optimizer, self.objective = model, optimizer, objective
+        self.train, self.dev, self.plan, self.callbacks, self.saver = train, dev, plan, callbacks, saver
+        self.step = Stepper(model, optimizer, objective.loss, train.full, plan.accumulate, plan.capture)
+        self.run = Run(model, optimizer, plan.epochs, train.batches)
+        self.run.history.device = device_of_model(model)
+        self.best: dict[str, Any] = {}
+        self.signal = signal.SIGINT.value
 
-    def run(self, epochs: int, callbacks: Sequence[Callback], keep: str) -> History:
-        """Train for so many epochs, or until a callback or Ctrl-C stops it, and leave the parameters to keep."""
-        run = Run(self.model, self.optimizer, epochs, len(self.bounds))
-        run.history.device = self.backend.device
-        self._tell_of_a_joined_batch()
-        begin = time.perf_counter()
-        try:
-            with mode(self.model, training=True), path_taken() as said, bell() as rings:
-                self._epochs(run, callbacks, rings)
-        except KeyboardInterrupt:
-            run.history.interrupted = True
-        finally:
-            for callback in callbacks:
-                callback.on_end(run)
-        if self.best and (keep == "best" or run.history.interrupted):
-            self.model.load_state_dict(self.best[1])
+    def go(self) -> History:
+        """Train from where the run stands until its end, a callback's or a signal's, and leave what is to be kept."""
+        run = self.run
+        begin = self.since = time.perf_counter()
+        with mode(self.model, training=True), path_taken() as said, bell() as rings:
+            try:
+                self._tell("on_start")
+                self._epochs(rings)
+                self.saver.save(self)
+            except Leave:
+                run.history.interrupted = True
+                self.saver.save(self)
+            except KeyboardInterrupt:
+                run.history.interrupted = True  # perhaps within a step: what was saved before stays
+            finally:
+                self.signal = rings.number or self.signal
+                self._tell("on_end")
+        if self.best and (self.plan.keep == "best" or run.history.interrupted):
+            self.model.load_state_dict(self.best)
         run.history.path, run.history.step = said[0], self.step.how
         run.history.seconds = time.perf_counter() - begin
         return run.history
 
-    def _tell_of_a_joined_batch(self) -> None:
-        start, stop = self.bounds[-1]
-        if stop - start > self.batch_size:
-            text = (
-                f"{stop} examples in mini-batches of {self.batch_size} leave one over, on which batch normalisation "
-                f"cannot train: it joins the last mini-batch, of {stop - start}"
-            )
-            warnings.warn(text, stacklevel=4)
+    def _epochs(self, rings: Bell) -> None:
+        run, every = self.run, self.plan.evaluate_every
+        while run.epoch <= run.epochs and not run.stop:
+            for group in self._groups():
+                self._update(group)
+                if every and run.step % every == 0:
+                    self._evaluate()
+                self._pause(rings)
+                if run.stop:
+                    return
+            if not every:
+                self._evaluate()
+            run.epoch, run.batch = run.epoch + 1, 0
+            self._pause(rings)
+        if run.step and not run.stop and (not run.history.records or run.history[-1].step < run.step):
+            self._evaluate()
 
-    def _epochs(self, run: Run, callbacks: Sequence[Callback], rings: Bell) -> None:
-        for callback in callbacks:
-            callback.on_start(run)
-        for epoch in range(1, run.epochs + 1):
-            run.epoch = epoch
-            begin = time.perf_counter()
-            self._epoch(run, callbacks, rings)
-            record = self._measure(run, begin)
-            self._keep_if_best(record)
-            run.history.records.append(record)
-            for callback in callbacks:
-                callback.on_epoch(run, record)
-            rings.check()
-            if run.stop:
-                return
+    def _groups(self) -> Iterator[list[Batch]]:
+        """The batches of each update that is left of this epoch."""
+        found = iter(self.train.epoch(self.run.epoch - 1, self.run.batch))
+        while group := list(itertools.islice(found, self.plan.accumulate)):
+            yield group
 
-    def _epoch(self, run: Run, callbacks: Sequence[Callback], rings: Bell) -> None:
-        x, y = self.train
-        xp = namespace_of(x)
-        order = batches(len(y), self.batch_size, seed=self.seed, epoch=run.epoch - 1, smallest=self.smallest)
-        for batch, index in enumerate(order, 1):
-            run.batch = batch
-            chosen = self.backend.asarray(index)
-            self.step(xp.take(x, chosen, axis=0), xp.take(y, chosen, axis=0))
-            for callback in callbacks:
-                callback.on_batch(run)
-            rings.check()
+    def _update(self, group: list[Batch]) -> None:
+        run = self.run
+        if self.plan.schedule is not None:
+            self.optimizer.lr = self.plan.schedule(run.step, run.epoch - 1)
+        self.step(group)
+        run.batch, run.step = run.batch + len(group), run.step + 1
+        self._tell("on_step")
 
-    def _measure(self, run: Run, begin: float) -> Record:
-        train = evaluate_arrays(self.model, *self.train, self.loss)
-        dev = evaluate_arrays(self.model, *self.dev, self.loss) if self.dev else None
-        if not math.isfinite(train.loss) and all(math.isfinite(record.train_loss) for record in run.history):
-            warnings.warn(f"the loss is {train.loss} after epoch {run.epoch}: lower the learning rate", stacklevel=5)
-        return Record(
-            epoch=run.epoch,
-            train_loss=train.loss,
-            train_accuracy=train.accuracy,
-            dev_loss=dev.loss if dev else None,
-            dev_accuracy=dev.accuracy if dev else None,
-            lr=self._learning_rate(),
-            seconds=time.perf_counter() - begin,
-        )
+    def _pause(self, rings: Bell) -> None:
+        """Between two steps: save where it is time, leave where a signal has come."""
+        if rings.number:
+            raise Leave
+        if self.saver.due(self.run.step):
+            self.saver.save(self)
+
+    def _evaluate(self) -> None:
+        run, epoch = self.run, min(self.run.epoch, self.run.epochs)
+        train = measure(self.model, self.train, self.objective)
+        dev = measure(self.model, self.dev, self.objective) if self.dev else None
+        if not math.isfinite(train.loss) and all(math.isfinite(record.train.loss) for record in run.history):
+            warnings.warn(f"the loss is {train.loss} after epoch {epoch}: lower the learning rate", stacklevel=6)
+        now = time.perf_counter()
+        record = Record(epoch, run.step, self._learning_rate(), train, dev, now - self.since)
+        best = run.history.best
+        if best is None or record.score > best.score:
+            self.best = self.model.state_dict()
+        run.history.records.append(record)
+        self.saver.append(record)
+        for callback in self.callbacks:
+            callback.on_evaluation(run, record)
+        self.since = now
 
     def _learning_rate(self) -> float:
+        """That of the last update."""
         rate = self.optimizer.lr
-        return float(rate(self.optimizer.steps_taken) if callable(rate) else rate)
+        return float(rate(max(0, self.optimizer.steps_taken - 1)) if callable(rate) else rate)
 
-    def _keep_if_best(self, record: Record) -> None:
-        if self.best is None or record.score > self.best[0]:
-            self.best = (record.score, self.model.state_dict())
+    def _tell(self, event: str) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self.run)

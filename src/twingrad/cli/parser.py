@@ -1,0 +1,113 @@
+"""The parser of `twingrad`, made from the tables of options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from twingrad.cli import options
+from twingrad.cli.table import Option
+
+EPILOG = (
+    "exit codes: 0 done; 2 bad input, nothing written; 3 the run could not be written (a full disk), what was saved "
+    "before stays; 130 Ctrl-C or 143 SIGTERM, the run is saved: --resume goes on; 1 a defect"
+)
+
+
+class Options(argparse.Namespace):
+    """The parsed command line: those options that were given, and `command`."""
+
+    command: str
+    json: bool = False
+    run: str = ""
+
+    def given(self) -> dict[str, Any]:
+        """The options that were given, by name."""
+        return {name: value for name, value in vars(self).items() if name not in ("command", "run")}
+
+
+class UsageError(Exception):
+    """A command line that cannot be understood; the message names the command."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with one line for an error and the nearest option for an unknown one."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage and leaving."""
+        raise UsageError(f"{self.prog}: error: {message.removeprefix('argument ')}{self._suggestion(message)}")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does; but a command refuses the options that it does not know, instead of handing them up."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def _suggestion(self, message: str) -> str:
+        unknown = message.partition("unrecognized arguments: ")[2].split()
+        known = [option for action in self._actions for option in action.option_strings]
+        near = get_close_matches(unknown[0].partition("=")[0], known, n=1) if unknown else []
+        return f"; did you mean {near[0]}?" if near else f"; see {self.prog} --help"
+
+
+def parser() -> Parser:
+    """The parser of `twingrad`."""
+    from twingrad import __version__
+
+    top = Parser(
+        "twingrad", description="Train neural networks on a CPU or an NVIDIA GPU.", epilog=EPILOG, allow_abbrev=False
+    )
+    top.add_argument("--version", action="version", version=f"twingrad {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="{train,evaluate,predict,info}")
+    train = _command(commands, "train", "train a network", TRAIN)
+    for name, group in options.TRAIN.items():
+        _add(train.add_argument_group(name), group)
+    evaluate = _command(commands, "evaluate", "measure a trained model", EVALUATE)
+    evaluate.add_argument("run", metavar="RUN", help="a run folder or a model file")
+    _add(evaluate, options.EVALUATE_OPTIONS)
+    predict = _command(commands, "predict", "apply a trained model", PREDICT)
+    predict.add_argument("run", metavar="RUN", help="a run folder or a model file")
+    _add(predict, options.PREDICT_OPTIONS)
+    info = _command(commands, "info", "what runs here", INFO)
+    info.add_argument("--json", action="store_true", help="as one JSON object", default=argparse.SUPPRESS)
+    return top
+
+
+TRAIN = (
+    "Train a dense network for classes, labels or a regression, keep the parameters of the best evaluation, and write "
+    "a run folder. With no option: on the 1,797 handwritten digits that ship with twingrad."
+)
+EVALUATE = "Loss and metrics of a trained model: on the parts of its own data, or on other data with targets."
+PREDICT = "What a trained model says of examples: CSV or JSON lines, read and written a batch at a time."
+INFO = "Show versions, devices, kernels, BLAS and threads, and why something faster is not used."
+
+
+def _command(commands: Any, name: str, short: str, text: str) -> Parser:
+    found: Parser = commands.add_parser(
+        name, help=short, description=text, epilog=None if name == "info" else EPILOG, allow_abbrev=False
+    )
+    return found
+
+
+def _add(group: Any, table: Iterable[Option]) -> None:
+    for option in table:
+        about: dict[str, Any] = {"help": option.description.replace("%", "%%"), "default": argparse.SUPPRESS}
+        if option.parse is None:
+            on_and_off = option.default is not False
+            action: Any = argparse.BooleanOptionalAction if on_and_off else "store_true"
+            group.add_argument(option.flag, action=action, **about)
+        else:
+            group.add_argument(option.flag, type=_typed(option.parse), metavar=option.metavar, **about)
+
+
+def _typed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    def typed(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return typed

@@ -1,0 +1,66 @@
+"""`twingrad predict`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from twingrad.cli.answers import Answers
+from twingrad.cli.parser import Options, UsageError
+from twingrad.data import feature_batches
+from twingrad.devices import resolve
+from twingrad.train import load_model
+from twingrad.train.atomic import unsaved
+from twingrad.train.predict import outputs_of_batches
+
+ENDINGS = (".csv", ".jsonl")
+
+
+def run(options: Options) -> None:
+    """Read, predict and write a batch at a time."""
+    given = options.given()
+    out = Path(given["out"]) if "out" in given else None
+    if "data" not in given:
+        raise UsageError("twingrad predict: error: --data is needed: the examples to be predicted")
+    if out is not None and out.suffix not in ENDINGS:
+        raise UsageError(f"twingrad predict: error: --out: must end in {' or '.join(ENDINGS)}; got {str(out)!r}")
+    device = given.get("device", "auto")
+    model = load_model(options.run).to(resolve(None if device == "auto" else device))
+    if model.preprocessing is None:
+        raise ValueError(
+            f"{options.run} holds no preprocessing: call twingrad.train.predict on the network's own inputs"
+        )
+    answers = Answers(model, given.get("probabilities", False), given.get("top_k", 0))
+    names = {name: given[name] for name in ("features", "delimiter") if name in given}
+    batches = feature_batches(given["data"], model.preprocessing, given.get("batch_size", 1024), **names)
+    lines = options.json if out is None else out.suffix == ".jsonl"
+    with _opened(out) as file:
+        write = answers.jsonl(file) if lines else answers.csv(file)
+        rows = sum(map(write, outputs_of_batches(model, batches)))
+    if out is not None and options.json:
+        print(json.dumps({"run": options.run, "rows": rows, "out": str(out)}))
+
+
+@contextmanager
+def _opened(out: Path | None) -> Iterator[TextIO]:
+    """The file, written whole or not at all; or standard output."""
+    if out is None:
+        yield sys.stdout
+        return
+    draft = out.with_name(f".{out.name}.part")
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, out)
+    except BaseException as error:
+        draft.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(draft)):
+            raise unsaved(out, error) from error
+        raise

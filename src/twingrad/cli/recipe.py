@@ -1,0 +1,125 @@
+"""From resolved options to data, network, optimizer and schedule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twingrad import optim
+from twingrad.cli.options import BY_WIDTH, DEFAULT_LR, TRAIN_OPTIONS, WIDE
+from twingrad.cli.schedules import make_schedule
+from twingrad.cli.table import read_toml
+from twingrad.data import Dataset, Preprocessing, Splits, load
+from twingrad.data.load import kind_of
+from twingrad.train import dense
+
+COMMAND = "train"
+Values = dict[str, Any]
+LOAD = ("target", "features", "task", "categories", "delimiter")
+
+
+def resolved(given: Values, config: Path | None = None) -> tuple[Values, Dataset]:
+    """Every option's value: from the command line, the TOML file, or by default; and the data, which some depend on."""
+    values = {option.name: option.default for option in TRAIN_OPTIONS if option.kept}
+    values |= read_toml(config, TRAIN_OPTIONS, COMMAND) if config else {}
+    values |= {name: value for name, value in given.items() if name in values}
+    data = load_data(values)
+    kind, paths = kind_of(values["data"])
+    if kind != "named":
+        values["data"] = ",".join(str(path.resolve()) for path in paths)
+    values["task"] = data.task
+    for name, (wide, narrow) in BY_WIDTH.items():
+        if values[name] is None:
+            values[name] = wide if data.features >= WIDE else narrow
+    if values["lr"] is None:
+        values["lr"] = DEFAULT_LR[values["optimizer"]]
+    return values, data
+
+
+def load_data(values: Values) -> Dataset:
+    """The data set."""
+    return load(values["data"], **{name: values[name] for name in LOAD if values.get(name) is not None})
+
+
+def split(values: Values, data: Dataset) -> Splits:
+    """Its three parts."""
+    shares = values.get("split")
+    if shares and data.own_test and len(shares) == 3 and shares[2] == 0:
+        shares = shares[:2]
+    return data.split(*(shares or ()), seed=values["seed"])
+
+
+def fit_preprocessing(values: Values, train: Dataset) -> Preprocessing:
+    """What makes the network's numbers of raw examples, fitted on the train part."""
+    return Preprocessing.fit(
+        train, scaling=values["scaling"], encoding=values["encoding"], scale_targets=values["scale_targets"]
+    )
+
+
+def make_model(values: Values, preprocessing: Preprocessing, outputs: int) -> Any:
+    """The network."""
+    names = ("hidden", "activation", "dropout", "batch_norm", "seed")
+    return dense(preprocessing.width, outputs, **{name: values[name] for name in names})
+
+
+def make_optimizer(values: Values) -> Any:
+    """The optimizer, with the options that it takes.
+
+    Raises:
+        ValueError: an option that it does not take.
+    """
+    kind, takes = OPTIMIZERS[values["optimizer"]]
+    given: Values = {"lr": values["lr"]}
+    for name, unset in (
+        ("momentum", 0.0),
+        ("nesterov", False),
+        ("weight_decay", None),
+        ("l1", 0.0),
+        ("clip_norm", None),
+    ):
+        if values[name] == unset:
+            continue
+        if name not in takes:
+            flag = "--" + name.replace("_", "-")
+            raise ValueError(f"{flag} does not apply to {values['optimizer']}; it takes {', '.join(takes)}")
+        given[name] = values[name]
+    return getattr(optim, kind)(**given)
+
+
+SHARED = ("weight_decay", "l1", "clip_norm")
+OPTIMIZERS = {
+    "sgd": ("SGD", ("momentum", "nesterov", *SHARED)),
+    "rmsprop": ("RMSprop", ("momentum", *SHARED)),
+    "adam": ("Adam", SHARED),
+    "adamw": ("AdamW", SHARED),
+}
+
+
+def fit_options(values: Values, train: Dataset) -> Values:
+    """The arguments of `fit` that are not the model, the data and the folder."""
+    plain = ("loss", "epochs", "batch_size", "seed", "accumulate", "evaluate_every", "checkpoint_every")
+    found = {name: values[name] for name in plain}
+    batches = -(-len(train) // values["batch_size"])
+    updates = -(-batches // values["accumulate"])
+    return found | {"schedule": make_schedule(values, updates), "class_weight": class_weight(values, train)}
+
+
+def class_weight(values: Values, train: Dataset) -> Any:
+    """The weights of the classes: those given, or N / (C N_c) for "balanced"; None for none.
+
+    Raises:
+        ValueError: another number of weights than classes; a task without classes.
+    """
+    asked = values["class_weight"]
+    if asked is None:
+        return None
+    if train.task not in ("binary", "multi-class"):
+        raise ValueError(f"--class-weight does not apply to a {train.task} task")
+    if asked == "balanced":
+        counts = np.bincount(train.y, minlength=len(train.classes))
+        return len(train) / (len(counts) * np.maximum(counts, 1))
+    if len(asked) != len(train.classes):
+        raise ValueError(f"--class-weight: {len(train.classes)} classes need so many weights; got {len(asked)}")
+    return np.asarray(asked)

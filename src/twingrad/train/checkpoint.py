@@ -1,0 +1,100 @@
+"""All that a run is, in one file: from it the run goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twingrad.train.history import Record
+from twingrad.train.sealed import Arrays, seal, unseal
+
+LAST = "last.safetensors"
+KIND, FORMAT = "checkpoint", 1
+
+
+@dataclass
+class Checkpoint:
+    """The state of a run between two steps.
+
+    configuration: what the run was asked for; a run of another one cannot go on from here.
+    epoch, batch, step: of the next step: its epoch from 1, the batches of that epoch and the updates done before it.
+    stopped: whether a callback ended the run.
+    counters: the model's, by path. model, best: state dicts, of now and of the best evaluation (empty before any).
+    optimizer: its state dict. callbacks: a state for each callback. records: the history.
+
+    In the file, arrays stand under "model.", "best." and "optimizer."; all else is JSON in the sealed metadata.
+    """
+
+    configuration: dict[str, Any]
+    epoch: int
+    batch: int
+    step: int
+    stopped: bool
+    counters: dict[str, int]
+    model: Arrays
+    optimizer: dict[str, Any]
+    best: Arrays = field(default_factory=dict)
+    callbacks: list[Any] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+    def to_bytes(self) -> bytes:
+        """The file: the same bytes for the same state."""
+        arrays: Arrays = {f"{kind}.{name}": a for kind in ("model", "best") for name, a in getattr(self, kind).items()}
+        plain = ("configuration", "epoch", "batch", "step", "stopped", "counters", "callbacks")
+        header = {name: getattr(self, name) for name in plain}
+        header["optimizer"] = _without_arrays(self.optimizer, "optimizer", arrays)
+        header["records"] = [record.to_dict() for record in self.records]
+        return seal(KIND, FORMAT, arrays, header)
+
+    @classmethod
+    def read(cls, file: Path) -> Checkpoint:
+        """The checkpoint in a file.
+
+        Raises:
+            OSError: there is no such file.
+            ValueError: it is damaged, of another kind, or of another format version.
+        """
+        arrays, header = unseal(file, KIND, FORMAT)
+        for name in ("kind", "format"):
+            del header[name]
+        header["optimizer"] = _with_arrays(header["optimizer"], arrays)
+        header["records"] = [Record.from_dict(record) for record in header["records"]]
+        parts: dict[str, Arrays] = {"model": {}, "best": {}}
+        for name, array in arrays.items():
+            kind, _, rest = name.partition(".")
+            if kind in parts:
+                parts[kind][rest] = array
+        return cls(**header, model=parts["model"], best=parts["best"])
+
+
+def differences(there: Any, here: Any, name: str = "") -> list[str]:
+    """Where two configurations differ, each as "name was ... and is ..."."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        names = list(dict.fromkeys([*there, *here]))
+        pairs = ((key, there.get(key), here.get(key)) for key in names)
+        return [text for key, old, new in pairs for text in differences(old, new, f"{name}.{key}" if name else key)]
+    return [] if there == here else [f"{name} was {json.dumps(there)} and is {json.dumps(here)}"]
+
+
+def _without_arrays(value: Any, path: str, arrays: Arrays) -> Any:
+    """`value` as JSON can hold it, its arrays put under their paths."""
+    if isinstance(value, np.ndarray):
+        arrays[path] = value
+        return {"array": path}
+    if isinstance(value, dict):
+        return {str(key): _without_arrays(item, f"{path}.{key}", arrays) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_arrays(item, f"{path}.{number}", arrays) for number, item in enumerate(value)]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _with_arrays(value: Any, arrays: Arrays) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {"array"} and value["array"] in arrays:
+            return arrays[value["array"]]
+        return {key: _with_arrays(item, arrays) for key, item in value.items()}
+    return [_with_arrays(item, arrays) for item in value] if isinstance(value, list) else value

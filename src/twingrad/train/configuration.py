@@ -1,0 +1,75 @@
+"""What a run was asked for, as plain data: a checkpoint goes on only in a run of the same configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+
+from twingrad.data import Dataset, Table
+from twingrad.devices import device_of
+from twingrad.train.architecture import describe
+from twingrad.train.objective import Objective
+from twingrad.train.placement import first_parameter
+from twingrad.train.plan import Plan, name_of
+
+ROWS = 1000
+"""So many examples, evenly spread, enter the fingerprint of a data set; of its targets all."""
+
+
+def configuration(
+    model: Any, optimizer: Any, objective: Objective, plan: Plan, parts: dict[str, Any], weights: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything that decides the bits of a run, and can be told; as JSON gives it back."""
+    parameter = first_parameter(model)
+    found = {
+        "model": describe(model) or {name: list(p.shape) for name, p in model.named_parameters().items()},
+        "dtype": str(parameter.dtype),
+        "device": str(device_of(parameter.data)).partition(":")[0],
+        "task": objective.task,
+        "loss": objective.name,
+        "optimizer": {"name": type(optimizer).__name__, **hyperparameters(optimizer)},
+        "training": plan.to_dict(),
+        "preprocessing": objective.preprocessing.to_dict() if objective.preprocessing else None,
+        "data": {name: fingerprint(part) for name, part in parts.items()},
+        "weights": {name: None if array is None else _hash(np.asarray(array)) for name, array in weights.items()},
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
+
+
+def hyperparameters(optimizer: Any) -> dict[str, Any]:
+    """The numbers, texts and switches that an optimizer was made with."""
+    found: dict[str, Any] = {}
+    for name, value in vars(optimizer).items():
+        plain = name.lstrip("_")
+        if plain == "steps_taken" or (name.startswith("_") and plain != "lr"):
+            continue
+        if callable(value):
+            found[plain] = value.to_dict() if hasattr(value, "to_dict") else name_of(value)
+        elif isinstance(value, int | float | str | bool | None):
+            found[plain] = value
+    return found
+
+
+def fingerprint(data: Any) -> Any:
+    """Name, count and a hash of a data set, of all targets and up to a thousand examples; None for other batches."""
+    if not isinstance(data, Dataset):
+        return None
+    rows = np.unique(np.linspace(0, len(data) - 1, min(ROWS, len(data))).astype(np.int64))
+    x = data.take(rows).x
+    columns = x.columns if isinstance(x, Table) else [np.asarray(x[:])]
+    told = [_hash(column) if isinstance(column, np.ndarray) else _hash_of_text(column) for column in columns]
+    together = hashlib.sha256("".join([_hash(data.y), *told]).encode()).hexdigest()[:16]
+    return {"name": data.name, "examples": len(data), "hash": together}
+
+
+def _hash_of_text(column: Any) -> str:
+    return _hash(np.array([column.values[code] for code in column.codes]))
+
+
+def _hash(array: np.ndarray[Any, Any]) -> str:
+    about = f"{array.dtype.str}{array.shape}".encode()
+    return hashlib.sha256(about + np.ascontiguousarray(array).tobytes()).hexdigest()

@@ -1,0 +1,108 @@
+"""From the arguments of `fit` to a trainer that is ready to run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from twingrad.data import BatchSource, Dataset, Preprocessing, batch_bounds
+from twingrad.train import checks
+from twingrad.train.callbacks import Callback
+from twingrad.train.configuration import configuration
+from twingrad.train.evaluate import aligned
+from twingrad.train.interval import Interval
+from twingrad.train.losses import Loss, loss_name
+from twingrad.train.objective import make_objective
+from twingrad.train.parts import Order, part_of
+from twingrad.train.placement import check_outputs, outputs_of, placed
+from twingrad.train.plan import Plan
+from twingrad.train.run_folder import RunFolder
+from twingrad.train.saver import Saver
+from twingrad.train.trainer import Trainer
+
+
+class Job:
+    """A run that suits its data, checked as far as it can be without touching model, device or disk."""
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Any,
+        train: Dataset | BatchSource,
+        dev: Dataset | None,
+        plan: Plan,
+        loss: str | Loss,
+        preprocessing: str | Preprocessing | None,
+        class_weight: Any,
+        example_weight: Any,
+        prefetch: int | None,
+    ) -> None:
+        self.model, self.optimizer, self.plan, self.loss = model, optimizer, plan, loss
+        self.class_weight, self.example_weight, self.prefetch = class_weight, example_weight, prefetch
+        self.preprocessing = _preprocessing(model, preprocessing, train)
+        self.train = aligned(train, self.preprocessing) if isinstance(train, Dataset) else train
+        self.dev = None if dev is None else aligned(dev, self.preprocessing)
+        self.task = checks.task_of(self.train, self.dev)
+        self.outputs = self._outputs()
+        checks.check_batch_size(model, plan.batch_size, train)
+        loss_name(loss, "multi-class" if self.task == "binary" and self.outputs != 1 else self.task)
+        self.title = train.name if isinstance(train, Dataset) else "batches"
+
+    def _outputs(self) -> int:
+        known = [part for part in (self.train, self.dev) if isinstance(part, Dataset)]
+        if not known and isinstance(self.train, BatchSource):
+            with self.train.epoch(0, prefetch=0) as found:
+                x, y, *_ = next(found)
+            known = [Dataset(x, y, task=self.task)]
+        for part in known:
+            outputs = outputs_of(self.model, part, self.preprocessing)
+            check_outputs(part, outputs)
+        return outputs
+
+    def begin(self, device: str, callbacks: Sequence[Callback], folder: RunFolder | None, every: Interval) -> Trainer:
+        """Move the model and the data to the device; the trainer stands where the folder's run stood."""
+        model = self.model.to(device)
+        model.preprocessing = self.preprocessing
+        weight = None if self.class_weight is None else placed(model, np.asarray(self.class_weight, np.float64))
+        objective = make_objective(self.task, self.outputs, self.loss, self.preprocessing, weight)
+        order = Order(self.plan.batch_size, self.plan.seed, 2 if checks.has_batch_norm(model) else 1)
+        train = part_of(model, objective, self.train, order, self.example_weight, self.prefetch)
+        dev = None if self.dev is None else part_of(model, objective, self.dev, order, None, self.prefetch)
+        self._tell_of_a_joined_batch(order)
+        about = configuration(
+            model,
+            self.optimizer,
+            objective,
+            self.plan,
+            {"train": self.train, "dev": self.dev},
+            {"class": self.class_weight, "example": self.example_weight},
+        )
+        saver = Saver(folder, every, about)
+        trainer = Trainer(model, self.optimizer, objective, train, dev, self.plan, callbacks, saver)
+        saver.go_on(trainer)
+        return trainer
+
+    def _tell_of_a_joined_batch(self, order: Order) -> None:
+        if not isinstance(self.train, Dataset):
+            return
+        start, stop = batch_bounds(len(self.train), order.batch_size, order.smallest)[-1]
+        if stop - start > order.batch_size:
+            text = (
+                f"{stop} examples in mini-batches of {order.batch_size} leave one over, on which batch normalisation "
+                f"cannot train: it joins the last mini-batch, of {stop - start}"
+            )
+            warnings.warn(text, stacklevel=4)
+
+
+def _preprocessing(model: Any, asked: Any, train: Any) -> Preprocessing | None:
+    if asked is None:
+        found: Preprocessing | None = getattr(model, "preprocessing", None)
+        return found
+    if isinstance(asked, Preprocessing):
+        return asked
+    if asked != "auto" or not isinstance(train, Dataset):
+        raise ValueError(f'fit: preprocessing must be "auto" (for a Dataset), a Preprocessing or None; got {asked!r}')
+    return Preprocessing.fit(train)

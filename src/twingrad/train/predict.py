@@ -1,0 +1,87 @@
+"""What a model says of raw examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twingrad.autodiff import no_grad
+from twingrad.data import Preprocessing
+from twingrad.train.modes import mode
+from twingrad.train.placement import placed, raw_inputs
+
+CHUNK = 1024
+
+
+def predict(model: Any, x: Any, *, names: tuple[str, ...] = ()) -> NDArray[Any]:
+    """The model's answers for raw examples: classes (N,) int64, labels (N, K) of 0 and 1, or values (N, T) float64 in
+    the targets' own units.
+
+    x: an array (N, ...) or a `twingrad.data.Table`, as the model's preprocessing takes it; without one, what the
+    network takes. names: of the columns of an array. A model without a preprocessing is one of classes.
+
+    Raises ValueError for features that differ from the model's.
+
+    >>> import twingrad as tg
+    >>> model = tg.nn.Sequential(tg.nn.Linear(64, 10), seed=0)
+    >>> predict(model, tg.data.load("digits").x[:3]).shape
+    (3,)
+    """
+    found = [decided(outputs, model) for outputs in outputs_of_batches(model, _chunks(model, x, names))]
+    return np.concatenate(found)
+
+
+def predict_probabilities(model: Any, x: Any, *, names: tuple[str, ...] = ()) -> NDArray[np.float64]:
+    """The probability of each class, or of each label: (N, C) float64; for a binary model (N, 2).
+
+    Raises ValueError for a regression, and as `predict`.
+    """
+    found = [probabilities(outputs, model) for outputs in outputs_of_batches(model, _chunks(model, x, names))]
+    return np.concatenate(found)
+
+
+def outputs_of_batches(model: Any, batches: Iterable[Any]) -> Iterator[NDArray[Any]]:
+    """The model's outputs (B, C) on the host for batches of its inputs (B, D), one after another; the mode stays."""
+    for x in batches:
+        with mode(model, training=False), no_grad():
+            yield model(placed(model, x)).numpy()
+
+
+def probabilities(outputs: NDArray[Any], model: Any) -> NDArray[np.float64]:
+    """softmax or sigmoid of the outputs, in float64; see `predict_probabilities`."""
+    task, z = task_of(model), outputs.astype(np.float64)
+    if task == "regression":
+        raise ValueError("a regression has no probabilities")
+    if task == "multi-label" or z.shape[1] == 1:
+        e = np.exp(-np.abs(z))
+        p: NDArray[np.float64] = np.where(z >= 0, 1.0, e) / (1.0 + e)
+        return p if task == "multi-label" else np.concatenate([1.0 - p, p], axis=1)
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def decided(outputs: NDArray[Any], model: Any) -> NDArray[Any]:
+    """Classes, labels or values; see `predict`."""
+    task = task_of(model)
+    if task == "regression":
+        preprocessing: Preprocessing = model.preprocessing
+        return preprocessing.invert_targets(outputs)
+    if task == "multi-label":
+        return (outputs > 0).astype(np.int64)
+    if outputs.shape[1] == 1:
+        return np.asarray(outputs[:, 0] > 0, np.int64)
+    return np.asarray(outputs.argmax(axis=1), np.int64)
+
+
+def task_of(model: Any) -> str:
+    """The task of the model's preprocessing; "multi-class" for a model without one."""
+    preprocessing: Preprocessing | None = getattr(model, "preprocessing", None)
+    return "multi-class" if preprocessing is None else preprocessing.task
+
+
+def _chunks(model: Any, x: Any, names: tuple[str, ...]) -> Iterator[Any]:
+    for start in range(0, max(1, len(x)), CHUNK):
+        yield raw_inputs(x[start : start + CHUNK], getattr(model, "preprocessing", None), names)

@@ -1,0 +1,102 @@
+"""Writes a run's checkpoints while it goes on, and takes the run back to one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twingrad.train import optimizer_state
+from twingrad.train.checkpoint import LAST, Checkpoint, differences
+from twingrad.train.history import History, Record
+from twingrad.train.interval import Interval
+from twingrad.train.model_file import BEST, model_bytes
+from twingrad.train.run_folder import HISTORY, RunFolder
+
+if TYPE_CHECKING:
+    from twingrad.train.trainer import Trainer
+
+
+class Saver:
+    """What `fit` does with its folder; nothing where there is none.
+
+    every: how often `due` says so. configuration: what the run was asked for.
+    """
+
+    def __init__(self, folder: RunFolder | None, every: Interval, configuration: dict[str, Any]) -> None:
+        self.folder, self.every, self.configuration = folder, every, configuration
+        self._best = -1
+
+    def due(self, step: int) -> bool:
+        """Whether a checkpoint is to be written after so many steps."""
+        return self.folder is not None and self.every.due(step)
+
+    def append(self, record: Record) -> None:
+        """Write down an evaluation."""
+        if self.folder is not None:
+            self.folder.append(record)
+
+    def save(self, trainer: Trainer) -> None:
+        """Write the best model, if it is a new one, and the checkpoint."""
+        if self.folder is None:
+            return
+        best = trainer.run.history.best
+        if best is not None and best.step != self._best:
+            self.folder.write(BEST, model_bytes(trainer.model, trainer.best))
+            self._best = best.step
+        self.folder.write(LAST, self.take(trainer).to_bytes())
+        self.every.restart()
+
+    def take(self, trainer: Trainer) -> Checkpoint:
+        """The run as it is now."""
+        run, model = trainer.run, trainer.model
+        states = [(type(callback).__qualname__, callback.state()) for callback in trainer.callbacks]
+        return Checkpoint(
+            configuration=self.configuration,
+            epoch=run.epoch,
+            batch=run.batch,
+            step=run.step,
+            stopped=run.stop,
+            counters={name: counter.value for name, counter in model.counters().items()},
+            model=model.state_dict(),
+            optimizer=optimizer_state.state_of(trainer.optimizer),
+            best=trainer.best,
+            callbacks=[[name, state] for name, state in states if state is not None],
+            records=run.history.records,
+        )
+
+    def go_on(self, trainer: Trainer) -> None:
+        """Take a new trainer to the folder's last checkpoint; to the beginning, where it has none yet.
+
+        Raises:
+            ValueError: the checkpoint is damaged, or that of another configuration (names what differs).
+        """
+        if self.folder is None or not self.folder.resume:
+            return
+        found = self.folder.checkpoint()
+        if found is not None:
+            self._check(found)
+            put_back(trainer, found)
+        self.folder.write(HISTORY, trainer.run.history.to_jsonl().encode())
+
+    def _check(self, found: Checkpoint) -> None:
+        told = differences(found.configuration, self.configuration)
+        if told and self.folder is not None:
+            raise ValueError(
+                f"{self.folder.path / LAST} is the checkpoint of another configuration: {'; '.join(told)}; "
+                "go on with what it was begun with, or begin a run in a new folder"
+            )
+
+
+def put_back(trainer: Trainer, found: Checkpoint) -> None:
+    """Make the trainer's model, optimizer, callbacks and position those of the checkpoint."""
+    run, model = trainer.run, trainer.model
+    model.load_state_dict(found.model)
+    for name, counter in model.counters().items():
+        counter.value = found.counters[name]
+    optimizer_state.put_back(trainer.optimizer, found.optimizer)
+    trainer.best = found.best
+    states = list(found.callbacks)
+    for callback in trainer.callbacks:
+        if states and states[0][0] == type(callback).__qualname__ and callback.state() is not None:
+            callback.restore(states.pop(0)[1])
+    run.epoch, run.batch, run.step, run.stop = found.epoch, found.batch, found.step, found.stopped
+    run.history = History(found.records, device=run.history.device)
