@@ -2,6 +2,8 @@
 // Tiles are pieces of the flat arrays, whatever the segments, so that many small segments share a tile. Each tile looks
 // through the whole table, which needs no order; a segment of length 0 is skipped. Segments must not overlap.
 #include "../include/adam.h"
+#include "../include/norm.h"
+#include "../include/rmsprop.h"
 #include "../include/sgd.h"
 #include "kernel.h"
 
@@ -28,59 +30,122 @@ inline void each_segment(i64 count, const i64 *segments, i64 rows, const F &f) {
   });
 }
 
-struct AdamArguments {
+struct UpdateArguments {
   void *theta;
   const void *grad;
-  void *m, *v;
+  void *states[3];  // as many as the rule has
   const i64 *segments;
   const double *control;
   i64 count, rows;
 };
 
-template <class T, bool decays, bool shrinks>
-inline void adam_range(T *__restrict p, const T *__restrict g, T *__restrict m, T *__restrict v, i64 n,
-                       AdamScalars<T> s) {
-  for (i64 i = 0; i < n; ++i) adam(p[i], g[i], m[i], v[i], s, decays, shrinks);
+template <class T, class Rule>
+inline void update_range(T *__restrict p, const T *__restrict g, T *__restrict a, T *__restrict b, T *__restrict c, i64 n,
+                         const Rule &rule, const Terms<T> &t) {
+  for (i64 i = 0; i < n; ++i) {
+    if constexpr (Rule::STATES == 0) update_element(rule, t, p[i], g[i]);
+    if constexpr (Rule::STATES == 1) update_element(rule, t, p[i], g[i], a[i]);
+    if constexpr (Rule::STATES == 2) update_element(rule, t, p[i], g[i], a[i], b[i]);
+    if constexpr (Rule::STATES == 3) update_element(rule, t, p[i], g[i], a[i], b[i], c[i]);
+  }
 }
 
-template <class T>
-inline void adam_segments(const AdamArguments &a) {
-  T *theta = static_cast<T *>(a.theta), *m = static_cast<T *>(a.m), *v = static_cast<T *>(a.v);
+// The loop again for the common terms, whose presence the compiler then knows: none, L2, decoupled decay; else all, by choice.
+template <class T, class Rule>
+inline void update_range_by_terms(T *p, const T *g, T *a, T *b, T *c, i64 n, const Rule &rule, Terms<T> t) {
+  if (t.scales || t.limits || t.thresholds || (t.decays && t.shrinks)) return update_range(p, g, a, b, c, n, rule, t);
+  t.scales = t.limits = t.thresholds = false;
+  const bool decays = t.decays, shrinks = t.shrinks;
+  t.decays = t.shrinks = false;
+  if (decays) {
+    t.decays = true;
+    update_range(p, g, a, b, c, n, rule, t);
+  } else if (shrinks) {
+    t.shrinks = true;
+    update_range(p, g, a, b, c, n, rule, t);
+  } else {
+    update_range(p, g, a, b, c, n, rule, t);
+  }
+}
+
+template <class T, class Rule>
+inline void update_segments(const UpdateArguments &a) {
+  T *theta = static_cast<T *>(a.theta), *states[3];
   const T *grad = static_cast<const T *>(a.grad);
+  for (int k = 0; k < 3; ++k) states[k] = static_cast<T *>(a.states[k]);
   each_segment(a.count, a.segments, a.rows, [&](i64 from, i64 to, i64 segment) {
-    const double *row = a.control + segment * ADAM_COLUMNS;
-    const AdamScalars<T> s = adam_scalars<T>(row);
-    const bool decays = adam_decays(row), shrinks = adam_shrinks(row);
-    auto range = decays ? (shrinks ? adam_range<T, true, true> : adam_range<T, true, false>)
-                        : (shrinks ? adam_range<T, false, true> : adam_range<T, false, false>);
-    range(theta + from, grad + from, m + from, v + from, to - from, s);
+    const double *row = a.control + segment * (Rule::COLUMNS + TERM_COLUMNS);
+    T *parts[3];
+    for (int k = 0; k < 3; ++k) parts[k] = k < Rule::STATES ? states[k] + from : nullptr;
+    update_range_by_terms(theta + from, grad + from, parts[0], parts[1], parts[2], to - from, Rule::of(row),
+                          terms_of<T>(row + Rule::COLUMNS));
   });
 }
 
-struct SgdArguments {
-  void *theta;
+template <class T>
+inline void adam_segments(const UpdateArguments &a) {
+  update_segments<T, Adam<T>>(a);
+}
+
+template <class T>
+inline void sgd_segments(const UpdateArguments &a) {
+  a.states[0] ? update_segments<T, Momentum<T>>(a) : update_segments<T, Descent<T>>(a);
+}
+
+// States: v, then the momentum's buffer and the mean where they are given.
+template <class T>
+inline void rmsprop_segments(const UpdateArguments &a) {
+  UpdateArguments dense = a;
+  if (!a.states[1]) dense.states[1] = a.states[2];
+  if (a.states[1])
+    a.states[2] ? update_segments<T, RMSprop<T, true, true>>(a) : update_segments<T, RMSprop<T, true, false>>(a);
+  else
+    a.states[2] ? update_segments<T, RMSprop<T, false, true>>(dense) : update_segments<T, RMSprop<T, false, false>>(a);
+}
+
+struct ClipArguments {
   const void *grad;
   const i64 *segments;
-  const double *control;
-  i64 count, rows;
+  double *control, *norm, *leaves;  // leaves: scratch, one for each leaf
+  i64 rows, columns, column;        // of control, and the one to write the factor to
+  double max_norm;
 };
 
-template <class T, bool decays>
-inline void sgd_range(T *__restrict p, const T *__restrict g, i64 n, T lr, T l2) {
-  for (i64 i = 0; i < n; ++i) sgd(p[i], g[i], lr, l2, decays);
+template <class T>
+inline double norm_of_leaf(const T *x, i64 n) {
+  double lanes[NORM_LANES] = {}, total = 0;
+  i64 i = 0;
+  for (; i + NORM_LANES <= n; i += NORM_LANES)
+    for (i64 j = 0; j < NORM_LANES; ++j) lanes[j] += (double)x[i + j] * (double)x[i + j];
+  for (i64 j = 0; i + j < n; ++j) lanes[j] += (double)x[i + j] * (double)x[i + j];
+  for (i64 j = 0; j < NORM_LANES; ++j) total += lanes[j];
+  return total;
 }
 
 template <class T>
-inline void sgd_segments(const SgdArguments &a) {
-  T *theta = static_cast<T *>(a.theta);
-  const T *grad = static_cast<const T *>(a.grad);
-  each_segment(a.count, a.segments, a.rows, [&](i64 from, i64 to, i64 segment) {
-    const double *row = a.control + segment * SGD_COLUMNS;
-    (row[1] != 0 ? sgd_range<T, true> : sgd_range<T, false>)(theta + from, grad + from, to - from, (T)row[0], (T)row[1]);
+inline void clip_segments(const ClipArguments &a) {
+  i64 count = 0;
+  for (i64 s = 0; s < a.rows; ++s) count += norm_leaves(a.segments[2 * s + 1]);
+  parallel(count, [&](i64 tile) {
+    i64 s = 0, leaf = tile;
+    for (; leaf >= norm_leaves(a.segments[2 * s + 1]); ++s) leaf -= norm_leaves(a.segments[2 * s + 1]);
+    const i64 begin = leaf * NORM_LEAF, length = a.segments[2 * s + 1], end = begin + NORM_LEAF;
+    const T *x = static_cast<const T *>(a.grad) + a.segments[2 * s] + begin;
+    a.leaves[tile] = norm_of_leaf(x, (end < length ? end : length) - begin);
   });
+  double total = 0;
+  for (i64 s = 0, leaf = 0; s < a.rows; ++s) {
+    double sum = 0;
+    for (i64 last = leaf + norm_leaves(a.segments[2 * s + 1]); leaf < last; ++leaf) sum += a.leaves[leaf];
+    total += sum;
+  }
+  *a.norm = square_root(total);
+  for (i64 s = 0; s < a.rows; ++s) a.control[s * a.columns + a.column] = clip_factor(*a.norm, a.max_norm);
 }
 
 }  // namespace
 
-TG_KERNEL(adam_segments, AdamArguments)
-TG_KERNEL(sgd_segments, SgdArguments)
+TG_KERNEL(adam_segments, UpdateArguments)
+TG_KERNEL(sgd_segments, UpdateArguments)
+TG_KERNEL(rmsprop_segments, UpdateArguments)
+TG_KERNEL(clip_segments, ClipArguments)

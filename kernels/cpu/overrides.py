@@ -2,8 +2,8 @@
 
 Each `..._refusal` says why a kernel cannot take its arguments; forwards take raw arrays, and backwards write each
 gradient into its `Destination`. The contract of an operation stands in the docstring of its reference, in
-`twingrad.functional`. Losses, activations and others have files of their own, imported
-here.
+`twingrad.functional`. Losses, activations and updates of
+optimizers have files of their own, imported here.
 """
 
 from __future__ import annotations
@@ -15,16 +15,14 @@ import numpy as np
 from twingrad import functional as F
 from twingrad import recording
 from twingrad.autodiff.tape import Destination
-from twingrad.kernels.cpu import Kernel, activations, blas, losses, unavailable
-from twingrad.kernels.cpu.arguments import ADD, deliver, plain, read_only, refusal, shape_refusal, table_refusal
+from twingrad.kernels.cpu import Kernel, activations, blas, losses, unavailable, updates
+from twingrad.kernels.cpu.arguments import ADD, deliver, plain, read_only, refusal, shape_refusal
 from twingrad.namespace import Array
 from twingrad.random.counter import Tick
 from twingrad.random.draws import keep_threshold
 
-__all__ = ["activations", "losses", "unavailable"]
+__all__ = ["activations", "losses", "unavailable", "updates"]
 
-INT64 = np.dtype(np.int64)
-FLOAT64 = np.dtype(np.float64)
 ZERO = np.zeros(1, np.int64)
 """The counter's cell of a step that is a plain integer."""
 
@@ -36,7 +34,6 @@ RELU, RELU_BACKWARD = Kernel("relu", 2, "q"), Kernel("relu_backward", 3, "q")
 DROPOUT = Kernel("dropout", 3, "qqQqqd")
 BATCH_NORM = {True: Kernel("batch_norm_train", 9, "qqdd"), False: Kernel("batch_norm_eval", 9, "qqdd")}
 BATCH_NORM_BACKWARD = Kernel("batch_norm_backward", 9, "5q")
-ADAM, SGD = Kernel("adam_segments", 6, "qq"), Kernel("sgd_segments", 4, "qq")
 
 
 # --- linear ---------------------------------------------------------------------------------------------------------
@@ -172,32 +169,3 @@ def batch_norm(
     arrays = (out, *statistics, x, weight, bias, running_mean, running_var)
     BATCH_NORM[training](arrays, *x.shape, momentum, eps)
     return out, (x, weight, statistics, training)
-
-
-# --- optimizers ------------------------------------------------------------------------------------------------------
-
-
-def segments_refusal(segments: Array, control: Array) -> str | None:
-    return table_refusal("segments", segments, INT64) or table_refusal("control", control, FLOAT64)
-
-
-def adam_refusal(theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array) -> str | None:
-    return (
-        refusal(theta=theta, grad=grad, m=m, v=v)
-        or read_only(theta=theta, m=m, v=v)
-        or segments_refusal(segments, control)
-    )
-
-
-@F.adam_segments.kernel("cpu", accepts=adam_refusal)
-def adam_segments(theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array) -> None:
-    ADAM((theta, grad, m, v, segments, control), theta.size, len(segments))
-
-
-def sgd_refusal(theta: Array, grad: Array, segments: Array, control: Array) -> str | None:
-    return refusal(theta=theta, grad=grad) or read_only(theta=theta) or segments_refusal(segments, control)
-
-
-@F.sgd_segments.kernel("cpu", accepts=sgd_refusal)
-def sgd_segments(theta: Array, grad: Array, segments: Array, control: Array) -> None:
-    SGD((theta, grad, segments, control), theta.size, len(segments))

@@ -3,6 +3,7 @@
 from twingrad.functional.adam import adam_segments, adam_update, adamw_update
 from twingrad.functional.batch_norm import batch_norm
 from twingrad.functional.binary_cross_entropy import binary_cross_entropy
+from twingrad.functional.clip import clip_segments
 from twingrad.functional.dropout import dropout
 from twingrad.functional.embedding import embedding
 from twingrad.functional.layer_norm import layer_norm
@@ -11,7 +12,8 @@ from twingrad.functional.linear import linear
 from twingrad.functional.mean_absolute_error import mean_absolute_error
 from twingrad.functional.mean_squared_error import mean_squared_error
 from twingrad.functional.relu import relu
-from twingrad.functional.sgd import sgd_segments, sgd_update
+from twingrad.functional.rmsprop import rmsprop_segments, rmsprop_update
+from twingrad.functional.sgd import momentum_update, sgd_segments, sgd_update
 from twingrad.functional.sigmoid import sigmoid
 from twingrad.functional.softmax import softmax
 from twingrad.functional.softmax_cross_entropy import softmax_cross_entropy
@@ -23,6 +25,7 @@ __all__ = [
     "adamw_update",
     "batch_norm",
     "binary_cross_entropy",
+    "clip_segments",
     "dropout",
     "embedding",
     "layer_norm",
@@ -30,7 +33,10 @@ __all__ = [
     "linear",
     "mean_absolute_error",
     "mean_squared_error",
+    "momentum_update",
     "relu",
+    "rmsprop_segments",
+    "rmsprop_update",
     "sgd_segments",
     "sgd_update",
     "sigmoid",

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import math
 import operator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twingrad.functional import terms
 from twingrad.functional.segments import check_segments, segments_of_one
+from twingrad.functional.terms import Terms, scales_of_root
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
 
-COLUMNS = ("step_size", "beta1", "1 - beta1", "beta2", "1 - beta2", "1 / sqrt(1 - beta2^t)", "eps", "l2", "shrink")
+RULE = ("step_size", "beta1", "1 - beta1", "beta2", "1 - beta2", "scale_in", "eps_in", "scale_out", "eps_out")
+COLUMNS = (*RULE, *terms.COLUMNS)
 """The scalars that a segment's update needs: one row of `control`."""
 
 
 def adam_control(
-    *, step: int, lr: float, beta1: float, beta2: float, eps: float, l2: float = 0.0, shrink: float = 1.0
+    *, step: int, lr: float, beta1: float, beta2: float, eps: float, eps_form: str = "outside", **around: float
 ) -> tuple[float, ...]:
-    """The row of scalars for step number `step` (from 1), in the order of COLUMNS; computed once, on the host."""
+    """The row of scalars for step number `step` (from 1), in the order of COLUMNS; computed once, on the host.
+
+    around: of `Terms`.
+    """
     correction1, correction2 = 1.0 - beta1**step, 1.0 - beta2**step
-    return (lr / correction1, beta1, 1.0 - beta1, beta2, 1.0 - beta2, 1.0 / math.sqrt(correction2), eps, l2, shrink)
+    averages = (lr / correction1, beta1, 1.0 - beta1, beta2, 1.0 - beta2)
+    return (*averages, *scales_of_root(eps, correction2, eps_form), *Terms(**around))
 
 
 def check(theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array) -> None:
@@ -34,16 +40,16 @@ def adam_segments(theta: Array, grad: Array, m: Array, v: Array, segments: Array
     """One Adam step on segments of flat arrays, in place on theta, m and v.
 
     theta, grad, m, v: (P,) of one floating dtype T. segments: (S, 2) int64, offset and length of each; those of length
-    0 are skipped. control: (S, 9) float64, the scalars of each, in the order of COLUMNS.
+    0 are skipped. control: (S, 14) float64, the scalars of each, in the order of COLUMNS.
 
-        g = g + l2 p          if l2 != 0          (L2 regularisation: Adam's weight_decay)
-        p = shrink p          if shrink != 1      (decoupled decay: AdamW's)
         m = beta1 m + (1 - beta1) g
         v = beta2 v + ((1 - beta2) g) g
-        p = p - (step_size m) / (sqrt(v) / sqrt(1 - beta2^t) + eps)      with step_size = lr / (1 - beta1^t)
+        p = p - (step_size m) / (sqrt(v scale_in + eps_in) scale_out + eps_out)     step_size = lr / (1 - beta1^t)
 
-    Every operation is rounded to T, none contracted, and the scalars are rounded to T first; the division by
-    sqrt(1 - beta2^t) is a multiplication by its reciprocal. Kernels give the same bits.
+    with the terms of `Terms` around it: clipping, L2 (Adam's weight_decay), decoupled decay (AdamW's), L1.
+    eps outside the root: sqrt(v) / sqrt(1 - beta2^t) + eps, with 1 / sqrt(1 - beta2^t) as scale_out; inside:
+    sqrt(v / (1 - beta2^t) + eps). A factor of 1 and a term of 0 change no bit.
+    Every operation is rounded to T, none contracted, and the scalars are rounded to T first: kernels give the same bits.
     """
     for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
         if length:
@@ -62,12 +68,15 @@ def adam_update(
     beta1: float = 0.9,
     beta2: float = 0.999,
     eps: float = 1e-8,
+    eps_form: str = "outside",
     weight_decay: float = 0.0,
 ) -> None:
     """One Adam step, in place on param, m and v: fused on NumPy and CuPy arrays, by reference on any other.
 
     param, grad, m, v: any one shape and floating dtype; m and v start as zeros (the course's V and S).
-    step: counts from 1, for the bias corrections. eps: outside the root, as in the paper's Algorithm 1 and PyTorch.
+    step: counts from 1, for the bias corrections. eps_form: "outside" the root, as in the paper's Algorithm 1 and
+    PyTorch, or "inside", sqrt(v + eps), where an eps of the same strength is the square. (The "epsilon hat" of the
+    paper's section 2, Keras's, is eps / sqrt(1 - beta2^t) outside.)
     weight_decay: L2, added to the gradient (the course's lambda/m). The arithmetic is that of `adam_segments`.
     Raises ValueError for shapes or dtypes that differ, a read-only array, or a step below 1; TypeError for a step of
     another type than int.
@@ -79,7 +88,9 @@ def adam_update(
     >>> print(w[0].round(12))
     0.810141714771
     """
-    row = adam_control(step=_from_1(step), lr=lr, beta1=beta1, beta2=beta2, eps=eps, l2=weight_decay)
+    row = adam_control(
+        step=from_1("Adam", step), lr=lr, beta1=beta1, beta2=beta2, eps=eps, eps_form=eps_form, l2=weight_decay
+    )
     _update_one(param, grad, m, v, row)
 
 
@@ -94,6 +105,7 @@ def adamw_update(
     beta1: float = 0.9,
     beta2: float = 0.999,
     eps: float = 1e-8,
+    eps_form: str = "outside",
     weight_decay: float = 1e-2,
 ) -> None:
     """One AdamW step, in place on param, m and v: Adam, with the parameters first shrunk by 1 - lr * weight_decay.
@@ -107,10 +119,9 @@ def adamw_update(
     >>> w
     array([0.95])
     """
-    shrink = 1.0 - lr * weight_decay
-    _update_one(
-        param, grad, m, v, adam_control(step=_from_1(step), lr=lr, beta1=beta1, beta2=beta2, eps=eps, shrink=shrink)
-    )
+    step, shrink = from_1("AdamW", step), 1.0 - lr * weight_decay
+    row = adam_control(step=step, lr=lr, beta1=beta1, beta2=beta2, eps=eps, eps_form=eps_form, shrink=shrink)
+    _update_one(param, grad, m, v, row)
 
 
 def _update_one(param: Array, grad: Array, m: Array, v: Array, row: tuple[float, ...]) -> None:
@@ -119,32 +130,18 @@ def _update_one(param: Array, grad: Array, m: Array, v: Array, row: tuple[float,
     adam_segments(*flat, segments, control)
 
 
-def _update(
-    p: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    step_size: float,
-    beta1: float,
-    one_minus_beta1: float,
-    beta2: float,
-    one_minus_beta2: float,
-    inv_sqrt_bias2: float,
-    eps: float,
-    l2: float,
-    shrink: float,
-) -> None:
-    xp = namespace_of(p)
-    if l2 != 0.0:
-        g = g + l2 * p
-    if shrink != 1.0:
-        p[...] = p * shrink
+def _update(p: Array, g: Array, m: Array, v: Array, *row: float) -> None:
+    step_size, beta1, one_minus_beta1, beta2, one_minus_beta2, scale_in, eps_in, scale_out, eps_out, *rest = row
+    around = Terms(*rest)
+    g = terms.before(p, g, around)
     m[...] = beta1 * m + one_minus_beta1 * g
     v[...] = beta2 * v + (one_minus_beta2 * g) * g
-    p[...] = p - (step_size * m) / (xp.sqrt(v) * inv_sqrt_bias2 + eps)
+    root = namespace_of(p).sqrt(v * scale_in + eps_in)
+    p[...] = p - (step_size * m) / (root * scale_out + eps_out)
+    terms.after(p, around)
 
 
-def _from_1(step: int) -> int:
+def from_1(rule: str, step: int) -> int:
     if operator.index(step) < 1:
-        raise ValueError(f"Adam counts its steps from 1, for the bias corrections; got step {step}")
+        raise ValueError(f"{rule} counts its steps from 1, for the bias corrections; got step {step}")
     return step

@@ -1,41 +1,70 @@
-"""Gradient descent."""
+"""Gradient descent, plain and with momentum."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twingrad.functional import terms
+from twingrad.functional.adam import from_1
 from twingrad.functional.segments import check_segments, segments_of_one
+from twingrad.functional.terms import Terms
 from twingrad.fusable import fusable
 from twingrad.namespace import Array
 
-COLUMNS = ("lr", "l2")
+RULE = ("step_size", "momentum", "gain", "nesterov")
+COLUMNS = (*RULE, *terms.COLUMNS)
 """The scalars that a segment's update needs: one row of `control`."""
 
+FORMS = ("pytorch", "course")
 
-def check(theta: Array, grad: Array, segments: Array, control: Array) -> None:
+
+def sgd_control(
+    *,
+    step: int,
+    lr: float,
+    momentum: float = 0.0,
+    form: str = "pytorch",
+    nesterov: bool = False,
+    bias_correction: bool = False,
+    **around: float,
+) -> tuple[float, ...]:
+    """The row of scalars for step number `step` (from 1), in the order of COLUMNS; around: of `Terms`."""
+    if form not in FORMS:
+        raise ValueError(f"form of momentum is one of {', '.join(FORMS)}; got {form!r}")
+    gain = 1.0 - momentum if form == "course" else 1.0
+    step_size = lr / (1.0 - momentum**step) if bias_correction else lr
+    return (step_size, momentum, gain, float(nesterov), *Terms(**around))
+
+
+def check(theta: Array, grad: Array, m: Array | None, segments: Array, control: Array) -> None:
     """Raise unless the arrays agree and the tables fit them."""
-    check_segments("sgd", {"param": theta, "grad": grad}, segments, control, len(COLUMNS))
+    arrays = {"param": theta, "grad": grad} | ({} if m is None else {"m": m})
+    check_segments("sgd", arrays, segments, control, len(COLUMNS))
 
 
 @fusable(validate=check)
-def sgd_segments(theta: Array, grad: Array, segments: Array, control: Array) -> None:
-    """One step of gradient descent on segments of flat arrays, in place on theta.
+def sgd_segments(theta: Array, grad: Array, m: Array | None, segments: Array, control: Array) -> None:
+    """One step of gradient descent on segments of flat arrays, in place on theta and m.
 
-    theta, grad: (P,) of one floating dtype T. segments: (S, 2) int64, offset and length of each; those of length 0 are
-    skipped. control: (S, 2) float64, lr and l2 of each.
+    theta, grad: (P,) of one floating dtype T. m: the same, the momentum; or None for plain descent. segments: (S, 2)
+    int64, offset and length of each; those of length 0 are skipped. control: (S, 9) float64, the scalars of each, in
+    the order of COLUMNS.
 
-        g = g + l2 p          if l2 != 0
-        p = p - lr g
+        without m:   p = p - step_size g
+        with it:     m = momentum m + gain g
+                     p = p - step_size m                          or, with Nesterov's look-ahead,
+                     p = p - step_size (gain g + momentum m)
 
-    Every operation is rounded to T, none contracted. Kernels give the same bits.
+    with the terms of `Terms` around it: clipping, L2, decoupled decay, L1.
+    Every operation is rounded to T, none contracted, and the scalars are rounded to T first: kernels give the same bits.
     """
-    for (offset, length), (lr, l2) in zip(segments.tolist(), control.tolist(), strict=True):
+    for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
         if length:
-            p, g = theta[offset : offset + length], grad[offset : offset + length]
-            if l2 != 0.0:
-                g = g + l2 * p
-            p[...] = p - lr * g
+            part = slice(offset, offset + length)
+            _update(theta[part], grad[part], None if m is None else m[part], *row)
 
 
 def sgd_update(param: Array, grad: Array, *, lr: float, weight_decay: float = 0.0) -> None:
@@ -51,5 +80,54 @@ def sgd_update(param: Array, grad: Array, *, lr: float, weight_decay: float = 0.
     array([1.96])
     """
     flat, segments = segments_of_one("sgd", {"param": param, "grad": grad}, {"grad"})
-    control: NDArray[np.float64] = np.asarray([(lr, weight_decay)])
-    sgd_segments(*flat, segments, control)
+    control: NDArray[np.float64] = np.asarray([sgd_control(step=1, lr=lr, l2=weight_decay)])
+    sgd_segments(*flat, None, segments, control)
+
+
+def momentum_update(
+    param: Array,
+    grad: Array,
+    m: Array,
+    *,
+    step: int,
+    lr: float,
+    momentum: float = 0.9,
+    form: str = "pytorch",
+    nesterov: bool = False,
+    bias_correction: bool = False,
+    weight_decay: float = 0.0,
+) -> None:
+    """One step of gradient descent with momentum, in place on param and m.
+
+    param, grad, m: any one shape and floating dtype; m starts as zeros (the course's V). step: counts from 1.
+    form: "pytorch", m = momentum m + g; or "course", m = momentum m + (1 - momentum) g, which is the former with
+    lr (1 - momentum). (PyTorch's dampening = momentum is neither: its first step is undampened.)
+    nesterov: the look-ahead of `sgd_segments`. bias_correction: divides by 1 - momentum^step. weight_decay: L2.
+    Raises ValueError for shapes or dtypes that differ, a read-only array, or a step below 1.
+
+    >>> import numpy as np
+    >>> w, m = np.ones(1), np.zeros(1)
+    >>> for t, g in enumerate([0.1, 0.2, -0.3], start=1):
+    ...     momentum_update(w, np.asarray([g]), m, step=t, lr=0.1, form="course")
+    ...     print(w[0].round(9))
+    0.999
+    0.9961
+    0.99649
+    """
+    flat, segments = segments_of_one("momentum", {"param": param, "grad": grad, "m": m}, {"grad"})
+    options: dict[str, Any] = {"form": form, "nesterov": nesterov, "bias_correction": bias_correction}
+    row = sgd_control(step=from_1("momentum", step), lr=lr, momentum=momentum, **options, l2=weight_decay)
+    sgd_segments(*flat, segments, np.asarray([row]))
+
+
+def _update(p: Array, g: Array, m: Array | None, *row: float) -> None:
+    step_size, momentum, gain, nesterov, *rest = row
+    around = Terms(*rest)
+    g = terms.before(p, g, around)
+    if m is None:
+        p[...] = p - step_size * g
+    else:
+        gained = gain * g
+        m[...] = momentum * m + gained
+        p[...] = p - step_size * (gained + momentum * m if nesterov else m)
+    terms.after(p, around)

@@ -3,36 +3,76 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twingrad import backends, devices
+from twingrad import functional as F
 from twingrad.errors import CaptureError
-from twingrad.namespace import Array, namespace_of
+from twingrad.functional.terms import Terms
+from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.nn import FlatParameters, Module, Parameter
 from twingrad.nn.flat import moved
-from twingrad.recording import Recording, current
+from twingrad.optim.checks import non_negative, positive_or_none
+from twingrad.optim.schedules import Schedule
+from twingrad.optim.state import gathered, load
+from twingrad.recording import Recording, current, refuse_while_recording
+
+Rate = float | Schedule | Callable[[int], float]
+
+
+class Shared(TypedDict, total=False):
+    """The arguments that every optimizer takes; see `Optimizer`."""
+
+    weight_decay: float
+    decoupled: bool
+    l1: float
+    clip_value: float | None
+    clip_norm: float | None
 
 
 class Optimizer:
     """Updates the parameters of a model, all in one call of its rule.
 
     model: a Module, or None to `bind` one later, as `tg.fit` does.
-    lr: the learning rate (the course's alpha), finite and not negative; or a function of the number of steps taken.
-    weight_decay: lambda/m, for parameters whose `decay` is true: weights, not biases nor batch norm's.
+    lr: the learning rate (the course's alpha), finite and not negative; a schedule of `optim.schedules`; or a function
+    of the number of steps taken.
+    weight_decay: lambda/m, for parameters whose `decay` is true: weights, not biases nor batch norm's. As L2
+    regularisation it is added to the gradient; `decoupled`, it shrinks the parameter by 1 - lr weight_decay.
+    l1: lambda/(2m), for the same parameters: after the step each is drawn towards 0 by lr l1, and is 0 where it gets
+    there (a proximal step: the gradient of a penalty never gives exact zeros). `Module.sparsity` counts them.
+    clip_norm: the largest norm of the gradient over all parameters; a longer one is scaled down to it, before decay.
+    clip_value: the largest absolute value of an element of it, after clip_norm.
     Parameters that are frozen, or had no gradient since `zero_grad`, are left alone and their steps not counted.
 
-    A subclass names its moments in `state_names`, its scalars in `columns`, and gives `row` and `rule`.
+    A subclass names its moments in `state_names`, its scalars in `columns`, its arguments in `options`, and gives `row`
+    and `rule`.
     """
 
     state_names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    options: tuple[str, ...] = ("weight_decay", "decoupled", "l1", "clip_value", "clip_norm")
 
-    def __init__(self, model: Module | None, *, lr: float | Callable[[int], float], weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        model: Module | None,
+        *,
+        lr: Rate,
+        weight_decay: float = 0.0,
+        decoupled: bool = False,
+        l1: float = 0.0,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+    ) -> None:
         self.lr = lr
-        self.weight_decay = non_negative("weight_decay", weight_decay)
+        self.weight_decay, self.decoupled = non_negative("weight_decay", weight_decay), bool(decoupled)
+        self.l1 = non_negative("l1", l1)
+        self.clip_value = positive_or_none("clip_value", clip_value)
+        self.clip_norm = positive_or_none("clip_norm", clip_norm)
+        self.steps_per_epoch: int | None = None
         self.steps_taken = 0
         self.state: dict[str, Array] = {}
         self._model: Module | None = None
@@ -43,8 +83,8 @@ class Optimizer:
 
     # -- the rule: what a subclass gives ------------------------------------------------------------------------------
 
-    def row(self, *, step: int, lr: float, decay: float) -> tuple[float, ...]:
-        """The scalars of `columns` for a segment's step number `step`, from 1."""
+    def row(self, *, step: int, lr: float, around: Terms) -> tuple[float, ...]:
+        """The scalars of `columns` for a segment's step number `step`, from 1; `around` are the last of them."""
         raise TypeError(f"{type(self).__name__} defines no row(...)")
 
     def rule(self, theta: Array, grad: Array, segments: Array, control: Array) -> None:
@@ -54,18 +94,64 @@ class Optimizer:
     # -- use ----------------------------------------------------------------------------------------------------------
 
     @property
-    def lr(self) -> float | Callable[[int], float]:
-        """The learning rate; may be set between steps."""
+    def lr(self) -> Rate:
+        """The learning rate; may be set between steps. `rate` tells what a schedule gives."""
         return self._lr
 
     @lr.setter
-    def lr(self, value: float | Callable[[int], float]) -> None:
+    def lr(self, value: Rate) -> None:
         if current() is not None:
             raise CaptureError(
                 "the learning rate cannot be set inside a captured step, where it would be frozen; set optimizer.lr "
                 "between steps, or give a function of the step number as lr"
             )
         self._lr = value if callable(value) else non_negative("lr", value)
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """How many steps make an epoch, for schedules that count epochs; `tg.fit` sets it."""
+        return self._steps_per_epoch
+
+    @steps_per_epoch.setter
+    def steps_per_epoch(self, value: int | None) -> None:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ValueError(f"steps_per_epoch must be a positive integer, got {value!r}")
+        self._steps_per_epoch = value
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        lr = self._lr
+        if isinstance(lr, Schedule):
+            return non_negative("lr", lr(self.steps_taken, self._epoch(lr)))
+        return non_negative("lr", lr(self.steps_taken)) if callable(lr) else lr
+
+    @property
+    def grad_norm(self) -> float | None:
+        """The norm of the gradient at the last step, before clipping; None without `clip_norm` or before a step."""
+        refuse_while_recording("Optimizer.grad_norm", "it reads a value that changes from replay to replay")
+        return float(self._norm[0]) if self._flat is not None and self.clip_norm and self.steps_taken else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next step depends on besides the model, to go on later.
+
+        {"optimizer": the class's name, "hyperparameters": by name, with a schedule as its `to_dict()` and a function as
+        learning rate left out, "steps_taken": n, "steps": by the path of each parameter, "state": for each of
+        `state_names` copies as NumPy arrays, by path}. Decay and learning-rate scales of parameters are the model's.
+        """
+        refuse_while_recording("Optimizer.state_dict()", "it reads values that change from replay to replay")
+        self._follow()
+        return gathered(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over `state`, as `state_dict` gives it: hyperparameters, moments and counts.
+
+        Raises ValueError or TypeError naming what is missing, unexpected, of another shape or out of range, before
+        anything is written. A learning rate that was a function is not in the state: this optimizer's own stays.
+        """
+        refuse_while_recording("Optimizer.load_state_dict()", "a replay would leave it out")
+        self._follow()
+        load(self, state)
 
     def bind(self, model: Module) -> Optimizer:
         """Take charge of `model`'s parameters; returns self. Raises ValueError if there is a model already."""
@@ -92,7 +178,8 @@ class Optimizer:
             self._record_host_work(recording, flat)
         self._advance()
         if self._plan:
-            self.rule(*flat.buffers(), self._segments, self._control)
+            theta, grad = flat.buffers()
+            self.rule(theta, grad, *self._tables(grad))
             flat.writes += 1
 
     def steps_of(self, parameter: Parameter) -> int:
@@ -111,6 +198,27 @@ class Optimizer:
             self._adopt(flat)
         return flat
 
+    def _epoch(self, lr: Schedule) -> int:
+        if self.steps_per_epoch is not None:
+            return self.steps_taken // self.steps_per_epoch
+        if lr.counts_epochs:
+            raise ValueError(
+                f"{lr!r} counts epochs, and the optimizer does not know how many steps make one: "
+                "set optimizer.steps_per_epoch (tg.fit does)"
+            )
+        return 0
+
+    def _tables(self, grad: Array) -> tuple[Array, Array]:
+        """The segments and their scalars for the rule; clipping writes its factor into the latter, where they lie."""
+        if self.clip_norm is None:
+            return self._segments, self._control
+        tables = self._segments, self._control
+        if backend_of(grad) == "cuda":
+            there = backends.get(devices.device_of(grad))
+            tables = there.asarray(self._segments), there.asarray(self._control)
+        F.clip_segments(grad, *tables, self._norm, max_norm=self.clip_norm)
+        return tables
+
     def _adopt(self, flat: FlatParameters) -> None:
         mine = self._model.parameters()  # type: ignore[union-attr]
         theta, _ = flat.buffers()
@@ -127,6 +235,8 @@ class Optimizer:
         self._mine[[parameter.segment for parameter in mine]] = True
         self._segments = flat.segments.copy()
         self._control: NDArray[np.float64] = np.zeros((count, len(self.columns)))
+        device = devices.device_of(theta) if backend_of(theta) == "cuda" else "cpu"
+        self._norm: Array = backends.get(device).zeros_aligned(1, np.float64)
         self.state, self._steps, self._flat = state, steps, flat
         self._held = {p: (int(flat.segments[p.segment, 0]), p.size, 0) for p in mine}
         self._plan_key: Any = None
@@ -140,29 +250,36 @@ class Optimizer:
 
     def _plan_for(self, flat: FlatParameters, active: NDArray[np.bool_]) -> None:
         """Group the active segments that share their scalars: same step number, learning-rate scale and decay."""
-        key = (flat.settings, self.weight_decay, active.tobytes())
+        key = (flat.settings, active.tobytes())
         if key == self._plan_key:
             return
-        groups: dict[tuple[int, float, float], list[int]] = {}
+        groups: dict[tuple[int, float, bool], list[int]] = {}
         for i in np.flatnonzero(active).tolist():
             parameter = flat.parameters[i]
-            decay = self.weight_decay if parameter.decay else 0.0
-            groups.setdefault((int(self._steps[i]), parameter.lr_scale, decay), []).append(i)
+            groups.setdefault((int(self._steps[i]), parameter.lr_scale, parameter.decay), []).append(i)
         everything = len(groups) == 1 and bool(active.all())
-        self._plan: list[tuple[Any, int, float, float]] = [
-            (slice(None) if everything else members, members[0], lr_scale, decay)
-            for (_, lr_scale, decay), members in groups.items()
+        self._plan: list[tuple[Any, int, float, bool]] = [
+            (slice(None) if everything else members, members[0], lr_scale, decays)
+            for (_, lr_scale, decays), members in groups.items()
         ]
         self._plan_key, self._active = key, active
         self._segments[:, 1] = np.where(active, flat.segments[:, 1], 0)
 
     def _advance(self) -> None:
         """The host's part of a step: count it, and write each segment's scalars."""
-        lr = non_negative("lr", self._lr(self.steps_taken)) if callable(self._lr) else self._lr
+        rate = self.rate
         self._steps += self._active
-        for members, first, lr_scale, decay in self._plan:
-            self._control[members] = self.row(step=int(self._steps[first]), lr=lr * lr_scale, decay=decay)
+        for members, first, lr_scale, decays in self._plan:
+            lr = rate * lr_scale
+            self._control[members] = self.row(step=int(self._steps[first]), lr=lr, around=self._around(lr, decays))
         self.steps_taken += 1
+
+    def _around(self, lr: float, decays: bool) -> Terms:
+        limit = math.inf if self.clip_value is None else self.clip_value
+        if not decays:
+            return Terms(limit=limit)
+        l2, shrink = (0.0, 1.0 - lr * self.weight_decay) if self.decoupled else (self.weight_decay, 1.0)
+        return Terms(limit=limit, l2=l2, shrink=shrink, threshold=lr * self.l1)
 
     def _record_host_work(self, recording: Recording, flat: FlatParameters) -> None:
         if self in recording.seen:
@@ -177,9 +294,11 @@ class Optimizer:
             self._plan_for(flat, active)
             self._advance()
 
-        held = dict(self.state)
+        held, max_norm = dict(self.state), self.clip_norm
 
         def why_not() -> str | None:
+            if self.clip_norm != max_norm:
+                return f"clip_norm of {type(self).__name__} is {self.clip_norm}, and was {max_norm}"
             same = all(self.state.get(name) is array for name, array in held.items())
             return None if same else f"an array of the state of {type(self).__name__} was replaced"
 
@@ -206,29 +325,6 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         held = self._held_now()
-        kept = {
-            k: v for k, v in self.__dict__.items() if k not in ("_flat", "_mine", "_segments", "_control", "_steps")
-        }
+        left = ("_flat", "_mine", "_segments", "_control", "_steps", "_norm")
+        kept = {k: v for k, v in self.__dict__.items() if k not in left}
         return kept | {"_held": held, "_flat": None}
-
-
-def non_negative(name: str, value: float) -> float:
-    """`value` as a float; ValueError unless it is finite and not negative."""
-    number = _number(name, value)
-    if not (math.isfinite(number) and number >= 0):
-        raise ValueError(f"{name} must be a finite number of at least 0, got {value}")
-    return number
-
-
-def below_one(name: str, value: float) -> float:
-    """`value` as a float; ValueError unless it is in [0, 1)."""
-    number = _number(name, value)
-    if not 0 <= number < 1:
-        raise ValueError(f"{name} must be in [0, 1), got {value}")
-    return number
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, str) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    return float(value)

@@ -1,20 +1,25 @@
-"""Gradient descent as an optimizer."""
+"""Gradient descent as an optimizer, plain and with momentum."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Unpack
 
 from twingrad import functional as F
-from twingrad.functional.sgd import COLUMNS
+from twingrad.functional.sgd import COLUMNS, FORMS, sgd_control
+from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
-from twingrad.optim.optimizer import Optimizer
+from twingrad.optim.checks import below_one, one_of
+from twingrad.optim.optimizer import Optimizer, Rate, Shared
 
 
 class SGD(Optimizer):
-    """p = p - lr (g + weight_decay p): batch, mini-batch or stochastic by the batch that the gradient comes from.
+    """p = p - lr g: batch, mini-batch or stochastic by the batch that the gradient comes from; with momentum, p - lr m.
 
-    See `Optimizer` for the arguments and `twingrad.functional.sgd_update` for the arithmetic.
+    momentum: in [0, 1); 0 is plain descent. form: "pytorch", m = momentum m + g, or "course",
+    m = momentum m + (1 - momentum) g, which is the former with lr (1 - momentum). nesterov: looks ahead by one step of
+    momentum. bias_correction: divides m by 1 - momentum^t, not with nesterov.
+    See `Optimizer` for the other arguments and `twingrad.functional.momentum_update` for the arithmetic.
 
     >>> import numpy as np
     >>> from twingrad import nn
@@ -28,14 +33,38 @@ class SGD(Optimizer):
     """
 
     columns = COLUMNS
+    options = ("momentum", "form", "nesterov", "bias_correction", *Optimizer.options)
 
     def __init__(
-        self, model: Module | None = None, *, lr: float | Callable[[int], float] = 1e-2, weight_decay: float = 0.0
+        self,
+        model: Module | None = None,
+        *,
+        lr: Rate = 1e-2,
+        momentum: float = 0.0,
+        form: str = "pytorch",
+        nesterov: bool = False,
+        bias_correction: bool = False,
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(model, lr=lr, weight_decay=weight_decay)
+        self.momentum, self.form = below_one("momentum", momentum), one_of("form", form, FORMS)
+        self.nesterov, self.bias_correction = bool(nesterov), bool(bias_correction)
+        if (nesterov or bias_correction) and momentum == 0:
+            raise ValueError("nesterov and bias_correction are of momentum, which is 0; give momentum=0.9, for example")
+        if nesterov and bias_correction:
+            raise ValueError("bias_correction of Nesterov's momentum is not defined; choose one of the two")
+        self.state_names = ("m",) if self.momentum else ()
+        super().__init__(model, lr=lr, **shared)
 
-    def row(self, *, step: int, lr: float, decay: float) -> tuple[float, ...]:
-        return lr, decay
+    def row(self, *, step: int, lr: float, around: Terms) -> tuple[float, ...]:
+        return sgd_control(
+            step=step,
+            lr=lr,
+            momentum=self.momentum,
+            form=self.form,
+            nesterov=self.nesterov,
+            bias_correction=self.bias_correction,
+            **around._asdict(),
+        )
 
     def rule(self, theta: Array, grad: Array, segments: Array, control: Array) -> None:
-        F.sgd_segments(theta, grad, segments, control)
+        F.sgd_segments(theta, grad, self.state.get("m"), segments, control)

@@ -1,0 +1,55 @@
+// What the rules of all optimizers share, one element, before and after the rule itself:
+//
+//   g <- factor g             where factor != 1     (clipping by norm: max_norm / norm of the whole gradient)
+//   g <- clamp(g, -limit, limit)  where limit is finite  (clipping by value)
+//   g <- g + l2 p             where l2 != 0         (weight decay as L2 regularisation)
+//   p <- shrink p             where shrink != 1     (decoupled decay: shrink = 1 - lr weight_decay)
+//   ... the rule ...
+//   p <- sign(p) max(|p| - threshold, 0)  where threshold != 0  (L1, as a proximal step: threshold = lr l1)
+//
+// Every operation is rounded to T by itself (compile without contraction), so that the result is that of the same
+// expression in NumPy, word for word. NaN is handed on. A row of the control array holds the rule's scalars, then these.
+#pragma once
+#include "base.h"
+
+namespace tg {
+
+constexpr int TERM_COLUMNS = 5;
+
+template <class T>
+struct Terms {
+  T factor, limit, l2, shrink, threshold;
+  bool scales, limits, decays, shrinks, thresholds;  // asked of the row, before a scalar is rounded to T and may vanish
+};
+
+template <class T>
+TG_HD Terms<T> terms_of(const double *row) {
+  return Terms<T>{(T)row[0],   (T)row[1],            (T)row[2],   (T)row[3],   (T)row[4],
+                  row[0] != 1, row[1] <= 1.7976931348623157e308, row[2] != 0, row[3] != 1, row[4] != 0};
+}
+
+template <class T>
+TG_HD void before_rule(T &p, T &g, const Terms<T> &t) {
+  if (t.scales) g = g * t.factor;
+  if (t.limits) {
+    g = g < -t.limit ? -t.limit : g;
+    g = g > t.limit ? t.limit : g;
+  }
+  if (t.decays) g = g + t.l2 * p;
+  if (t.shrinks) p = p * t.shrink;
+}
+
+template <class T>
+TG_HD void after_rule(T &p, const Terms<T> &t) {
+  if (t.thresholds) p = p <= t.threshold && p >= -t.threshold ? T(0) : p > T(0) ? p - t.threshold : p + t.threshold;
+}
+
+// One element: the rule with what stands around it.
+template <class T, class Rule, class... States>
+TG_HD void update_element(const Rule &rule, const Terms<T> &t, T &p, T g, States &...states) {
+  before_rule(p, g, t);
+  update(rule, p, g, states...);
+  after_rule(p, t);
+}
+
+}  // namespace tg

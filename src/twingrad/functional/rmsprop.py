@@ -1,0 +1,136 @@
+"""RMSprop (Tieleman and Hinton 2012, lecture 6.5)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twingrad.functional import terms
+from twingrad.functional.adam import from_1
+from twingrad.functional.segments import check_segments, segments_of_one
+from twingrad.functional.terms import Terms, scales_of_root
+from twingrad.fusable import fusable
+from twingrad.namespace import Array, namespace_of
+
+RULE = ("step_size", "alpha", "1 - alpha", "scale_in", "eps_in", "scale_out", "eps_out", "momentum")
+COLUMNS = (*RULE, *terms.COLUMNS)
+"""The scalars that a segment's update needs: one row of `control`."""
+
+
+def rmsprop_control(
+    *,
+    step: int,
+    lr: float,
+    alpha: float,
+    eps: float,
+    eps_form: str = "outside",
+    momentum: float = 0.0,
+    bias_correction: bool = False,
+    **around: float,
+) -> tuple[float, ...]:
+    """The row of scalars for step number `step` (from 1), in the order of COLUMNS; around: of `Terms`."""
+    correction = 1.0 - alpha**step if bias_correction else 1.0
+    return (lr, alpha, 1.0 - alpha, *scales_of_root(eps, correction, eps_form), momentum, *Terms(**around))
+
+
+def check(
+    theta: Array,
+    grad: Array,
+    v: Array,
+    buffer: Array | None,
+    mean: Array | None,
+    segments: Array,
+    control: Array,
+) -> None:
+    """Raise unless the arrays agree and the tables fit them."""
+    arrays = {"param": theta, "grad": grad, "v": v, "buffer": buffer, "mean": mean}
+    arrays = {name: array for name, array in arrays.items() if array is not None}
+    check_segments("rmsprop", arrays, segments, control, len(COLUMNS))
+
+
+@fusable(validate=check)
+def rmsprop_segments(
+    theta: Array,
+    grad: Array,
+    v: Array,
+    buffer: Array | None,
+    mean: Array | None,
+    segments: Array,
+    control: Array,
+) -> None:
+    """One RMSprop step on segments of flat arrays, in place on theta, v, buffer and mean.
+
+    theta, grad, v: (P,) of one floating dtype T. buffer: the same, for momentum, or None; mean: the same, for the
+    centered form, or None. segments: (S, 2) int64, offset and length of each; those of length 0 are skipped.
+    control: (S, 13) float64, the scalars of each, in the order of COLUMNS.
+
+        v = alpha v + ((1 - alpha) g) g
+        mean = alpha mean + (1 - alpha) g,  and v - mean^2 in place of v below         where mean is given
+        d = g / (sqrt(v scale_in + eps_in) scale_out + eps_out)
+        buffer = momentum buffer + d,  and buffer in place of d below                  where buffer is given
+        p = p - step_size d
+
+    with the terms of `Terms` around it: clipping, L2, decoupled decay, L1.
+    Every operation is rounded to T, none contracted, and the scalars are rounded to T first: kernels give the same bits.
+    """
+    for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
+        if length:
+            part = slice(offset, offset + length)
+            states = [None if state is None else state[part] for state in (buffer, mean)]
+            _update(theta[part], grad[part], v[part], *states, *row)
+
+
+def rmsprop_update(
+    param: Array,
+    grad: Array,
+    v: Array,
+    *,
+    step: int,
+    lr: float = 1e-2,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    eps_form: str = "outside",
+    bias_correction: bool = False,
+    weight_decay: float = 0.0,
+) -> None:
+    """One RMSprop step, in place on param and v; v starts as zeros (the course's S, and its beta is alpha).
+
+    param, grad, v: any one shape and floating dtype. step: counts from 1, for the bias correction.
+    eps_form: "outside" the root (PyTorch's) or "inside", sqrt(v + eps); eps = 0 for none. weight_decay: L2.
+    Raises ValueError for shapes or dtypes that differ, a read-only array, or a step below 1.
+
+    >>> import numpy as np
+    >>> w, v = np.ones(1), np.zeros(1)
+    >>> rmsprop_update(w, np.asarray([0.5]), v, step=1, lr=0.01, alpha=0.9)
+    >>> print(w[0].round(12))
+    0.968377225398
+    """
+    flat, segments = segments_of_one("rmsprop", {"param": param, "grad": grad, "v": v}, {"grad"})
+    row = rmsprop_control(
+        step=from_1("RMSprop", step),
+        lr=lr,
+        alpha=alpha,
+        eps=eps,
+        eps_form=eps_form,
+        bias_correction=bias_correction,
+        l2=weight_decay,
+    )
+    control: NDArray[np.float64] = np.asarray([row])
+    rmsprop_segments(*flat, None, None, segments, control)
+
+
+def _update(p: Array, g: Array, v: Array, buffer: Array | None, mean: Array | None, *row: float) -> None:
+    step_size, alpha, one_minus_alpha, scale_in, eps_in, scale_out, eps_out, momentum, *rest = row
+    around = Terms(*rest)
+    g = terms.before(p, g, around)
+    v[...] = alpha * v + (one_minus_alpha * g) * g
+    variance = v
+    if mean is not None:
+        mean[...] = alpha * mean + one_minus_alpha * g
+        variance = v - mean * mean
+    direction = g / (namespace_of(p).sqrt(variance * scale_in + eps_in) * scale_out + eps_out)
+    if buffer is not None:
+        buffer[...] = momentum * buffer + direction
+        direction = buffer
+    p[...] = p - step_size * direction
+    terms.after(p, around)

@@ -1,0 +1,67 @@
+"""What the update rules of all optimizers share: clipping, weight decay in its forms, and L1."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from twingrad.namespace import Array, namespace_of
+
+
+class Terms(NamedTuple):
+    """The scalars of a segment that stand around every rule; each does nothing by default.
+
+        g = factor g                            clipping by norm: see `clip_segments`
+        g = min(max(g, -limit), limit)          clipping by value
+        g = g + l2 p                            weight decay as L2 regularisation
+        p = shrink p                            decoupled decay: shrink = 1 - lr weight_decay
+        ... the rule ...
+        p = sign(p) max(|p| - threshold, 0)     L1 as a proximal step: threshold = lr l1
+
+    In this order, each only where it changes something (factor != 1, limit finite, l2 != 0, ...).
+    """
+
+    factor: float = 1.0
+    limit: float = math.inf
+    l2: float = 0.0
+    shrink: float = 1.0
+    threshold: float = 0.0
+
+
+COLUMNS = Terms._fields
+"""The last columns of every rule's control."""
+
+
+def before(p: Array, g: Array, terms: Terms) -> Array:
+    """The gradient that the rule sees; the decoupled decay is written to p."""
+    xp: Any = namespace_of(p)
+    if terms.factor != 1.0:
+        g = g * terms.factor
+    if terms.limit != math.inf:
+        g = xp.where(g < -terms.limit, -terms.limit, g)
+        g = xp.where(g > terms.limit, terms.limit, g)
+    if terms.l2 != 0.0:
+        g = g + terms.l2 * p
+    if terms.shrink != 1.0:
+        p[...] = p * terms.shrink
+    return g
+
+
+def after(p: Array, terms: Terms) -> None:
+    """Soft-threshold what the rule wrote, in place."""
+    if terms.threshold != 0.0:
+        t = terms.threshold
+        xp: Any = namespace_of(p)
+        p[...] = xp.where((p <= t) & (p >= -t), 0, xp.where(p > 0, p - t, p + t))
+
+
+def scales_of_root(eps: float, correction: float, form: str) -> tuple[float, float, float, float]:
+    """(scale_in, eps_in, scale_out, eps_out) of sqrt(v scale_in + eps_in) scale_out + eps_out.
+
+    correction: divides v. form: "outside", sqrt(v / correction) + eps, or "inside", sqrt(v / correction + eps).
+    """
+    if form == "outside":
+        return 1.0, 0.0, 1.0 / math.sqrt(correction), eps
+    if form == "inside":
+        return 1.0 / correction, eps, 1.0, 0.0
+    raise ValueError(f"eps_form is 'outside' or 'inside' the root, got {form!r}")

@@ -1,0 +1,44 @@
+"""Checks of hyperparameters: each names the argument, the rule and the value."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def non_negative(name: str, value: float) -> float:
+    """`value` as a float; ValueError unless it is finite and not negative."""
+    given = number(name, value)
+    if not (math.isfinite(given) and given >= 0):
+        raise ValueError(f"{name} must be a finite number of at least 0, got {value}")
+    return given
+
+
+def below_one(name: str, value: float) -> float:
+    """`value` as a float; ValueError unless it is in [0, 1)."""
+    given = number(name, value)
+    if not 0 <= given < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
+    return given
+
+
+def number(name: str, value: Any) -> float:
+    if isinstance(value, str) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    return float(value)
+
+
+def positive_or_none(name: str, value: float | None) -> float | None:
+    """`value` as a float, or None; ValueError unless it is positive."""
+    if value is None:
+        return None
+    if not number(name, value) > 0:
+        raise ValueError(f"{name} must be positive, or None for no clipping; got {value}")
+    return float(value)
+
+
+def one_of(name: str, value: str, known: tuple[str, ...]) -> str:
+    """`value`; ValueError unless it is one of `known`."""
+    if value not in known:
+        raise ValueError(f"{name} is one of {', '.join(known)}; got {value!r}")
+    return value

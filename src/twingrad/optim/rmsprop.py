@@ -1,0 +1,64 @@
+"""RMSprop as an optimizer."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from twingrad import functional as F
+from twingrad.functional.rmsprop import COLUMNS, rmsprop_control
+from twingrad.functional.terms import Terms
+from twingrad.namespace import Array
+from twingrad.nn import Module
+from twingrad.optim.adam import EPS_FORMS
+from twingrad.optim.checks import below_one, non_negative, one_of
+from twingrad.optim.optimizer import Optimizer, Rate, Shared
+
+
+class RMSprop(Optimizer):
+    """RMSprop (Tieleman and Hinton 2012, lecture 6.5) in PyTorch's form: the gradient over the root of its mean square.
+
+    alpha: of the mean square, in [0, 1), the course's beta. eps_form: "outside" the root (PyTorch's) or "inside".
+    momentum: of the steps, in [0, 1). centered: divides by the deviation in place of that root (Graves 2013).
+    bias_correction: divides the mean square by 1 - alpha^t, not with centered.
+    See `Optimizer` for the other arguments and `twingrad.functional.rmsprop_segments` for the arithmetic.
+    """
+
+    columns = COLUMNS
+    options = ("alpha", "eps", "eps_form", "momentum", "centered", "bias_correction", *Optimizer.options)
+
+    def __init__(
+        self,
+        model: Module | None = None,
+        *,
+        lr: Rate = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        eps_form: str = "outside",
+        momentum: float = 0.0,
+        centered: bool = False,
+        bias_correction: bool = False,
+        **shared: Unpack[Shared],
+    ) -> None:
+        self.alpha, self.momentum = below_one("alpha", alpha), below_one("momentum", momentum)
+        self.eps, self.eps_form = non_negative("eps", eps), one_of("eps_form", eps_form, EPS_FORMS)
+        self.centered, self.bias_correction = bool(centered), bool(bias_correction)
+        if centered and bias_correction:
+            raise ValueError("bias_correction of the centered form is not defined; choose one of the two")
+        self.state_names = ("v", *["buffer"] * (self.momentum > 0), *["mean"] * self.centered)
+        super().__init__(model, lr=lr, **shared)
+
+    def row(self, *, step: int, lr: float, around: Terms) -> tuple[float, ...]:
+        return rmsprop_control(
+            step=step,
+            lr=lr,
+            alpha=self.alpha,
+            eps=self.eps,
+            eps_form=self.eps_form,
+            momentum=self.momentum,
+            bias_correction=self.bias_correction,
+            **around._asdict(),
+        )
+
+    def rule(self, theta: Array, grad: Array, segments: Array, control: Array) -> None:
+        buffer, mean = self.state.get("buffer"), self.state.get("mean")
+        F.rmsprop_segments(theta, grad, self.state["v"], buffer, mean, segments, control)
