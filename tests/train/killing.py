@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,16 +63,24 @@ def _names(folder):
 
 
 def killed_and_resumed(folder, options, seconds, seed, *, writing=False):
-    """One run that is killed once (while it writes, if asked for) and resumed to its end; what happened, in words."""
+    """One run that is killed (while it writes, if asked for) and resumed to its end; what happened.
+
+    Where the run ends before it could be killed, another one is, sooner.
+    """
     wait = random.Random(seed).uniform(0.0, seconds)
-    process = begin(folder, options)
-    alive = kill_while_writing(process, folder, wait) if writing else kill_after(process, wait)
+    while not _killed(folder, options, wait, writing):
+        shutil.rmtree(folder)
+        wait *= 0.7
     drafts = [name for name in _names(folder) if name.endswith(".part")]
-    had = "a checkpoint" if "last.safetensors" in _names(folder) else "no checkpoint"
+    left = sorted(_names(folder))
     finish(folder, options)
     return {
-        "after_seconds": round(wait, 3),
-        "still_running": alive,
+        "killed_after_seconds": round(wait, 3),
         "while_writing": ", ".join(name[1:-5] for name in drafts),
-        "left": had if alive else "a finished run",
+        "checkpoint_left": "last.safetensors" in left,
     }
+
+
+def _killed(folder, options, wait, writing):
+    process = begin(folder, options)
+    return kill_while_writing(process, folder, wait) if writing else kill_after(process, wait)

@@ -8,7 +8,7 @@ from twingrad.cli.table import Option
 TASKS = ("binary", "multi-class", "multi-label", "regression")
 LOSSES = ("auto", "cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute_error")
 ACTIVATIONS = ("relu", "leaky-relu", "sigmoid", "tanh")
-SCHEDULES = ("constant", "cosine", "inverse", "exponential", "sqrt", "staircase")
+SCHEDULES = ("constant", "cosine", "restarts", "cyclic", "inverse", "exponential", "sqrt", "staircase")
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 DEFAULT_LR = {"sgd": 0.1, "rmsprop": 1e-3, "adam": 3e-3, "adamw": 3e-3}
 WIDE = 64
@@ -85,17 +85,20 @@ TRAINING = (
     Option("nesterov", None, "Nesterov's momentum, of sgd", False),
     Option("weight_decay", values.not_negative, "L2 penalty; of adamw decoupled", None, "LAMBDA", "0; adamw 0.01"),
     Option("l1", values.not_negative, "L1 penalty, which makes weights exactly 0", 0.0, "LAMBDA"),
-    Option("clip_norm", values.positive, "largest norm of a gradient", None, "NORM", "none"),
+    Option("clip_norm", values.positive, "largest norm of the gradient", None, "NORM", "none"),
+    Option("clip_value", values.positive, "largest element of the gradient", None, "VALUE", "none"),
     Option("schedule", values.one_of("schedule", SCHEDULES), ", ".join(SCHEDULES), "constant", "NAME"),
     Option(
         "decay",
         values.not_negative,
-        "of a schedule: rate of inverse, base of exponential, factor of staircase",
+        "of a schedule: the rate of inverse, base of exponential, k of sqrt, factor of staircase",
         None,
         "D",
-        "inverse 1, exponential 0.95, staircase 0.5",
+        "inverse 1, exponential 0.95, sqrt 1, staircase 0.5",
     ),
-    Option("decay_epochs", values.count(1), "length of a step of the staircase", 10, "N"),
+    Option(
+        "decay_epochs", values.count(1), "epochs of a step of staircase, of a cycle of restarts and cyclic", 10, "N"
+    ),
     Option("warmup", values.count(0), "epochs over which the rate rises from 0", 0, "N"),
     Option("batch_size", values.count(1), "examples in a mini-batch", None, "N", _by_width("batch_size")),
     Option("accumulate", values.count(1), "mini-batches whose gradients make one update", 1, "N"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from twingrad import optim
 from twingrad.cli.options import BY_WIDTH, DEFAULT_LR, TRAIN_OPTIONS, WIDE
-from twingrad.cli.schedules import make_schedule
+from twingrad.cli.schedules import learning_rate
 from twingrad.cli.table import read_toml
 from twingrad.data import Dataset, Preprocessing, Splits, load
 from twingrad.data.load import kind_of
@@ -64,31 +64,28 @@ def make_model(values: Values, preprocessing: Preprocessing, outputs: int) -> An
     return dense(preprocessing.width, outputs, **{name: values[name] for name in names})
 
 
-def make_optimizer(values: Values) -> Any:
-    """The optimizer, with the options that it takes.
+def make_optimizer(values: Values, train: Dataset) -> Any:
+    """The optimizer, with the options that it takes, and the schedule of its learning rate.
 
     Raises:
         ValueError: an option that it does not take.
     """
     kind, takes = OPTIMIZERS[values["optimizer"]]
-    given: Values = {"lr": values["lr"]}
-    for name, unset in (
-        ("momentum", 0.0),
-        ("nesterov", False),
-        ("weight_decay", None),
-        ("l1", 0.0),
-        ("clip_norm", None),
-    ):
+    batches = -(-len(train) // values["batch_size"])
+    given: Values = {"lr": learning_rate(values, -(-batches // values["accumulate"]))}
+    for name, unset in UNSET.items():
         if values[name] == unset:
             continue
         if name not in takes:
             flag = "--" + name.replace("_", "-")
-            raise ValueError(f"{flag} does not apply to {values['optimizer']}; it takes {', '.join(takes)}")
+            told = ", ".join("--" + each.replace("_", "-") for each in takes)
+            raise ValueError(f"{flag} does not apply to {values['optimizer']}, which takes {told}")
         given[name] = values[name]
     return getattr(optim, kind)(**given)
 
 
-SHARED = ("weight_decay", "l1", "clip_norm")
+SHARED = ("weight_decay", "l1", "clip_norm", "clip_value")
+UNSET = {"momentum": 0.0, "nesterov": False, "weight_decay": None, "l1": 0.0, "clip_norm": None, "clip_value": None}
 OPTIMIZERS = {
     "sgd": ("SGD", ("momentum", "nesterov", *SHARED)),
     "rmsprop": ("RMSprop", ("momentum", *SHARED)),
@@ -100,10 +97,7 @@ OPTIMIZERS = {
 def fit_options(values: Values, train: Dataset) -> Values:
     """The arguments of `fit` that are not the model, the data and the folder."""
     plain = ("loss", "epochs", "batch_size", "seed", "accumulate", "evaluate_every", "checkpoint_every")
-    found = {name: values[name] for name in plain}
-    batches = -(-len(train) // values["batch_size"])
-    updates = -(-batches // values["accumulate"])
-    return found | {"schedule": make_schedule(values, updates), "class_weight": class_weight(values, train)}
+    return {name: values[name] for name in plain} | {"class_weight": class_weight(values, train)}
 
 
 def class_weight(values: Values, train: Dataset) -> Any:

@@ -69,6 +69,7 @@ def by_label(labels: Any, measured: dict[str, Evaluation], file: TextIO) -> None
         print(f"  {name:<{width}}  {value:.2%}", file=file)
     if len(pairs) > LABELS:
         print(f"  and {len(pairs) - LABELS} more", file=file)
+    print(file=file)
 
 
 def _cell(name: str, value: float) -> str:

@@ -49,7 +49,7 @@ def _train(
     history = fit(
         model,
         parts,
-        optimizer=recipe.make_optimizer(values),
+        optimizer=recipe.make_optimizer(values, parts.train),
         preprocessing=preprocessing,
         device=values["device"],
         callbacks=_callbacks(values, quiet),

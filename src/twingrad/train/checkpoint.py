@@ -22,7 +22,7 @@ class Checkpoint:
 
     configuration: what the run was asked for; a run of another one cannot go on from here.
     epoch, batch, step: of the next step: its epoch from 1, the batches of that epoch and the updates done before it.
-    stopped: whether a callback ended the run.
+    stopped: whether a callback ended the run. lr: the learning rate of the last update.
     counters: the model's, by path. model, best: state dicts, of now and of the best evaluation (empty before any).
     optimizer: its state dict. callbacks: a state for each callback. records: the history.
 
@@ -34,6 +34,7 @@ class Checkpoint:
     batch: int
     step: int
     stopped: bool
+    lr: float
     counters: dict[str, int]
     model: Arrays
     optimizer: dict[str, Any]
@@ -44,7 +45,7 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """The file: the same bytes for the same state."""
         arrays: Arrays = {f"{kind}.{name}": a for kind in ("model", "best") for name, a in getattr(self, kind).items()}
-        plain = ("configuration", "epoch", "batch", "step", "stopped", "counters", "callbacks")
+        plain = ("configuration", "epoch", "batch", "step", "stopped", "lr", "counters", "callbacks")
         header = {name: getattr(self, name) for name in plain}
         header["optimizer"] = _without_arrays(self.optimizer, "optimizer", arrays)
         header["records"] = [record.to_dict() for record in self.records]

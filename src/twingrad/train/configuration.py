@@ -13,7 +13,7 @@ from twingrad.devices import device_of
 from twingrad.train.architecture import describe
 from twingrad.train.objective import Objective
 from twingrad.train.placement import first_parameter
-from twingrad.train.plan import Plan, name_of
+from twingrad.train.plan import Plan
 
 ROWS = 1000
 """So many examples, evenly spread, enter the fingerprint of a data set; of its targets all."""
@@ -41,17 +41,11 @@ def configuration(
 
 
 def hyperparameters(optimizer: Any) -> dict[str, Any]:
-    """The numbers, texts and switches that an optimizer was made with."""
-    found: dict[str, Any] = {}
-    for name, value in vars(optimizer).items():
-        plain = name.lstrip("_")
-        if plain == "steps_taken" or (name.startswith("_") and plain != "lr"):
-            continue
-        if callable(value):
-            found[plain] = value.to_dict() if hasattr(value, "to_dict") else name_of(value)
-        elif isinstance(value, int | float | str | bool | None):
-            found[plain] = value
-    return found
+    """What an optimizer was made with; of a function as learning rate its name."""
+    lr = optimizer.lr
+    if callable(lr):
+        lr = lr.to_dict() if hasattr(lr, "to_dict") else getattr(lr, "__qualname__", type(lr).__qualname__)
+    return {"lr": lr} | {name: getattr(optimizer, name) for name in optimizer.options}
 
 
 def fingerprint(data: Any) -> Any:

@@ -17,7 +17,7 @@ from twingrad.train.interval import Interval
 from twingrad.train.job import Job
 from twingrad.train.losses import AUTO, Loss, check_loss
 from twingrad.train.model_file import MODEL
-from twingrad.train.plan import Plan, Schedule
+from twingrad.train.plan import Plan
 from twingrad.train.run_folder import RunFolder
 from twingrad.train.stepper import MODES
 from twingrad.train.trainer import Trainer
@@ -40,7 +40,6 @@ def fit(
     capture: str = "auto",
     dev: Dataset | None = None,
     preprocessing: str | Preprocessing | None = None,
-    schedule: Schedule | None = None,
     accumulate: int = 1,
     evaluate_every: int | None = None,
     class_weight: Any = None,
@@ -65,8 +64,9 @@ def fit(
             Cast to the model's dtype once; memory-mapped data are read batch by batch.
         loss: "cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute_error"; "auto" takes the
             first that suits the task of the data; or a function (outputs, targets) -> mean loss, a Tensor.
-        optimizer: "sgd", "adam", "adamw" with their defaults, or an optimizer such as `optim.Adam(lr=3e-3)`. One not
-            yet bound to a model is bound to this one; one that is goes on from its state.
+        optimizer: "sgd", "rmsprop", "adam", "adamw" with their defaults, or an optimizer such as `optim.Adam(lr=3e-3)`,
+            whose lr may be a schedule. One not yet bound to a model is bound to this one; one that is goes on from its
+            state.
         epochs: passes over the training data; 0 trains nothing.
         batch_size: examples in a mini-batch. The last one of an epoch may be smaller; if the model has batch
             normalisation and one example would remain, it joins the mini-batch before.
@@ -81,7 +81,6 @@ def fit(
         dev: a dev part beside a `Dataset` or batches.
         preprocessing: "auto" fits a `Preprocessing` on the train part; or one fitted already. It becomes
             `model.preprocessing` and goes into the model file; the data stay raw. None takes the model's, if there is.
-        schedule: (updates done, epochs done) -> learning rate of the next update, as in `twingrad.optim.schedules`.
         accumulate: an update takes the gradient of so many mini-batches, the mean over their examples: each enters
             times its share of them, in order. The last update of an epoch may take fewer.
         evaluate_every: measure after so many updates (and at the end), instead of at the end of each epoch.
@@ -114,7 +113,7 @@ def fit(
     choose("value of keep", keep, KEEP)
     choose("value of capture", capture, MODES)
     check_loss(loss)
-    plan = Plan(epochs, batch_size, seed, keep, capture, accumulate, evaluate_every, schedule)
+    plan = Plan(epochs, batch_size, seed, keep, capture, accumulate, evaluate_every)
     told, every = [as_callback(callback) for callback in callbacks], Interval(checkpoint_every)
     optimizer, (train, dev) = checks.make_optimizer(optimizer), checks.parts(data, dev)
     weight = checks.check_example_weight(example_weight, train)

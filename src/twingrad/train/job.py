@@ -80,10 +80,18 @@ class Job:
             {"train": self.train, "dev": self.dev},
             {"class": self.class_weight, "example": self.example_weight},
         )
+        self._name_the_epoch(train.batches)
+        if folder:
+            self.optimizer.state_dict()  # refuses now what cannot be saved later
         saver = Saver(folder, every, about)
         trainer = Trainer(model, self.optimizer, objective, train, dev, self.plan, callbacks, saver)
         saver.go_on(trainer)
         return trainer
+
+    def _name_the_epoch(self, batches: int | None) -> None:
+        """Tell a schedule how many updates make an epoch; where only its end tells, the first is endless."""
+        updates = 2**31 if batches is None else -(-batches // self.plan.accumulate)
+        self.optimizer.steps_per_epoch = updates
 
     def _tell_of_a_joined_batch(self, order: Order) -> None:
         if not isinstance(self.train, Dataset):

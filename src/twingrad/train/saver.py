@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twingrad.train import optimizer_state
 from twingrad.train.checkpoint import LAST, Checkpoint, differences
 from twingrad.train.history import History, Record
 from twingrad.train.interval import Interval
@@ -55,9 +54,10 @@ class Saver:
             batch=run.batch,
             step=run.step,
             stopped=run.stop,
+            lr=trainer.lr,
             counters={name: counter.value for name, counter in model.counters().items()},
             model=model.state_dict(),
-            optimizer=optimizer_state.state_of(trainer.optimizer),
+            optimizer=trainer.optimizer.state_dict(),
             best=trainer.best,
             callbacks=[[name, state] for name, state in states if state is not None],
             records=run.history.records,
@@ -92,11 +92,15 @@ def put_back(trainer: Trainer, found: Checkpoint) -> None:
     model.load_state_dict(found.model)
     for name, counter in model.counters().items():
         counter.value = found.counters[name]
-    optimizer_state.put_back(trainer.optimizer, found.optimizer)
+    trainer.optimizer.load_state_dict(found.optimizer)
     trainer.best = found.best
     states = list(found.callbacks)
     for callback in trainer.callbacks:
         if states and states[0][0] == type(callback).__qualname__ and callback.state() is not None:
             callback.restore(states.pop(0)[1])
+    trainer.lr = found.lr
     run.epoch, run.batch, run.step, run.stop = found.epoch, found.batch, found.step, found.stopped
     run.history = History(found.records, device=run.history.device)
+    done = run.epoch - 1
+    if run.batches is None and done:
+        trainer.optimizer.steps_per_epoch = max(1, (run.step - -(-run.batch // trainer.plan.accumulate)) // done)

@@ -48,6 +48,7 @@ class Trainer:
         self.run = Run(model, optimizer, plan.epochs, train.batches)
         self.run.history.device = device_of_model(model)
         self.best: dict[str, Any] = {}
+        self.lr = 0.0
         self.signal = signal.SIGINT.value
 
     def go(self) -> History:
@@ -85,6 +86,7 @@ class Trainer:
                     return
             if not every:
                 self._evaluate()
+            self._know_the_epoch()
             run.epoch, run.batch = run.epoch + 1, 0
             self._pause(rings)
         if run.step and not run.stop and (not run.history.records or run.history[-1].step < run.step):
@@ -98,8 +100,7 @@ class Trainer:
 
     def _update(self, group: list[Batch]) -> None:
         run = self.run
-        if self.plan.schedule is not None:
-            self.optimizer.lr = self.plan.schedule(run.step, run.epoch - 1)
+        self.lr = self.optimizer.rate
         self.step(group)
         run.batch, run.step = run.batch + len(group), run.step + 1
         self._tell("on_step")
@@ -118,7 +119,7 @@ class Trainer:
         if not math.isfinite(train.loss) and all(math.isfinite(record.train.loss) for record in run.history):
             warnings.warn(f"the loss is {train.loss} after epoch {epoch}: lower the learning rate", stacklevel=6)
         now = time.perf_counter()
-        record = Record(epoch, run.step, self._learning_rate(), train, dev, now - self.since)
+        record = Record(epoch, run.step, self.lr, train, dev, now - self.since)
         best = run.history.best
         if best is None or record.score > best.score:
             self.best = self.model.state_dict()
@@ -128,10 +129,10 @@ class Trainer:
             callback.on_evaluation(run, record)
         self.since = now
 
-    def _learning_rate(self) -> float:
-        """That of the last update."""
-        rate = self.optimizer.lr
-        return float(rate(max(0, self.optimizer.steps_taken - 1)) if callable(rate) else rate)
+    def _know_the_epoch(self) -> None:
+        """Tell the schedule how many updates make an epoch, where only its end tells."""
+        if self.run.batches is None:
+            self.optimizer.steps_per_epoch = max(1, self.run.step // self.run.epoch)
 
     def _tell(self, event: str) -> None:
         for callback in self.callbacks:
