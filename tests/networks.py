@@ -13,8 +13,17 @@ from twingrad import nn, optim
 IN, HIDDEN, OUT = 5, 7, 3
 """Odd widths, so that no segment is a whole number of cache lines."""
 
+COURSE: dict[str, Any] = {"form": "course", "bias_correction": True, "weight_decay": 0.01, "decoupled": True}
+CENTERED: dict[str, Any] = {"centered": True, "clip_norm": 1.0}
+
 OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
     "sgd": lambda model=None, **k: optim.SGD(model, **{"lr": 0.1, "weight_decay": 0.01} | k),
+    "momentum": lambda model=None, **k: optim.SGD(model, **{"lr": 0.1, "momentum": 0.9, "nesterov": True} | k),
+    "course momentum": lambda model=None, **k: optim.SGD(model, **{"lr": 0.1, "momentum": 0.9, **COURSE} | k),
+    "rmsprop": lambda model=None, **k: optim.RMSprop(model, **{"lr": 0.01, "weight_decay": 0.01} | k),
+    "centered rmsprop": lambda model=None, **k: optim.RMSprop(model, **{"lr": 0.01, "momentum": 0.5, **CENTERED} | k),
+    "clipped": lambda model=None, **k: optim.AdamW(model, **{"lr": 0.01, "clip_norm": 0.5, "clip_value": 0.1} | k),
+    "sparse": lambda model=None, **k: optim.Adam(model, **{"lr": 0.01, "l1": 0.05, "eps_form": "inside"} | k),
     "adam": lambda model=None, **k: optim.Adam(model, **{"lr": 0.01, "weight_decay": 0.01} | k),
     "adamw": lambda model=None, **k: optim.AdamW(model, **{"lr": 0.01, "weight_decay": 0.1} | k),
 }

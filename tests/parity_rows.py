@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from twingrad import functional as F
+from twingrad.functional.adam import adam_control
+from twingrad.functional.rmsprop import rmsprop_control
+from twingrad.functional.sgd import sgd_control
 
 
 class Row(NamedTuple):
@@ -46,6 +49,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "mean_absolute_error": (8, 4),
     "adam_segments": (0, 0),
     "sgd_segments": (0, 0),
+    "rmsprop_segments": (0, 0),
+    "clip_segments": (0, 0),
 }
 """Forward and backward; measured: linear 0 and 2, batch norm 8.3 (the mean of 1000) and 4, softmax 4 and 6,
 the other losses 4 and 3."""
@@ -193,28 +198,82 @@ def losses() -> Iterator[Row]:
             yield Row("binary_cross_entropy", f"{shape} {kind}", make, {}, 1)
 
 
+AROUND: list[dict[str, float]] = [
+    {},
+    {"l2": 0.1},
+    {"shrink": 0.97},
+    {"l2": 0.1, "shrink": 0.97},
+    {"factor": 0.3, "limit": 0.2},
+    {"factor": 1.7, "limit": 1e-3, "l2": 0.1, "shrink": 0.9, "threshold": 0.5},
+]
+"""The terms around a rule."""
+
+TABLES = {
+    "one": [(0, 1001)],
+    "empty table": [],
+    "odd pieces": [(0, 1), (3, 17), (64, 0), (65, 100), (170, 800), (980, 21)],
+    "any order": [(500, 501), (0, 499)],
+    "long": [(3, 20_000), (20_100, 9000)],
+}
+
+
 def segments() -> Iterator[Row]:
-    tables = {
-        "one": [(0, 1001)],
-        "empty table": [],
-        "odd pieces": [(0, 1), (3, 17), (64, 0), (65, 936)],
-        "any order": [(500, 501), (0, 499)],
+    eps = {"eps": 1e-3}
+    rules: dict[str, tuple[str, Callable[..., Any], dict[str, Any], str]] = {
+        "adam": ("adam_segments", adam_control, {"beta1": 0.9, "beta2": 0.999, **eps}, "mv"),
+        "inside": ("adam_segments", adam_control, {"beta1": 0.5, "beta2": 0.9, "eps_form": "inside", **eps}, "mv"),
+        "plain": ("sgd_segments", sgd_control, {}, "-"),
+        "momentum": ("sgd_segments", sgd_control, {"momentum": 0.9, "form": "course", "bias_correction": True}, "m"),
+        "nesterov": ("sgd_segments", sgd_control, {"momentum": 0.9, "nesterov": True}, "m"),
+        "rms": ("rmsprop_segments", rmsprop_control, {"alpha": 0.9, **eps}, "v--"),
+        "rms inside": (
+            "rmsprop_segments",
+            rmsprop_control,
+            {"alpha": 0.9, "eps_form": "inside", "bias_correction": True, **eps},
+            "v--",
+        ),
+        "rms momentum": ("rmsprop_segments", rmsprop_control, {"alpha": 0.9, "momentum": 0.8, **eps}, "vm-"),
+        "rms centered": ("rmsprop_segments", rmsprop_control, {"alpha": 0.9, **eps}, "v-m"),
+        "rms both": ("rmsprop_segments", rmsprop_control, {"alpha": 0.9, "momentum": 0.8, **eps}, "vmm"),
     }
-    decays = [(0.0, 1.0), (0.1, 1.0), (0.0, 0.97), (0.1, 0.97)]
-    for label, table in tables.items():
-        rows = np.asarray(table, np.int64).reshape(-1, 2)
-        adam = [(0.01, 0.9, 0.1, 0.999, 0.001, 1.3, 1e-8, *decays[i % 4]) for i in range(len(table))]
-        sgd = [(0.1, decays[i % 4][0]) for i in range(len(table))]
+    for label, (operation, make, options, moments) in rules.items():
+        for name, table in TABLES.items():
+            for shift in range(len(AROUND) if name == "one" else 1):
+                around = [AROUND[(i + shift) % len(AROUND)] for i in range(len(table))]
+                control = [make(step=3, lr=0.1, **options, **terms) for terms in around]
 
-        def adam_arrays(dtype: str, rows: Any = rows, control: Any = adam) -> tuple[np.ndarray, ...]:
-            p, g, m, v = drawn(dtype, *[(1001,)] * 4)
-            return p, g, m, abs(v), rows, np.asarray(control, np.float64).reshape(-1, 9)
+                def arrays(
+                    dtype: str, table: Any = table, control: Any = control, moments: str = moments, make: Any = make
+                ) -> tuple[Any, ...]:
+                    size = max((offset + length for offset, length in table), default=5)
+                    drawn_ones = drawn(dtype, *[(size,)] * (2 + len(moments)))
+                    states = [
+                        None if kind == "-" else abs(a) if kind == "v" else a
+                        for kind, a in zip(moments, drawn_ones[2:], strict=True)
+                    ]
+                    width = len(make(step=1, lr=0.0, **({} if make is sgd_control else NO_STEP[make])))
+                    rows = np.asarray(table, np.int64).reshape(-1, 2)
+                    return *drawn_ones[:2], *states, rows, np.asarray(control, np.float64).reshape(-1, width)
 
-        def sgd_arrays(dtype: str, rows: Any = rows, control: Any = sgd) -> tuple[np.ndarray, ...]:
-            return *drawn(dtype, (1001,), (1001,)), rows, np.asarray(control, np.float64).reshape(-1, 2)
+                yield Row(operation, f"{label} {name} {shift}", arrays, {}, 0)
 
-        yield Row("adam_segments", label, adam_arrays, {}, 0)
-        yield Row("sgd_segments", label, sgd_arrays, {}, 0)
+
+NO_STEP: dict[Any, dict[str, float]] = {
+    adam_control: {"beta1": 0.0, "beta2": 0.0, "eps": 0.0},
+    rmsprop_control: {"alpha": 0.0, "eps": 0.0},
+}
+
+
+def clipping() -> Iterator[Row]:
+    for name, table in TABLES.items():
+        for max_norm in (0.1, 1e6):
+
+            def arrays(dtype: str, table: Any = table) -> tuple[np.ndarray, ...]:
+                rows = np.asarray(table, np.int64).reshape(-1, 2)
+                (grad,) = drawn(dtype, (max((sum(row) for row in table), default=5),))
+                return grad, rows, np.zeros((len(rows), 9)), np.zeros(1)
+
+            yield Row("clip_segments", f"{name} {max_norm}", arrays, {"max_norm": max_norm}, 0)
 
 
 ROWS = [
@@ -226,5 +285,6 @@ ROWS = [
     *weighted_softmax(),
     *losses(),
     *segments(),
+    *clipping(),
 ]
 OPERATIONS = {name: getattr(F, name) for name in BOUNDS}

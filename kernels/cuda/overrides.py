@@ -1,4 +1,4 @@
-"""Registers the CUDA kernels: what runs when adam_segments, sgd_segments and dropout meet CuPy arrays."""
+"""Registers the CUDA kernels: what runs when the updates of optimizers, clipping and dropout meet CuPy arrays."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from twingrad import functional as F
+from twingrad.functional.clip import FACTOR
 from twingrad.kernels.cuda import build, launching
 from twingrad.kernels.cuda.nvrtc import NvrtcError
 from twingrad.namespace import backend_of
 from twingrad.random.draws import keep_threshold
 
 DTYPES = ("float32", "float64")
+LEAF, LANES = 8192, 64
+"""Elements of a leaf of the norm's sum, and its lanes: NORM_LEAF and NORM_LANES of norm.h."""
 
 
 @functools.cache
@@ -41,35 +44,65 @@ def _refusal(*arrays: Any) -> str | None:
     return None
 
 
-def _adam_refusal(theta: Any, grad: Any, m: Any, v: Any, segments: Any, control: Any) -> str | None:
-    return _refusal(theta, grad, m, v)
-
-
-def _sgd_refusal(theta: Any, grad: Any, segments: Any, control: Any) -> str | None:
-    return _refusal(theta, grad)
-
-
 def _dropout_refusal(x: Any, *, p: float, seed: int, stream: int, step: int) -> str | None:
     return None if x.dtype.name in DTYPES else f"dtype {x.dtype.name} has no CUDA kernel"
 
 
-@F.adam_segments.kernel("cuda", accepts=_adam_refusal)
+def _update_refusal(theta: Any, grad: Any, *rest: Any) -> str | None:
+    return _refusal(theta, grad, *(state for state in rest[:-2] if state is not None))
+
+
+@F.adam_segments.kernel("cuda", accepts=_update_refusal)
 def adam_segments_cuda(theta: Any, grad: Any, m: Any, v: Any, segments: Any, control: Any) -> None:
     """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
-    _update("adam", theta, (grad, m, v), segments, control)
+    _update("adam", "adam", theta, (grad, m, v), segments, control)
 
 
-@F.sgd_segments.kernel("cuda", accepts=_sgd_refusal)
-def sgd_segments_cuda(theta: Any, grad: Any, segments: Any, control: Any) -> None:
+@F.sgd_segments.kernel("cuda", accepts=_update_refusal)
+def sgd_segments_cuda(theta: Any, grad: Any, m: Any, segments: Any, control: Any) -> None:
     """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
-    _update("sgd", theta, (grad,), segments, control)
+    if m is None:
+        _update("sgd", "sgd", theta, (grad,), segments, control)
+    else:
+        _update("sgd", "momentum", theta, (grad, m), segments, control)
 
 
-def _update(rule: str, theta: Any, others: tuple[Any, ...], segments: Any, control: Any) -> None:
+@F.rmsprop_segments.kernel("cuda", accepts=_update_refusal)
+def rmsprop_segments_cuda(theta: Any, grad: Any, v: Any, buffer: Any, mean: Any, segments: Any, control: Any) -> None:
+    """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
+    variant = f"rmsprop{'_momentum' * (buffer is not None)}{'_centered' * (mean is not None)}"
+    given = (state for state in (v, buffer, mean) if state is not None)
+    _update("rmsprop", variant, theta, (grad, *given), segments, control)
+
+
+def _update(source: str, rule: str, theta: Any, others: tuple[Any, ...], segments: Any, control: Any) -> None:
     with theta.device:
         tables = _table(segments, np.int64), _table(control, np.float64)
     kernel = f"{rule}_segments_{theta.dtype.name}"
-    launching.launch(rule, kernel, theta.size, theta, theta, *others, *tables, np.int64(segments.shape[0]))
+    launching.launch(source, kernel, theta.size, theta, theta, *others, *tables, np.int64(segments.shape[0]))
+
+
+def _clip_refusal(grad: Any, segments: Any, control: Any, norm: Any, *, max_norm: float) -> str | None:
+    if backend_of(control) != "cuda" or backend_of(norm) != "cuda":
+        return "control and norm, which are written, do not live on the GPU"
+    return _refusal(grad) or _refusal(control, norm)
+
+
+@F.clip_segments.kernel("cuda", accepts=_clip_refusal)
+def clip_segments_cuda(grad: Any, segments: Any, control: Any, norm: Any, *, max_norm: float) -> None:
+    """Three launches, and nothing read back: the factor waits in `control` for the rule."""
+    import cupy
+
+    rows, columns = control.shape
+    with grad.device:
+        table = _table(segments, np.int64)
+        count = -(-grad.size // LEAF) + rows  # at least the leaves of all segments
+        lanes, leaves = cupy.empty(count * LANES, np.float64), cupy.empty(count, np.float64)
+    kernel = f"norm_lanes_{grad.dtype.name}"
+    launching.launch("clip", kernel, lanes.size, grad, lanes, grad, table, np.int64(rows), np.int64(count))
+    launching.launch("clip", "norm_leaves", count, grad, leaves, lanes, np.int64(count))
+    numbers = np.int64(rows), np.int64(columns), np.int64(columns + FACTOR), np.float64(max_norm)
+    launching.launch("clip", "clip_factors", 1, grad, control, norm, leaves, table, *numbers)
 
 
 def dropout_backward(saved: tuple[Any, ...], grad: Any, into: tuple[Any, ...]) -> tuple[Any, ...]:

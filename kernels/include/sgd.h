@@ -36,8 +36,7 @@ template <class T>
 TG_HD void update(const Momentum<T> &s, T &p, T g, T &m) {
   const T gained = s.gain * g;
   m = s.momentum * m + gained;
-  const T ahead = gained + s.momentum * m;
-  p = p - s.step_size * (s.nesterov ? ahead : m);
+  p = p - s.step_size * (s.nesterov ? gained + s.momentum * m : m);
 }
 
 }  // namespace tg

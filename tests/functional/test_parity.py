@@ -25,7 +25,7 @@ def run(row: Row, dtype: str, mode: str) -> tuple[list[Any], list[Any]]:
     with fused(mode), np.errstate(all="ignore"):
         out = OPERATIONS[row.operation](*arguments, **row.options)
         if out is None:
-            return list(arrays), []
+            return [a for a in arrays if a is not None], []
         out.backward(seed_of(out, dtype))
     return [out.data, *(a for a in arrays if a is not None and a.dtype != bool)], [
         t.grad for t in arguments[: row.differentiable] if t.requires_grad

@@ -10,6 +10,8 @@ import pytest
 
 from twingrad import FusedError, Tensor, fused
 from twingrad import functional as F
+from twingrad.functional.adam import adam_control
+from twingrad.functional.sgd import sgd_control
 
 from numerics import ulps
 
@@ -150,6 +152,7 @@ def read_only(name: str) -> Callable[[], None]:
     return spoiled(name, array)
 
 
+ZERO = np.zeros((2, 4))
 BAD = {
     "read-only param": (read_only("param"), "adam updates param in place, but the array is read-only"),
     "read-only m": (read_only("m"), "updates m in place, but the array is read-only"),
@@ -164,9 +167,9 @@ BAD = {
     "complex": (lambda: F.sgd_update(np.zeros(2, complex), np.zeros(2, complex), lr=0.1), "complex128"),
     "step 0": (lambda: F.adam_update(*np.zeros((4, 2)), step=0), "counts its steps from 1.*got step 0"),
     "step -1": (lambda: F.adamw_update(*np.zeros((4, 2)), step=-1), "got step -1"),
-    "flat table": (lambda: F.sgd_segments(*np.zeros((2, 4)), np.zeros((1, 3), int), np.zeros((1, 2))), r"\(S, 2\)"),
-    "short control": (lambda: F.sgd_segments(*np.zeros((2, 4)), np.zeros((2, 2), int), np.zeros((1, 2))), r"\(S, 2\)"),
-    "not flat": (lambda: F.sgd_segments(*np.zeros((2, 2, 2)), np.zeros((1, 2), int), np.zeros((1, 2))), "flat arrays"),
+    "flat table": (lambda: F.sgd_segments(*ZERO, None, np.zeros((1, 3), int), np.zeros((1, 9))), r"\(S, 2\)"),
+    "short control": (lambda: F.sgd_segments(*ZERO, None, np.zeros((2, 2), int), np.zeros((1, 9))), r"\(S, 2\)"),
+    "not flat": (lambda: F.sgd_segments(ZERO, ZERO, None, np.zeros((1, 2), int), np.zeros((1, 9))), "flat arrays"),
 }  # fmt: skip
 
 
@@ -203,9 +206,10 @@ SEGMENTS = np.asarray([[0, 3], [5, 0], [7, 2]])
 def test_only_the_segments_are_updated(rule: str, path: str) -> None:
     p, g, m, v = np.ones((4, 10))
     if rule == "sgd":
-        F.sgd_segments(p, g, SEGMENTS, np.asarray([[0.1, 0.0], [9.0, 0.0], [0.2, 0.0]]))
+        control = [sgd_control(step=1, lr=lr) for lr in (0.1, 9.0, 0.2)]
+        F.sgd_segments(p, g, None, SEGMENTS, np.asarray(control))
     else:
-        rows = [[lr, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0] for lr in (0.1, 9.0, 0.2)]
+        rows = [adam_control(step=1, lr=lr, beta1=0.0, beta2=0.0, eps=0.0) for lr in (0.1, 9.0, 0.2)]
         F.adam_segments(p, g, m, v, SEGMENTS, np.asarray(rows))
     assert np.allclose(p, [0.9, 0.9, 0.9, 1, 1, 1, 1, 0.8, 0.8, 1])
     assert np.array_equal(g, np.ones(10))

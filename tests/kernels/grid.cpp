@@ -10,8 +10,10 @@ struct Dimensions {
 static Dimensions threadIdx, blockIdx, blockDim, gridDim;
 
 #include "adam.cu"
+#include "clip.cu"
 #include "dropout.cu"
 #include "philox.cu"
+#include "rmsprop.cu"
 #include "sgd.cu"
 
 template <auto kernel>
@@ -33,6 +35,20 @@ ENTRY(adam_segments_float32)
 ENTRY(adam_segments_float64)
 ENTRY(sgd_segments_float32)
 ENTRY(sgd_segments_float64)
+ENTRY(momentum_segments_float32)
+ENTRY(momentum_segments_float64)
+ENTRY(rmsprop_segments_float32)
+ENTRY(rmsprop_segments_float64)
+ENTRY(rmsprop_momentum_segments_float32)
+ENTRY(rmsprop_momentum_segments_float64)
+ENTRY(rmsprop_centered_segments_float32)
+ENTRY(rmsprop_centered_segments_float64)
+ENTRY(rmsprop_momentum_centered_segments_float32)
+ENTRY(rmsprop_momentum_centered_segments_float64)
+ENTRY(norm_lanes_float32)
+ENTRY(norm_lanes_float64)
+ENTRY(norm_leaves)
+ENTRY(clip_factors)
 ENTRY(dropout_float32)
 ENTRY(dropout_float64)
 ENTRY(philox_words)

@@ -14,11 +14,23 @@ from twingrad.kernels.cuda.nvrtc import NvrtcError, find, usage
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
 KERNELS = {
     "adam": ("adam_segments_float32", "adam_segments_float64"),
+    "clip": ("norm_lanes_float32", "norm_lanes_float64", "norm_leaves", "clip_factors"),
     "dropout": ("dropout_float32", "dropout_float64"),
     "philox": ("philox_words",),
-    "sgd": ("sgd_segments_float32", "sgd_segments_float64"),
+    "rmsprop": tuple(
+        f"rmsprop{momentum}{centered}_segments_{dtype}"
+        for momentum in ("", "_momentum")
+        for centered in ("", "_centered")
+        for dtype in ("float32", "float64")
+    ),
+    "sgd": (
+        "sgd_segments_float32",
+        "sgd_segments_float64",
+        "momentum_segments_float32",
+        "momentum_segments_float64",
+    ),
 }
-MOST_REGISTERS = 72
+MOST_REGISTERS = 96
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +91,9 @@ def test_compiles_without_warnings_or_spills(compiled, name, architecture, recor
 def test_every_operation_is_kept_and_rounded_to_nearest(compiled, name, architecture):
     ptx = compiled(name, architecture).ptx
     assert inexact(ptx) == []
-    if name in ("adam", "sgd"):
+    if name in ("adam", "rmsprop", "sgd"):
         assert {"mul.rn.f32", "add.rn.f32", "sub.rn.f32", "mul.rn.f64"} <= set(opcodes(ptx))
-    if name == "adam":
+    if name in ("adam", "rmsprop"):
         assert {"div.rn.f32", "sqrt.rn.f32", "div.rn.f64", "sqrt.rn.f64"} <= set(opcodes(ptx))
 
 
@@ -94,7 +106,7 @@ def test_every_header_of_element_mathematics_compiles_for_cuda(nvrtc, header):
     assert "warning" not in built.log
 
 
-@pytest.mark.parametrize("name", ["adam", "sgd"])
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
 def test_aligned_arrays_are_read_16_bytes_at_a_time(compiled, name):
     found = set(opcodes(compiled(name, "sm_90").ptx))
     assert {"ld.global.v4.f32", "st.global.v4.f32", "ld.global.v2.f64", "st.global.v2.f64"} <= found

@@ -5,9 +5,11 @@ Run by `pytest -m gpu`, or with the timings by benchmarks/gpu_check.sh.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
-from cuda_cases import DTYPES, SIZES, assert_words_equal, draw, tables
+from cuda_cases import DTYPES, RULES, SIZES, assert_words_equal, draw, moments, tables
 
 import twingrad as tg
 from twingrad import backends, devices, info, nn, optim
@@ -43,39 +45,42 @@ def assert_guarded(room, size):
 
 
 @pytest.mark.parametrize("kind", ["one", "many"])
-@pytest.mark.parametrize("shifts", [(0, 0, 0, 0), (4, 8, 0, 4), (1, 1, 1, 1), (0, 1, 2, 3)])
+@pytest.mark.parametrize("shifts", [(0, 0, 0, 0, 0), (4, 8, 0, 4, 0), (1, 1, 1, 1, 1), (0, 1, 2, 3, 0)])
 @pytest.mark.parametrize("size", [*SIZES, 3_000_001])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_adam_gives_numpys_words(cupy, blocks, dtype, size, shifts, kind):
-    segments, control = tables(size, kind)
-    values = [draw(size, dtype, seed) for seed in range(4)]
-    values[3] = np.abs(values[3])
-    rooms = [placed(cupy, value, shift) for value, shift in zip(values, shifts, strict=True)]
+@pytest.mark.parametrize("rule", RULES)
+def test_updates_give_numpys_words(cupy, blocks, rule, dtype, size, shifts, kind):
+    update, kinds = RULES[rule]
+    segments, control = tables(size, kind, rule)
+    values = [*(draw(size, dtype, seed) for seed in range(2)), *moments(kinds, size, dtype)]
+    rooms = [
+        (None, None) if value is None else placed(cupy, value, shift)
+        for value, shift in zip(values, shifts, strict=False)
+    ]
+    there = segments, control if shifts[0] else cupy.asarray(control)
     with np.errstate(all="ignore"):
-        F.adam_segments.reference(*values, segments, control)
+        update.reference(*values, segments, control)
     with fused("require"):
-        F.adam_segments(*(array for _, array in rooms), segments, control)
+        update(*(array for _, array in rooms), *there)
     for (room, array), value in zip(rooms, values, strict=True):
-        assert_words_equal(array.get(), value)
-        assert_guarded(room, size)
+        if value is not None:
+            assert_words_equal(array.get(), value)
+            assert_guarded(room, size)
 
 
 @pytest.mark.parametrize("kind", ["one", "many"])
-@pytest.mark.parametrize("shifts", [(0, 0), (1, 2)])
-@pytest.mark.parametrize("size", [*SIZES, 3_000_001])
+@pytest.mark.parametrize("max_norm", [1e-3, 1e3])
+@pytest.mark.parametrize("size", [1, 63, 64, 8191, 8192, 8193, 300_001])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_sgd_gives_numpys_words(cupy, blocks, dtype, size, shifts, kind):
+def test_clipping_gives_numpys_words(cupy, blocks, dtype, size, max_norm, kind):
     segments, control = tables(size, kind)
-    control = np.ascontiguousarray(control[:, [0, 7]])
-    values = [draw(size, dtype, seed) for seed in range(2)]
-    rooms = [placed(cupy, value, shift) for value, shift in zip(values, shifts, strict=True)]
-    with np.errstate(all="ignore"):
-        F.sgd_segments.reference(*values, segments, control)
+    grad, norm = np.random.default_rng(size).standard_normal(size).astype(dtype), np.zeros(1)
+    there = [cupy.asarray(array) for array in (grad, segments, control, norm)]
+    F.clip_segments.reference(grad, segments, control, norm, max_norm=max_norm)
     with fused("require"):
-        F.sgd_segments(*(array for _, array in rooms), cupy.asarray(segments), cupy.asarray(control))
-    for (room, array), value in zip(rooms, values, strict=True):
-        assert_words_equal(array.get(), value)
-        assert_guarded(room, size)
+        F.clip_segments(*there, max_norm=max_norm)
+    assert_words_equal(there[2].get(), control)
+    assert_words_equal(there[3].get(), norm)
 
 
 @pytest.mark.parametrize("shift", [0, 1, 3])
@@ -165,6 +170,9 @@ def test_compiled_kernels_are_kept_on_disk(cupy, tmp_path, monkeypatch):
     assert kept.stat().st_mtime_ns == before
 
 
+ALL_TERMS = {"clip_norm": 0.1, "clip_value": 0.05, "l1": 1e-4, "weight_decay": 0.1}
+
+
 def trained(device, optimizer):
     """The losses of three steps of a small network on `device`, and its state after them as NumPy arrays.
 
@@ -189,10 +197,13 @@ def trained(device, optimizer):
     return losses, {name: np.asarray(value) for name, value in model.state_dict().items()}
 
 
-@pytest.mark.parametrize("optimizer", [optim.SGD, optim.Adam, optim.AdamW])
-def test_training_steps_agree_with_the_cpu(cupy, optimizer):
-    losses, parameters = trained("cuda", optimizer)
-    expected_losses, expected = trained("cpu", optimizer)
+@pytest.mark.parametrize(
+    "options", [{}, {"clip_norm": 0.1, "clip_value": 0.05, "l1": 1e-4, "weight_decay": 0.1}], ids=["plain", "all terms"]
+)
+@pytest.mark.parametrize("optimizer", [optim.SGD, optim.RMSprop, optim.Adam, optim.AdamW])
+def test_training_steps_agree_with_the_cpu(cupy, optimizer, options):
+    losses, parameters = trained("cuda", functools.partial(optimizer, **options))
+    expected_losses, expected = trained("cpu", functools.partial(optimizer, **options))
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-4)
     assert parameters.keys() == expected.keys()
     for name, value in expected.items():

@@ -9,7 +9,7 @@ import types
 import cuda_on_host
 import numpy as np
 import pytest
-from cuda_cases import DTYPES, SIZES, assert_words_equal, draw, tables
+from cuda_cases import DTYPES, RULES, SIZES, assert_words_equal, draw, moments, tables
 
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
@@ -48,38 +48,39 @@ def placed(values, shift):
 
 
 @pytest.mark.parametrize("kind", ["one", "many"])
-@pytest.mark.parametrize("shifts", [(0, 0, 0, 0), (4, 8, 0, 4), (1, 1, 1, 1), (0, 1, 2, 3)])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("shifts", [(4, 8, 0, 4, 0), (0, 1, 2, 3, 0)])
+@pytest.mark.parametrize("size", [1, 17, 63, 1000, 1025, 5000])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_adam(gpu, dtype, size, shifts, kind):
-    segments, control = tables(size, kind)
-    values = [draw(size, dtype, seed) for seed in range(4)]
-    values[3] = np.abs(values[3])
-    expected = [value.copy() for value in values]
-    rooms = [placed(value, shift) for value, shift in zip(values, shifts, strict=True)]
+@pytest.mark.parametrize("rule", RULES)
+def test_updates(gpu, rule, dtype, size, shifts, kind):
+    update, kinds = RULES[rule]
+    segments, control = tables(size, kind, rule)
+    values = [*(draw(size, dtype, seed) for seed in range(2)), *moments(kinds, size, dtype)]
+    rooms = [
+        (None, None) if value is None else placed(value, shift) for value, shift in zip(values, shifts, strict=False)
+    ]
     with np.errstate(all="ignore"):
-        F.adam_segments.reference(*expected, segments, control)
-        F.adam_segments(*(array for _, array in rooms), segments, control)
-    for (room, array), value in zip(rooms, expected, strict=True):
-        assert_words_equal(array.get(), value)
-        assert (room == 7).sum() >= 64
+        update.reference(*values, segments, control)
+        update(*(array for _, array in rooms), segments, control)
+    for (room, array), value in zip(rooms, values, strict=True):
+        if value is not None:
+            assert_words_equal(array.get(), value)
+            assert (room == 7).sum() >= 64
 
 
 @pytest.mark.parametrize("kind", ["one", "many"])
-@pytest.mark.parametrize("shifts", [(0, 0), (1, 2)])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("max_norm", [1e-3, 1e3])
+@pytest.mark.parametrize("size", [1, 63, 64, 8191, 8192, 8193, 20_000])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_sgd(gpu, dtype, size, shifts, kind):
+def test_clipping(gpu, dtype, size, max_norm, kind):
     segments, control = tables(size, kind)
-    control = np.ascontiguousarray(control[:, [0, 7]])
-    values = [draw(size, dtype, seed) for seed in range(2)]
-    rooms = [placed(value, shift) for value, shift in zip(values, shifts, strict=True)]
-    with np.errstate(all="ignore"):
-        F.sgd_segments.reference(*values, segments, control)
-        F.sgd_segments(*(array for _, array in rooms), segments, control)
-    for (room, array), value in zip(rooms, values, strict=True):
-        assert_words_equal(array.get(), value)
-        assert (room == 7).sum() >= 64
+    grad, norm = np.random.default_rng(size).standard_normal(size).astype(dtype), np.zeros(1)
+    there = [fake_cupy.ndarray(array.copy()) for array in (grad, segments, control, norm)]
+    F.clip_segments.reference(grad, segments, control, norm, max_norm=max_norm)
+    F.clip_segments(*there, max_norm=max_norm)
+    assert norm[0] > 0 or (size == 1 and kind == "many")
+    assert_words_equal(there[2].get(), control)
+    assert_words_equal(there[3].get(), norm)
 
 
 @pytest.mark.parametrize("shift", [0, 1, 3])
@@ -166,14 +167,14 @@ def test_what_a_kernel_cannot_take_is_refused_with_a_reason(gpu):
     segments, control = tables(8, "one")
     table = (segments, control)
     half = array.astype(np.float16)
-    assert "float16" in overrides._adam_refusal(half, half, half, half, *table)
+    assert "float16" in overrides._update_refusal(half, half, half, half, *table)
     assert "float16" in overrides._dropout_refusal(half, p=0.5, seed=0, stream=0, step=0)
-    assert "contiguous" in overrides._sgd_refusal(array[::2], array[::2], *table)
+    assert "contiguous" in overrides._update_refusal(array[::2], array[::2], None, *table)
     with gpu.cuda.Device(1):
         other = gpu.zeros(8, np.float32)
-    assert "different devices" in overrides._sgd_refusal(array, other, *table)
-    assert "different devices" in overrides._sgd_refusal(array, np.zeros(8, np.float32), *table)
-    assert overrides._adam_refusal(array, array, array, array, *table) is None
+    assert "different devices" in overrides._update_refusal(array, other, None, *table)
+    assert "different devices" in overrides._update_refusal(array, np.zeros(8, np.float32), None, *table)
+    assert overrides._update_refusal(array, array, array, array, *table) is None
 
 
 def test_the_launcher_and_the_sources_agree_on_the_block():

@@ -49,7 +49,7 @@ def adam_segments(theta: Array, grad: Array, m: Array, v: Array, segments: Array
     with the terms of `Terms` around it: clipping, L2 (Adam's weight_decay), decoupled decay (AdamW's), L1.
     eps outside the root: sqrt(v) / sqrt(1 - beta2^t) + eps, with 1 / sqrt(1 - beta2^t) as scale_out; inside:
     sqrt(v / (1 - beta2^t) + eps). A factor of 1 and a term of 0 change no bit.
-    Every operation is rounded to T, none contracted, and the scalars are rounded to T first: kernels give the same bits.
+    Every operation is rounded to T, none contracted, and scalars are rounded to T first: kernels give the same bits.
     """
     for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
         if length:

@@ -59,7 +59,7 @@ def sgd_segments(theta: Array, grad: Array, m: Array | None, segments: Array, co
                      p = p - step_size (gain g + momentum m)
 
     with the terms of `Terms` around it: clipping, L2, decoupled decay, L1.
-    Every operation is rounded to T, none contracted, and the scalars are rounded to T first: kernels give the same bits.
+    Every operation is rounded to T, none contracted, and scalars are rounded to T first: kernels give the same bits.
     """
     for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
         if length:
