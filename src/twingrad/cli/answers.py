@@ -44,13 +44,15 @@ class Answers:
         return ("prediction",)
 
     def csv(self, file: TextIO) -> Write:
-        """A function that writes the rows of a batch of outputs; the header is written at once."""
+        """A function that writes the rows of a batch of outputs, the header before the first."""
         writer = csv.writer(file, lineterminator="\n")
         chances = [f"p({name})" for name in self.pre.classes] if self.with_probabilities else []
         tops = [name for k in range(1, self.top_k + 1) for name in (f"top{k}", f"p{k}")]
-        writer.writerow([*self.names, *chances, *tops])
 
         def write(outputs: NDArray[Any]) -> int:
+            if not self.row:
+                writer.writerow([*self.names, *chances, *tops])
+            self.row += len(outputs)
             found, p = self._predictions(outputs), self._probabilities(outputs)
             for number, prediction in enumerate(found):
                 row = list(prediction)

@@ -42,6 +42,8 @@ def run(options: Options) -> None:
     with _opened(out) as file:
         write = answers.jsonl(file) if lines else answers.csv(file)
         rows = sum(map(write, outputs_of_batches(model, batches)))
+        if not rows:
+            raise ValueError(f"{given['data']}: there are no rows to predict")
     if out is not None and options.json:
         print(json.dumps({"run": options.run, "rows": rows, "out": str(out)}))
 

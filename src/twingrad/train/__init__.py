@@ -10,6 +10,7 @@ from twingrad.train.interrupt import Interrupted
 from twingrad.train.metrics import Evaluation
 from twingrad.train.model_file import load_model, save_model
 from twingrad.train.network import dense
+from twingrad.train.predict import predict, predict_probabilities
 from twingrad.train.progress import Progress
 from twingrad.train.run_folder import RunFolder
 
@@ -29,5 +30,7 @@ __all__ = [
     "evaluate",
     "fit",
     "load_model",
+    "predict",
+    "predict_probabilities",
     "save_model",
 ]

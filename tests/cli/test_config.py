@@ -1,0 +1,210 @@
+"""TOML files and resumed runs: the same options, the same bytes; and what is refused."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+
+import pytest
+
+from twingrad.cli.options import TRAIN_OPTIONS
+from twingrad.cli.table import read_toml, to_toml
+from twingrad.train import Checkpoint
+
+from killing import files
+
+
+def test_the_configuration_of_a_run_gives_the_same_bytes_again(call, tmp_path, quick):
+    options = (
+        "--optimizer",
+        "sgd",
+        "--momentum",
+        0.9,
+        "--nesterov",
+        "--schedule",
+        "cosine",
+        "--warmup",
+        1,
+        "--l1",
+        1e-4,
+    )
+    more = ("--clip-norm", 1, "--accumulate", 2, "--activation", "tanh", "--class-weight", "balanced", "--seed", 7)
+    assert call("train", *quick, *options, *more, "--early-stopping", 3, "--out", "one")[0] == 0
+    assert call("train", "--config", "one/config.toml", "--out", "two")[0] == 0
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    assert call("train", "--config", "one/config.toml", "--seed", 8, "--out", "three")[0] == 0
+    assert files(tmp_path / "one")["model.safetensors"] != files(tmp_path / "three")["model.safetensors"]
+    assert tomllib.loads((tmp_path / "three" / "config.toml").read_text())["train"]["seed"] == 8
+
+
+def test_every_kept_option_survives_toml(tmp_path):
+    """What an option's text becomes is the same after a trip through a file."""
+    samples = {
+        "data": "digits",
+        "target": "a,b",
+        "delimiter": ";",
+        "split": "0.5,0.25,0.25",
+        "hidden": "3,4",
+        "lr": "1e-5",
+    }
+    samples |= {
+        "task": "binary",
+        "categories": "a",
+        "features": 'q"uo\\te,Łódź',
+        "class_weight": "1,2.5",
+        "decay": "0.5",
+    }
+    samples |= {
+        "encoding": "ordinal",
+        "scaling": "none",
+        "activation": "tanh",
+        "loss": "cross_entropy",
+        "device": "cpu",
+    }
+    samples |= {"optimizer": "sgd", "schedule": "cosine", "checkpoint_every": "10min", "early_stopping": "3"}
+    samples |= {"dropout": "0.25", "momentum": "0.5"}
+    kept = [option for option in TRAIN_OPTIONS if option.kept]
+    values = {option.name: option.parse(samples.get(option.name, "1")) if option.parse else True for option in kept}
+    (tmp_path / "c.toml").write_text(to_toml(values, TRAIN_OPTIONS, "train"), encoding="utf-8")
+    assert read_toml(tmp_path / "c.toml", TRAIN_OPTIONS, "train") == values
+
+
+BAD = {
+    "not TOML": ("epochs 3", "c.toml is not a TOML file: "),
+    "another table": ("[training]\nepochs = 3", r"one table \[train\] is due; got training"),
+    "unknown": ("[train]\nepoch = 3", "unknown option epoch; did you mean epochs?"),
+    "bad value": ("[train]\nepochs = -3", "epochs: must be a whole number from 0; got '-3'"),
+    "text": ('[train]\nlr = "fast"', "lr: must be a finite number above 0; got 'fast'"),
+    "switch": ("[train]\nlr = true", "lr: must be no switch; got True"),
+    "no switch": ("[train]\nbatch_norm = 1", "batch_norm: must be true or false; got 1"),
+    "nested": ("[train]\nhidden = [[3]]", "hidden: must be a number, a text or a list of them"),
+    "out": ('[train]\nout = "x"', "unknown option out"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD)
+def test_a_bad_file_is_refused(call, tmp_path, text, message):
+    (tmp_path / "c.toml").write_text(text)
+    code, out, err = call("train", "--config", "c.toml")
+    assert (code, out) == (2, "")
+    assert re.search(message.replace("?", r"\?"), err), err
+    assert [path.name for path in tmp_path.iterdir()] == ["c.toml"]
+
+
+UNSUITED = {
+    "nesterov of adam": (["--nesterov"], "--nesterov does not apply to adam, which takes --weight-decay"),
+    "nesterov without momentum": (["--nesterov", "--optimizer", "sgd"], "nesterov and bias_correction are of momentum"),
+    "decay of cosine": (["--schedule", "cosine", "--decay", 1], "--decay does not apply to the schedule cosine"),
+    "weights of classes": (["--class-weight", "1,2"], "10 classes need so many weights; got 2"),
+    "loss": (["--loss", "mean_squared_error"], "loss 'mean_squared_error' does not suit task 'multi-class'"),
+    "split": (["--split", "0.5,0.6,0.1"], "--split: must be the shares of train, dev and test, which sum to 1"),
+    "no config": (["--config", "none.toml"], "No such file or directory: 'none.toml'"),
+    "resume nothing": (["--resume", "none"], "--resume goes on with the run's own options; leave out --hidden"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), UNSUITED.values(), ids=UNSUITED)
+def test_options_that_do_not_apply(call, tmp_path, quick, arguments, message):
+    code, out, err = call("train", *quick, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_holds_no_run(call, tmp_path):
+    code, _, err = call("train", "--resume", tmp_path)
+    assert (code, "is no run folder to go on with: it holds no config.toml" in err) == (2, True)
+
+
+def started(cwd, *arguments):
+    """A run in the background, with a checkpoint every few steps, once there is one."""
+    command = [
+        sys.executable,
+        "-m",
+        "twingrad",
+        "train",
+        "--epochs",
+        "100000",
+        "--checkpoint-every",
+        "5",
+        "--out",
+        "run",
+    ]
+    process = subprocess.Popen([*command, *arguments], cwd=cwd, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not (cwd / "run" / "last.safetensors").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    return process
+
+
+def test_sigterm_saves_and_leaves(call, tmp_path):
+    process = started(tmp_path)
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 143
+    assert re.search(r"interrupted in epoch \d+: .*; go on with it: --resume run\n", told)
+    step = Checkpoint.read(tmp_path / "run" / "last.safetensors").step
+    process = subprocess.Popen([sys.executable, "-m", "twingrad", "train", "--resume", "run", "--quiet"], cwd=tmp_path)
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert Checkpoint.read(tmp_path / "run" / "last.safetensors").step > step
+
+
+def test_a_second_process_on_the_folder_is_refused(call, tmp_path):
+    process = started(tmp_path)
+    try:
+        before = (tmp_path / "run" / "config.toml").read_bytes()
+        for arguments in (["--resume", "run"], ["--out", "run", "--epochs", 1]):
+            code, out, err = call("train", *arguments)
+            assert (code, out) == (2, "")
+            assert re.search(rf"in use by process {process.pid}|is not empty", err), err
+        assert f"process {process.pid}" in call("train", "--resume", "run")[2]
+        assert (tmp_path / "run" / "config.toml").read_bytes() == before
+    finally:
+        process.kill()
+        process.communicate()
+    assert Checkpoint.read(tmp_path / "run" / "last.safetensors").step >= 5
+
+
+def test_a_changed_configuration_is_refused_by_name(call, tmp_path, quick):
+    assert call("train", *quick, "--out", "run", "--quiet")[0] == 0
+    config = tmp_path / "run" / "config.toml"
+    config.write_text(config.read_text().replace("lr = 0.003", "lr = 0.004"))
+    code, _, err = call("train", "--resume", "run")
+    assert code == 2
+    assert "the checkpoint of another configuration: optimizer.lr was 0.003 and is 0.004;" in err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser may mount a small file system")
+def test_a_full_disk_has_its_own_exit_code_and_leaves_the_checkpoint(twingrad, tmp_path):
+    """A small file system with room for one checkpoint, but not for the next one beside it."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1200k", "none", disk], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        options = ("--hidden", "64", "--epochs", 6, "--checkpoint-every", 20, "--quiet", "--device", "cpu")
+        twingrad("train", *options, "--out", tmp_path / "whole", cwd=tmp_path)
+        (disk / "ballast").write_bytes(bytes(1050 * 1024))
+        done = twingrad("train", *options, "--out", disk / "run", cwd=tmp_path, check=3)
+        said = r"error: .* cannot be written \(No space left on device\); what was saved before is as it was\n"
+        assert re.fullmatch(f"twingrad train: {said}", done.stderr)
+        assert 0 < Checkpoint.read(disk / "run" / "last.safetensors").step < 6 * 17
+        (disk / "ballast").unlink()
+        twingrad("train", "--quiet", "--resume", disk / "run", cwd=tmp_path)
+        assert files(disk / "run") == files(tmp_path / "whole")
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_json_of_a_run_and_its_result_file(call, tmp_path, quick):
+    told = json.loads(call("train", *quick, "--json", "--out", "run")[1])
+    kept = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert {name: told[name] for name in kept} == kept
+    assert told.keys() - kept.keys() == {"seconds", "seconds_per_evaluation", "device", "path", "step", "out"}

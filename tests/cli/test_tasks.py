@@ -1,0 +1,185 @@
+"""Every task from a file to predictions: chosen by the labels or by --task, told, measured in its own way."""
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+
+from twingrad.train import load_model
+
+QUICK = ("--epochs", "30", "--hidden", "16", "--lr", "0.01", "--device", "cpu", "--out", "run")
+N = 240
+
+
+def write(path, names, rows):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([names, *rows])
+
+
+def read(path):
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def homes(tmp_path):
+    """A regression with text in two columns: price = area * (9 in Oslo, 5 in Rome) + 300 for a house."""
+    draw = np.random.default_rng(0)
+    city, kind, area = draw.choice(["Oslo", "Rome"], N), draw.choice(["flat", "house"], N), draw.uniform(20, 200, N)
+    price = area * np.where(city == "Oslo", 9, 5) + 300 * (kind == "house")
+    write(tmp_path / "homes.csv", ["city", "kind", "area", "price"], zip(city, kind, area, price, strict=True))
+    return tmp_path / "homes.csv"
+
+
+@pytest.fixture
+def flowers(tmp_path):
+    """Two classes by name that a line separates; and a column of three, and three labels of 0 and 1."""
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=(N, 3)) * [1, 100, 0.01]
+    score = x / [1, 100, 0.01]
+    two, three = np.where(score.sum(1) > 0, "yes", "no"), np.digitize(score[:, 0], [-0.5, 0.5])
+    labels = (score > 0).astype(int)
+    rows = zip(*x.T, two, three, *labels.T, strict=True)
+    write(tmp_path / "flowers.csv", ["a", "b", "c", "two", "three", "l0", "l1", "l2"], rows)
+    return tmp_path / "flowers.csv"
+
+
+CASES = {
+    "binary": (["--target", "two", "--features", "a,b,c"], "binary", "accuracy", 0.9),
+    "multi-class": (["--target", "three", "--features", "a,b,c"], "multi-class", "accuracy", 0.8),
+    "multi-label": (["--target", "l0,l1,l2", "--features", "a,b,c"], "multi-label", "exact_match", 0.7),
+    "multi-class asked for": (
+        ["--target", "two", "--features", "a,b,c", "--task", "multi-class"],
+        "multi-class",
+        "accuracy",
+        0.9,
+    ),
+    "regression asked for": (
+        ["--target", "three", "--features", "a,b,c", "--task", "regression"],
+        "regression",
+        "r2",
+        0.7,
+    ),
+    "two targets": (["--target", "a,b", "--features", "c,l0"], "regression", "mae", 0.0),
+}
+
+
+@pytest.mark.parametrize(("options", "task", "metric", "least"), CASES.values(), ids=CASES)
+def test_each_task_is_told_trained_and_measured(call, flowers, options, task, metric, least):
+    code, out, err = call("train", "--data", flowers, *options, *QUICK, "--json")
+    assert code == 0, err
+    result = json.loads(out)
+    assert result["task"] == task
+    assert result[f"test_{metric}"] >= least
+    assert re.search(rf"task +{task} \(", err)
+    assert load_model("run").preprocessing.task == task
+    code, out, err = call("evaluate", "run", "--json")
+    assert (code, err) == (0, "")
+    parts = json.loads(out)["parts"]
+    assert {f"{part}_{name}": value for part in parts for name, value in parts[part].items() if name != "examples"} == {
+        name: value for name, value in result.items() if name.startswith(("train_", "dev_", "test_"))
+    }
+
+
+def test_a_table_with_text_end_to_end(call, homes, tmp_path):
+    code, out, err = call("train", "--data", homes, "--target", "price", *QUICK)
+    assert (code, err) == (0, "")
+    assert re.search(r"loss +R2 +RMSE +MAE", out)
+    assert "'price' holds numbers with fractions" in out
+    rows = read(homes)[:50]
+    write(tmp_path / "new.csv", ["area", "city", "kind"], [[row["area"], row["city"], row["kind"]] for row in rows])
+    code, out, err = call("predict", "run", "--data", "new.csv", "--batch-size", 7)
+    found = np.array([float(row["prediction"]) for row in csv.DictReader(out.splitlines())])
+    actual = np.array([float(row["price"]) for row in rows])
+    assert 1 - ((found - actual) ** 2).sum() / ((actual - actual.mean()) ** 2).sum() > 0.95
+    assert call("predict", "run", "--data", "new.csv")[1] == out
+
+
+def test_predictions_in_csv_and_json_lines(call, flowers):
+    call("train", "--data", flowers, *CASES["binary"][0], *QUICK, "--quiet")
+    _, plain, _ = call("predict", "run", "--data", flowers, "--probabilities", "--top-k", 5)
+    rows = list(csv.DictReader(plain.splitlines()))
+    assert len(rows) == N
+    assert list(rows[0]) == ["prediction", "p(no)", "p(yes)", "top1", "p1", "top2", "p2"]
+    for row in rows:
+        chances = {name: float(row[f"p({name})"]) for name in ("no", "yes")}
+        assert sum(chances.values()) == pytest.approx(1, abs=1e-12)
+        assert row["prediction"] == row["top1"] == max(chances, key=chances.get)
+        assert float(row["p1"]) == chances[row["top1"]] >= float(row["p2"])
+    _, lines, _ = call("predict", "run", "--data", flowers, "--probabilities", "--top-k", 1, "--json")
+    found = [json.loads(line) for line in lines.splitlines()]
+    assert [line["prediction"] for line in found] == [row["prediction"] for row in rows]
+    assert [line["row"] for line in found] == list(range(N))
+    assert found[3]["probabilities"] == {name: float(rows[3][f"p({name})"]) for name in ("no", "yes")}
+    assert found[3]["top"] == [{"class": rows[3]["top1"], "probability": float(rows[3]["p1"])}]
+
+
+def test_labels_in_csv_and_json_lines(call, flowers, tmp_path):
+    call("train", "--data", flowers, *CASES["multi-label"][0], *QUICK, "--quiet")
+    _, plain, _ = call("predict", "run", "--data", flowers, "--out", "p.csv", "--json")
+    assert json.loads(plain) == {"run": "run", "rows": N, "out": "p.csv"}
+    code, _, _ = call("predict", "run", "--data", flowers, "--out", "p.jsonl", "--top-k", 2)
+    assert code == 0
+    rows, lines = (
+        read(tmp_path / "p.csv"),
+        [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()],
+    )
+    assert [{name: int(value) for name, value in row.items()} for row in rows] == [line["prediction"] for line in lines]
+    assert all(len(line["top"]) == 2 for line in lines)
+
+
+def test_the_confusion_of_classes_in_another_file(call, flowers, tmp_path):
+    """A file that holds one class alone is measured with the model's numbers for its classes."""
+    call("train", "--data", flowers, *CASES["binary"][0], *QUICK, "--quiet")
+    rows = [row for row in read(flowers) if row["two"] == "yes"]
+    write(tmp_path / "yes.csv", list(rows[0]), [row.values() for row in rows])
+    found = json.loads(call("evaluate", "run", "--data", "yes.csv", "--json")[1])["parts"]["all"]
+    assert found["examples"] == len(rows)
+    assert found["accuracy"] > 0.9
+
+
+BAD = {
+    "unknown category": (
+        ["city,kind,area", "Oslo,flat,3", "Paris,flat,5"],
+        "line 3, column 'city': unknown category 'P",
+    ),
+    "missing column": (["city,area", "Oslo,3"], "missing 'kind'"),
+    "unexpected column": (["city,kind,area,size", "Oslo,flat,3,4"], "unexpected 'size'"),
+    "text for a number": (["city,kind,area", "Oslo,flat,big"], "line 2, column 'area': a number is due, got 'big'"),
+    "no rows": (["city,kind,area"], "there are no rows"),
+    "ragged": (["city,kind,area", "Oslo,flat"], "line 2"),
+}
+
+
+@pytest.mark.parametrize(("lines", "message"), BAD.values(), ids=BAD)
+def test_bad_data_for_a_prediction_write_nothing(call, homes, tmp_path, lines, message):
+    call("train", "--data", homes, "--target", "price", *QUICK, "--epochs", 1, "--quiet")
+    (tmp_path / "bad.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    code, out, err = call("predict", "run", "--data", "bad.csv", "--out", "p.csv")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith((".", "p"))]
+
+
+WRONG = {
+    "probabilities of a regression": (["predict", "run", "--probabilities"], "this model is of a regression"),
+    "ending": (["predict", "run", "--out", "p.txt"], "--out: must end in .csv or .jsonl; got 'p.txt'"),
+    "no run": (["predict", "nowhere"], "No such file or directory: 'nowhere'"),
+    "no such data": (
+        ["predict", "run", "--data", "home.csv"],
+        "there is no file 'home.csv'; did you mean 'homes.csv'?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_predictions(call, homes, arguments, message):
+    call("train", "--data", homes, "--target", "price", *QUICK, "--epochs", 1, "--quiet")
+    arguments = arguments if "--data" in arguments else [*arguments, "--data", homes]
+    code, _, err = call(*arguments)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
