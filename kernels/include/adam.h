@@ -25,10 +25,12 @@ struct Adam {
 };
 
 template <class T>
-TG_HD void update(const Adam<T> &s, T &p, T g, T &m, T &v) {
+TG_HD T update(const Adam<T> &s, T &p, T g, T &m, T &v) {
   m = s.beta1 * m + s.one_minus_beta1 * g;
   v = s.beta2 * v + (s.one_minus_beta2 * g) * g;
-  p = p - (s.step_size * m) / (square_root(v * s.scale_in + s.eps_in) * s.scale_out + s.eps_out);
+  const T divisor = square_root(v * s.scale_in + s.eps_in) * s.scale_out + s.eps_out;
+  p = p - (s.step_size * m) / divisor;
+  return divisor;
 }
 
 }  // namespace tg

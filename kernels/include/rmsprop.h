@@ -24,8 +24,8 @@ struct RMSprop {
 };
 
 template <class T, class Rule>
-TG_HD T rmsprop_direction(const Rule &s, T g, T variance) {
-  return g / (square_root(variance * s.scale_in + s.eps_in) * s.scale_out + s.eps_out);
+TG_HD T rmsprop_divisor(const Rule &s, T variance) {
+  return square_root(variance * s.scale_in + s.eps_in) * s.scale_out + s.eps_out;
 }
 
 template <class T, class Rule>
@@ -40,33 +40,40 @@ TG_HD T rmsprop_centred(const Rule &s, T g, T v, T &a) {
 }
 
 template <class T, class Rule>
-TG_HD void rmsprop_move(const Rule &s, T &p, T direction, T &b) {
-  b = s.momentum * b + direction;
+TG_HD T rmsprop_step(const Rule &s, T &p, T g, T divisor) {
+  p = p - s.step_size * (g / divisor);
+  return divisor;
+}
+
+template <class T, class Rule>
+TG_HD T rmsprop_step(const Rule &s, T &p, T g, T divisor, T &b) {
+  b = s.momentum * b + g / divisor;
   p = p - s.step_size * b;
+  return divisor;
 }
 
 template <class T>
-TG_HD void update(const RMSprop<T, false, false> &s, T &p, T g, T &v) {
+TG_HD T update(const RMSprop<T, false, false> &s, T &p, T g, T &v) {
   rmsprop_average(s, g, v);
-  p = p - s.step_size * rmsprop_direction(s, g, v);
+  return rmsprop_step(s, p, g, rmsprop_divisor(s, v));
 }
 
 template <class T>
-TG_HD void update(const RMSprop<T, false, true> &s, T &p, T g, T &v, T &a) {
+TG_HD T update(const RMSprop<T, false, true> &s, T &p, T g, T &v, T &a) {
   rmsprop_average(s, g, v);
-  p = p - s.step_size * rmsprop_direction(s, g, rmsprop_centred(s, g, v, a));
+  return rmsprop_step(s, p, g, rmsprop_divisor(s, rmsprop_centred(s, g, v, a)));
 }
 
 template <class T>
-TG_HD void update(const RMSprop<T, true, false> &s, T &p, T g, T &v, T &b) {
+TG_HD T update(const RMSprop<T, true, false> &s, T &p, T g, T &v, T &b) {
   rmsprop_average(s, g, v);
-  rmsprop_move(s, p, rmsprop_direction(s, g, v), b);
+  return rmsprop_step(s, p, g, rmsprop_divisor(s, v), b);
 }
 
 template <class T>
-TG_HD void update(const RMSprop<T, true, true> &s, T &p, T g, T &v, T &b, T &a) {
+TG_HD T update(const RMSprop<T, true, true> &s, T &p, T g, T &v, T &b, T &a) {
   rmsprop_average(s, g, v);
-  rmsprop_move(s, p, rmsprop_direction(s, g, rmsprop_centred(s, g, v, a)), b);
+  return rmsprop_step(s, p, g, rmsprop_divisor(s, rmsprop_centred(s, g, v, a)), b);
 }
 
 }  // namespace tg

@@ -19,8 +19,9 @@ struct Descent {
 };
 
 template <class T>
-TG_HD void update(const Descent<T> &s, T &p, T g) {
+TG_HD T update(const Descent<T> &s, T &p, T g) {
   p = p - s.step_size * g;
+  return T(1);
 }
 
 template <class T>
@@ -33,10 +34,11 @@ struct Momentum {
 };
 
 template <class T>
-TG_HD void update(const Momentum<T> &s, T &p, T g, T &m) {
+TG_HD T update(const Momentum<T> &s, T &p, T g, T &m) {
   const T gained = s.gain * g;
   m = s.momentum * m + gained;
   p = p - s.step_size * (s.nesterov ? gained + s.momentum * m : m);
+  return T(1);
 }
 
 }  // namespace tg

@@ -4,8 +4,11 @@
 //   g <- clamp(g, -limit, limit)  where limit is finite  (clipping by value)
 //   g <- g + l2 p             where l2 != 0         (weight decay as L2 regularisation)
 //   p <- shrink p             where shrink != 1     (decoupled decay: shrink = 1 - lr weight_decay)
-//   ... the rule ...
-//   p <- sign(p) max(|p| - threshold, 0)  where threshold != 0  (L1, as a proximal step: threshold = lr l1)
+//   ... the rule, which moves p by a multiple of 1 / divisor ...
+//   p <- sign(p) max(|p| - threshold / divisor, 0)  where threshold != 0  (L1, as a proximal step: threshold = lr l1)
+//
+// The threshold has the scale of the step, so that the point where they balance is that of the penalty l1 |p|: a weight rests
+// at 0 where the gradient of the loss is at most l1 (Yun, Lozano and Yang 2021, algorithm 1).
 //
 // Every operation is rounded to T by itself (compile without contraction), so that the result is that of the same
 // expression in NumPy, word for word. NaN is handed on. A row of the control array holds the rule's scalars, then these.
@@ -40,16 +43,18 @@ TG_HD void before_rule(T &p, T &g, const Terms<T> &t) {
 }
 
 template <class T>
-TG_HD void after_rule(T &p, const Terms<T> &t) {
-  if (t.thresholds) p = p <= t.threshold && p >= -t.threshold ? T(0) : p > T(0) ? p - t.threshold : p + t.threshold;
+TG_HD void after_rule(T &p, T divisor, const Terms<T> &t) {
+  if (!t.thresholds) return;
+  const T cut = t.threshold / divisor;
+  p = p <= cut && p >= -cut ? T(0) : p > T(0) ? p - cut : p + cut;
 }
 
 // One element: the rule with what stands around it.
 template <class T, class Rule, class... States>
 TG_HD void update_element(const Rule &rule, const Terms<T> &t, T &p, T g, States &...states) {
   before_rule(p, g, t);
-  update(rule, p, g, states...);
-  after_rule(p, t);
+  const T divisor = update(rule, p, g, states...);
+  after_rule(p, divisor, t);
 }
 
 }  // namespace tg

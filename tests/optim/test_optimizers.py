@@ -10,7 +10,7 @@ from twingrad.kernels import cpu
 import networks
 
 NAN, INF = float("nan"), float("inf")
-CLASSES = {"SGD": optim.SGD, "Adam": optim.Adam, "AdamW": optim.AdamW}
+CLASSES = {"SGD": optim.SGD, "RMSprop": optim.RMSprop, "Adam": optim.Adam, "AdamW": optim.AdamW}
 
 
 @pytest.fixture(params=CLASSES)
@@ -18,7 +18,7 @@ def kind(request):
     return CLASSES[request.param]
 
 
-@pytest.mark.parametrize("name", ["lr", "weight_decay"])
+@pytest.mark.parametrize("name", ["lr", "weight_decay", "l1"])
 @pytest.mark.parametrize("value", [NAN, INF, -INF, -1e-3])
 def test_rates_must_be_finite_and_not_negative(kind, name, value):
     with pytest.raises(ValueError, match=f"{name} must be a finite number of at least 0, got {value}"):
@@ -29,6 +29,101 @@ def test_rates_must_be_finite_and_not_negative(kind, name, value):
 def test_a_rate_that_is_no_number_is_refused_by_name(kind, value):
     with pytest.raises(TypeError, match="lr must be a number, got"):
         kind(lr=value)
+
+
+@pytest.mark.parametrize("name", ["clip_value", "clip_norm"])
+@pytest.mark.parametrize("value", [NAN, 0.0, -1.0])
+def test_limits_must_be_positive(kind, name, value):
+    with pytest.raises(ValueError, match=f"{name} must be positive, or None for no clipping; got {value}"):
+        kind(**{name: value})
+
+
+BAD = {
+    "momentum of 1": (lambda: optim.SGD(momentum=1.0), r"momentum must be in \[0, 1\), got 1\.0"),
+    "form": (lambda: optim.SGD(momentum=0.9, form="keras"), "form is one of pytorch, course; got 'keras'"),
+    "nesterov alone": (lambda: optim.SGD(nesterov=True), "are of momentum, which is 0; give momentum=0.9"),
+    "correction alone": (lambda: optim.SGD(bias_correction=True), "are of momentum, which is 0"),
+    "nesterov, corrected": (
+        lambda: optim.SGD(momentum=0.9, nesterov=True, bias_correction=True),
+        "bias_correction of Nesterov's momentum is not defined",
+    ),
+    "alpha": (lambda: optim.RMSprop(alpha=1.0), r"alpha must be in \[0, 1\), got 1\.0"),
+    "eps of RMSprop": (lambda: optim.RMSprop(eps=-1.0), "eps must be a finite number of at least 0"),
+    "eps_form": (lambda: optim.RMSprop(eps_form="hat"), "eps_form is one of outside, inside; got 'hat'"),
+    "eps_form of Adam": (lambda: optim.AdamW(eps_form="hat"), "eps_form is one of outside, inside; got 'hat'"),
+    "centered, corrected": (
+        lambda: optim.RMSprop(centered=True, bias_correction=True),
+        "bias_correction of the centered form is not defined",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_options_that_do_not_go(case):
+    make, rule = BAD[case]
+    with pytest.raises(ValueError, match=rule):
+        make()
+
+
+def test_an_unknown_option_is_refused(kind):
+    with pytest.raises(TypeError, match="dampening"):
+        kind(dampening=0.9)
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "course momentum", "rmsprop", "adam"])
+def test_l1_gives_exact_zeros_where_a_penalty_does_not(name):
+    """A linear model of which 45 of 50 true weights are 0: the course's claim holds for the proximal step."""
+    rng = np.random.default_rng(0)
+    x, true = rng.standard_normal((200, 50)), np.zeros((1, 50))
+    true[0, :5] = (3, -2, 1.5, 2, -1)
+    y = x @ true.T
+    zeros = {}
+    for l1 in (0.0, 0.1):
+        model = nn.Linear(50, 1, dtype="float64")
+        optimizer = networks.OPTIMIZERS[name](model, lr=0.05, l1=l1, weight_decay=0.0)
+        for _ in range(600):
+            optimizer.zero_grad()
+            tg.functional.mean_squared_error(model(x), y).backward()
+            optimizer.step()
+        zeros[l1] = model.sparsity()["total"] * 50
+    assert zeros[0.0] == 0
+    assert zeros[0.1] == pytest.approx(45, abs=1)
+
+
+def test_clipping_and_the_norm_it_found():
+    model = nn.Linear(2, 1, dtype="float64")
+    optimizer = optim.SGD(model, lr=1.0, clip_norm=1.0)
+    assert optimizer.grad_norm is None
+    model.weight, model.bias = np.zeros((1, 2)), np.zeros(1)
+    for parameter, grad in ((model.weight, [[3.0, 0.0]]), (model.bias, [4.0])):
+        parameter.grad = np.asarray(grad)
+    optimizer.step()
+    assert optimizer.grad_norm == 5.0
+    assert np.allclose(model.weight.numpy(), [[-0.6, 0.0]], atol=1e-6)
+    assert optim.SGD(model).grad_norm is None
+    with pytest.raises(AttributeError):
+        optimizer.grad_norm = 1.0
+
+
+def test_a_gradient_left_out_does_not_count_for_the_norm():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    optimizer = optim.SGD(model, lr=0.1, clip_norm=1e6)
+    for parameter in model.parameters():
+        parameter.grad = np.ones(parameter.shape, np.float32)
+    optimizer.step()
+    assert optimizer.grad_norm == pytest.approx(12**0.5)
+    model[0].weight.requires_grad = False
+    optimizer.step()
+    assert optimizer.grad_norm == pytest.approx(8**0.5)
+
+
+def test_a_norm_that_is_nan_is_handed_on():
+    model = nn.Linear(2, 1)
+    optimizer = optim.SGD(model, clip_norm=1.0)
+    model.weight.grad = np.asarray([[np.nan, 1.0]], np.float32)
+    optimizer.step()
+    assert np.isnan(optimizer.grad_norm)
+    assert np.isnan(model.weight.numpy()).all()
 
 
 @pytest.mark.parametrize("kind", [optim.Adam, optim.AdamW])

@@ -136,9 +136,9 @@ def _update(p: Array, g: Array, m: Array, v: Array, *row: float) -> None:
     g = terms.before(p, g, around)
     m[...] = beta1 * m + one_minus_beta1 * g
     v[...] = beta2 * v + (one_minus_beta2 * g) * g
-    root = namespace_of(p).sqrt(v * scale_in + eps_in)
-    p[...] = p - (step_size * m) / (root * scale_out + eps_out)
-    terms.after(p, around)
+    divisor = namespace_of(p).sqrt(v * scale_in + eps_in) * scale_out + eps_out
+    p[...] = p - (step_size * m) / divisor
+    terms.after(p, divisor, around)
 
 
 def from_1(rule: str, step: int) -> int:

@@ -128,9 +128,10 @@ def _update(p: Array, g: Array, v: Array, buffer: Array | None, mean: Array | No
     if mean is not None:
         mean[...] = alpha * mean + one_minus_alpha * g
         variance = v - mean * mean
-    direction = g / (namespace_of(p).sqrt(variance * scale_in + eps_in) * scale_out + eps_out)
+    divisor = namespace_of(p).sqrt(variance * scale_in + eps_in) * scale_out + eps_out
+    direction = g / divisor
     if buffer is not None:
         buffer[...] = momentum * buffer + direction
         direction = buffer
     p[...] = p - step_size * direction
-    terms.after(p, around)
+    terms.after(p, divisor, around)

@@ -130,4 +130,4 @@ def _update(p: Array, g: Array, m: Array | None, *row: float) -> None:
         gained = gain * g
         m[...] = momentum * m + gained
         p[...] = p - step_size * (gained + momentum * m if nesterov else m)
-    terms.after(p, around)
+    terms.after(p, 1.0, around)

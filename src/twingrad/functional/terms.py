@@ -15,10 +15,12 @@ class Terms(NamedTuple):
         g = min(max(g, -limit), limit)          clipping by value
         g = g + l2 p                            weight decay as L2 regularisation
         p = shrink p                            decoupled decay: shrink = 1 - lr weight_decay
-        ... the rule ...
-        p = sign(p) max(|p| - threshold, 0)     L1 as a proximal step: threshold = lr l1
+        ... the rule, which moves p by a multiple of 1 / divisor (1 for gradient descent) ...
+        p = sign(p) max(|p| - threshold / divisor, 0)       L1 as a proximal step: threshold = lr l1
 
-    In this order, each only where it changes something (factor != 1, limit finite, l2 != 0, ...).
+    In this order, each only where it changes something (factor != 1, limit finite, l2 != 0, ...). The threshold has the
+    scale of the step, so that a weight rests at 0 where the gradient of the loss is at most l1, as the penalty l1 |p|
+    has it. Source of the last: Yun, Lozano and Yang 2021, Algorithm 1.
     """
 
     factor: float = 1.0
@@ -47,10 +49,10 @@ def before(p: Array, g: Array, terms: Terms) -> Array:
     return g
 
 
-def after(p: Array, terms: Terms) -> None:
+def after(p: Array, divisor: Any, terms: Terms) -> None:
     """Soft-threshold what the rule wrote, in place."""
     if terms.threshold != 0.0:
-        t = terms.threshold
+        t = terms.threshold / divisor
         xp: Any = namespace_of(p)
         p[...] = xp.where((p <= t) & (p >= -t), 0, xp.where(p > 0, p - t, p + t))
 

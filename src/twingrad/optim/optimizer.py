@@ -42,8 +42,9 @@ class Optimizer:
     of the number of steps taken.
     weight_decay: lambda/m, for parameters whose `decay` is true: weights, not biases nor batch norm's. As L2
     regularisation it is added to the gradient; `decoupled`, it shrinks the parameter by 1 - lr weight_decay.
-    l1: lambda/(2m), for the same parameters: after the step each is drawn towards 0 by lr l1, and is 0 where it gets
-    there (a proximal step: the gradient of a penalty never gives exact zeros). `Module.sparsity` counts them.
+    l1: lambda/(2m), for the same parameters: after the step each is drawn towards 0 by lr l1, in the scale of the step
+    (Adam's is divided by its root), and is 0 where it gets there: a proximal step, for the gradient of a penalty never
+    gives exact zeros. `Module.sparsity` counts them.
     clip_norm: the largest norm of the gradient over all parameters; a longer one is scaled down to it, before decay.
     clip_value: the largest absolute value of an element of it, after clip_norm.
     Parameters that are frozen, or had no gradient since `zero_grad`, are left alone and their steps not counted.
@@ -125,6 +126,11 @@ class Optimizer:
         if isinstance(lr, Schedule):
             return non_negative("lr", lr(self.steps_taken, self._epoch(lr)))
         return non_negative("lr", lr(self.steps_taken)) if callable(lr) else lr
+
+    @property
+    def step_gain(self) -> float:
+        """How many times as far a constant gradient carries in a step as its size: 1/(1 - momentum) for a sum."""
+        return 1.0
 
     @property
     def grad_norm(self) -> float | None:
@@ -279,7 +285,7 @@ class Optimizer:
         if not decays:
             return Terms(limit=limit)
         l2, shrink = (0.0, 1.0 - lr * self.weight_decay) if self.decoupled else (self.weight_decay, 1.0)
-        return Terms(limit=limit, l2=l2, shrink=shrink, threshold=lr * self.l1)
+        return Terms(limit=limit, l2=l2, shrink=shrink, threshold=lr * self.l1 * self.step_gain)
 
     def _record_host_work(self, recording: Recording, flat: FlatParameters) -> None:
         if self in recording.seen:

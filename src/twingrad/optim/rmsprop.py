@@ -47,6 +47,10 @@ class RMSprop(Optimizer):
         self.state_names = ("v", *["buffer"] * (self.momentum > 0), *["mean"] * self.centered)
         super().__init__(model, lr=lr, **shared)
 
+    @property
+    def step_gain(self) -> float:
+        return 1.0 / (1.0 - self.momentum)
+
     def row(self, *, step: int, lr: float, around: Terms) -> tuple[float, ...]:
         return rmsprop_control(
             step=step,

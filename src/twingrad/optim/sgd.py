@@ -55,6 +55,10 @@ class SGD(Optimizer):
         self.state_names = ("m",) if self.momentum else ()
         super().__init__(model, lr=lr, **shared)
 
+    @property
+    def step_gain(self) -> float:
+        return 1.0 / (1.0 - self.momentum) if self.form == "pytorch" else 1.0
+
     def row(self, *, step: int, lr: float, around: Terms) -> tuple[float, ...]:
         return sgd_control(
             step=step,
