@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from twingrad import optim
 from twingrad.cli.options import BY_WIDTH, DEFAULT_LR, TRAIN_OPTIONS, WIDE
 from twingrad.cli.schedules import learning_rate
 from twingrad.cli.table import read_toml
 from twingrad.data import Dataset, Preprocessing, Splits, load
 from twingrad.data.load import kind_of
 from twingrad.train import dense
+from twingrad.train.checks import OPTIMIZERS
 
 COMMAND = "train"
 Values = dict[str, Any]
@@ -70,7 +70,8 @@ def make_optimizer(values: Values, train: Dataset) -> Any:
     Raises:
         ValueError: an option that it does not take.
     """
-    kind, takes = OPTIMIZERS[values["optimizer"]]
+    kind = OPTIMIZERS[values["optimizer"]]
+    takes = [name for name in UNSET if name in kind.options]
     batches = -(-len(train) // values["batch_size"])
     given: Values = {"lr": learning_rate(values, -(-batches // values["accumulate"]))}
     for name, unset in UNSET.items():
@@ -81,17 +82,11 @@ def make_optimizer(values: Values, train: Dataset) -> Any:
             told = ", ".join("--" + each.replace("_", "-") for each in takes)
             raise ValueError(f"{flag} does not apply to {values['optimizer']}, which takes {told}")
         given[name] = values[name]
-    return getattr(optim, kind)(**given)
+    return kind(**given)
 
 
-SHARED = ("weight_decay", "l1", "clip_norm", "clip_value")
 UNSET = {"momentum": 0.0, "nesterov": False, "weight_decay": None, "l1": 0.0, "clip_norm": None, "clip_value": None}
-OPTIMIZERS = {
-    "sgd": ("SGD", ("momentum", "nesterov", *SHARED)),
-    "rmsprop": ("RMSprop", ("momentum", *SHARED)),
-    "adam": ("Adam", SHARED),
-    "adamw": ("AdamW", SHARED),
-}
+"""What leaves an optimizer's option at its own default."""
 
 
 def fit_options(values: Values, train: Dataset) -> Values:
