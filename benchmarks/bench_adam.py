@@ -57,6 +57,7 @@ def prepared(size: int, update: Callable[[int], None], theta: Any) -> Prepared:
 
 
 def twingrad_adam(mode: str, case: Case) -> Prepared:
+    machine.require_kernels(mode)
     theta, grad, m, v = arrays(case["size"])
 
     def update(t: int) -> None:

@@ -49,6 +49,7 @@ def facts(x: Any, gradient: Any, y: Any, dx: Any) -> list[float]:
 
 
 def twingrad_dropout(mode: str, case: Case) -> Prepared:
+    machine.require_kernels(mode)
     x, gradient = arrays(case["size"])
     count = 0
 

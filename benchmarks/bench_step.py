@@ -57,6 +57,7 @@ def layers(case: Case, linear: Any, norm: Any, relu: Any, drop: Any, dropout: fl
 
 
 def twingrad_step(case: Case, dropout: float, mode: str, captured: bool) -> Callable[[], Any]:
+    machine.require_kernels(mode)
     model = nn.Sequential(*layers(case, nn.Linear, nn.BatchNorm, nn.ReLU, nn.Dropout, dropout), seed=0)
     for layer, weight in zip((one for one in model if isinstance(one, nn.Linear)), initial(case), strict=True):
         layer.weight = weight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from twingrad import backends, devices
 from twingrad.benchmarks import driver, report
+from twingrad.fusable import PROVIDERS, registry
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,9 +23,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not hasattr(metafunc.module, "WORKLOAD"):
         return
     if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", list(metafunc.module.CASES))
+        metafunc.parametrize("case", cases(metafunc.module.CASES, metafunc.config.getoption("--benchmark-disable")))
     if "mode" in metafunc.fixturenames:
         metafunc.parametrize("mode", ["require", "never"], ids=["fused", "reference"])
+
+
+def cases(of_module: dict[str, dict[str, Any]], untimed: bool) -> list[str]:
+    """The cases of a workload; where nothing is timed, `large` ones are left out: they check the same."""
+    return [name for name, case in of_module.items() if not (untimed and case.get("large"))]
 
 
 class Place:
@@ -38,6 +45,14 @@ class Place:
 
     def numpy(self, array: Any) -> Any:
         return self.backend.to_numpy(array)
+
+    def needs_kernel(self, *operations: str) -> None:
+        """Skip where an operation has no kernel on this device, saying so."""
+        backend = "cuda" if self.device.kind == "cuda" else "cpu"
+        reason = importlib.import_module(PROVIDERS[backend]).unavailable()
+        missing = [name for name in operations if backend not in registry[name].kernels]
+        if reason is not None or missing:
+            pytest.skip(reason or f"no kernel on {backend} for {', '.join(missing)}")
 
     def synchronise(self) -> None:
         self.backend.synchronize()

@@ -36,6 +36,7 @@ class Workload:
 
     module: where `WORKLOAD` stands, for the workers. base: the contender that ratios refer to.
     agree(case, checks): raises AssertionError unless the contenders' numbers agree.
+    layout: of the report, "tables" with one for each case, or "rows": one table with a row for each.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Workload:
     contenders: Mapping[str, Callable[[Case], Prepared]]
     base: str
     agree: Callable[[Case, Mapping[str, Sequence[float]]], None]
+    layout: str = "tables"
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,30 @@ class Effort:
     patience: float = 60.0
 
 
-def run(workload: Workload, effort: Effort, *, cases: Sequence[str] = (), only: Sequence[str] = ()) -> dict[str, Any]:
-    """Measure the cases (all, if none is named) with the contenders (all, if none is named): the result as a dict."""
+def run(
+    workload: Workload,
+    effort: Effort,
+    *,
+    cases: Sequence[str] = (),
+    only: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Measure the cases (all, if none is named) with the contenders (all, if none is named): the result as a dict.
+
+    tell: called with the name of each case before it is measured.
+    """
     contenders = only or list(workload.contenders)
+    found = []
+    for name in cases or workload.cases:
+        tell(f"{workload.name}: {name}")
+        found.append(run_case(workload, name, contenders, effort))
     return {
         "workload": workload.name,
+        "layout": workload.layout,
         "machine": described(),
         "effort": asdict(effort),
         "base": workload.base,
-        "cases": [run_case(workload, name, contenders, effort) for name in cases or workload.cases],
+        "cases": found,
     }
 
 

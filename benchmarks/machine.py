@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twingrad import info
+from twingrad.kernels import cpu
 
 LIBRARIES = ("numpy", "torch", "jax", "optax", "scikit-learn", "cupy-cuda13x", "cupy-cuda12x")
 TUNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
@@ -88,6 +89,13 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def require_kernels(mode: str) -> None:
+    """An ImportError with the reason where `mode` is "require" and no compiled kernels are there to be timed."""
+    reason = cpu.unavailable()
+    if mode == "require" and reason is not None:
+        raise ImportError(reason)
 
 
 def require(name: str) -> Any:

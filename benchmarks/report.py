@@ -11,17 +11,22 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from twingrad.benchmarks import machine
 
+UNKNOWN = "the load of other programs is unknown"
 MARKED = re.compile(r"(<!-- results/(?P<name>[\w-]+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def markdown(result: dict[str, Any]) -> str:
     """The result of `driver.run` as Markdown: a table for each case, the machine and the load below."""
     effort = result["effort"]
-    parts = [table(case, result["base"]) for case in result["cases"]]
+    if result.get("layout") == "rows":
+        parts = [rows(result)]
+    else:
+        parts = [table(case, result["base"]) for case in result["cases"]]
     rounds = f"{effort['rounds']} interleaved rounds of {effort['seconds']} s for each contender"
     return "\n\n".join([*parts, f"{machine.line(result['machine'])}. {rounds}.\n"])
 
@@ -40,6 +45,39 @@ def table(case: dict[str, Any], base: str) -> str:
         lines.append(_row([name, _ms(row["median_ms"]), f"{_ms(low)} to {_ms(high)}", *speed, ratio]))
     lines += [_row([who, "absent", reason, *([""] if traffic else []), ""]) for who, reason in case["absent"].items()]
     return "\n".join([*lines, "", f"Beside it, {_load(case)}."])
+
+
+def rows(result: dict[str, Any]) -> str:
+    """All cases in one table: the base's time and bytes per second, the copy's, and the others' times and ratios."""
+    cases, base = result["cases"], result["base"]
+    names = [row["contender"] for case in cases for row in case["contenders"]]
+    others = [name for name in dict.fromkeys(names) if name not in (base, "copy")]
+    lines = [_row([result["workload"], f"{base} ms", "GB/s", "copy GB/s", *(f"{name} ms (times)" for name in others)])]
+    lines.append(_row(["---"] + ["---:"] * (3 + len(others))))
+    for case in cases:
+        found = {row["contender"]: row for row in case["contenders"]}
+        own = [_ms(found[base]["median_ms"]) if base in found else "absent", _speed(found, base), _speed(found, "copy")]
+        lines.append(_row([case["case"], *own, *(_beside(found.get(name)) for name in others)]))
+    reasons = {f"{who}: {reason}" for case in cases for who, reason in case["absent"].items()}
+    absent = [f"Absent: {reason}." for reason in sorted(reasons)]
+    loads = [case["others_kept_busy_cores"] for case in cases if case["others_kept_busy_cores"] is not None]
+    repeated = sum(case["rounds_repeated"] for case in cases)
+    busy = (
+        f"other programs kept at most {max(loads)} cores busy, {median(loads):.2f} in the median case" if loads else ""
+    )
+    told = f"Beside it, {busy or UNKNOWN}; {repeated} busier rounds were repeated."
+    return "\n".join([*lines, "", *absent, told])
+
+
+def _speed(found: dict[str, Any], who: str) -> str:
+    row = found.get(who)
+    return f"{row['traffic'] / row['median_ms'] / 1e6:.1f}" if row and row["traffic"] else ""
+
+
+def _beside(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "absent"
+    return _ms(row["median_ms"]) + (f" ({row['times_base']:.2f})" if "times_base" in row else "")
 
 
 def updated(text: str, results: Path) -> str:
@@ -68,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _load(case: dict[str, Any]) -> str:
     others, repeated = case["others_kept_busy_cores"], case["rounds_repeated"]
-    busy = "the load of other programs is unknown" if others is None else f"other programs kept {others} cores busy"
+    busy = UNKNOWN if others is None else f"other programs kept {others} cores busy"
     return f"{busy}; {repeated} busier rounds were repeated" if repeated else busy
 
 

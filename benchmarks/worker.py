@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -56,6 +57,7 @@ def serve(module: str, contender: str, case: dict[str, Any]) -> None:
     check: the contender's numbers. round SECONDS: seconds for a step, and the processor seconds spent so far.
     """
     answers, sys.stdout = sys.stdout, sys.stderr
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver too, which ends the input
 
     def answer(value: Any) -> None:
         print(json.dumps(value), file=answers, flush=True)

@@ -161,3 +161,11 @@ PREDICT_OPTIONS = (
     Option("batch_size", values.count(1), "rows that are held at a time", 1024, "N"),
     Option("json", None, "JSON lines on standard output; with --out one JSON object about the file", False),
 )
+SUITES = ("cpu", "kernels", "step")
+BENCH_OPTIONS = (
+    Option("suite", values.one_of("suite", SUITES), "cpu (all), kernels (optimizers too), or step", "cpu", "NAME"),
+    Option("out", values.text, "folder for the result, a JSON file with a number of its own", "bench", "FOLDER"),
+    Option("compare", values.text, "an earlier result: tell what became slower", None, "OLD.json", "none"),
+    Option("quick", None, "few rounds, and no large cases", False),
+    Option("json", None, "end standard output with one JSON object; the tables go to standard error", False),
+)

@@ -61,7 +61,7 @@ def parser() -> Parser:
         "twingrad", description="Train neural networks on a CPU or an NVIDIA GPU.", epilog=EPILOG, allow_abbrev=False
     )
     top.add_argument("--version", action="version", version=f"twingrad {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{train,evaluate,predict,info}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="{train,evaluate,predict,bench,info}")
     train = _command(commands, "train", "train a network", TRAIN)
     for name, group in options.TRAIN.items():
         _add(train.add_argument_group(name), group)
@@ -71,6 +71,8 @@ def parser() -> Parser:
     predict = _command(commands, "predict", "apply a trained model", PREDICT)
     predict.add_argument("run", metavar="RUN", help="a run folder or a model file")
     _add(predict, options.PREDICT_OPTIONS)
+    bench = _command(commands, "bench", "measure what fusing buys here", BENCH)
+    _add(bench, options.BENCH_OPTIONS)
     info = _command(commands, "info", "what runs here", INFO)
     info.add_argument("--json", action="store_true", help="as one JSON object", default=argparse.SUPPRESS)
     return top
@@ -82,6 +84,10 @@ TRAIN = (
 )
 EVALUATE = "Loss and metrics of a trained model: on the parts of its own data, or on other data with targets."
 PREDICT = "What a trained model says of examples: CSV or JSON lines, read and written a batch at a time."
+BENCH = (
+    "Measure fused kernels, optimizers and training steps beside the reference path, plain NumPy, and PyTorch where it "
+    "is installed: each contender in a process of its own, in turns, and checked against the others before it is timed."
+)
 INFO = "Show versions, devices, kernels, BLAS and threads, and why something faster is not used."
 
 

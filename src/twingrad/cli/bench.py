@@ -1,0 +1,61 @@
+"""`twingrad bench`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from twingrad.cli.parser import Options
+
+SUITE, FOLDER = "cpu", "bench"
+
+
+def run(options: Options) -> None:
+    """Measure a suite: a table for each workload, what was not measured and why, and the path of the result."""
+    suites, compare = (import_module(f"twingrad.benchmarks.{name}") for name in ("suites", "compare"))
+    given = options.given()
+    old = compare.read(Path(given["compare"])) if "compare" in given else None
+    suite = given.get("suite", SUITE)
+    file = new_file(Path(given.get("out", FOLDER)), suite)
+    try:
+        found = suites.run(suite, given.get("quick", False), tell)
+        file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    finally:
+        if file.stat().st_size == 0:
+            file.unlink()
+    text = suites.markdown(found)
+    if old is not None:
+        text += "\n" + compare.told(old, found)
+    as_json = given.get("json", False)
+    print(text, file=sys.stderr if as_json else sys.stdout)
+    print(json.dumps(found | told_in_json(file, old, found)) if as_json else f"result: {file}")
+
+
+def told_in_json(file: Path, old: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
+    """What the JSON on standard output holds beside the file's content."""
+    compare = import_module("twingrad.benchmarks.compare")
+    slower = None if old is None else [change._asdict() for change in compare.slower(old, found)[0]]
+    return {"result": str(file), "slower": slower}
+
+
+def new_file(folder: Path, suite: str) -> Path:
+    """An empty file in `folder` with the next free number: before anything is measured, it is clear that it can be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        try:
+            with open(folder / f"{suite}-{number}.json", "x", encoding="utf-8") as file:
+                return Path(file.name)
+        except FileExistsError:
+            number += 1
+
+
+def tell(line: str) -> None:
+    """What is being measured, on a line of its own that the next one overwrites; nothing where nobody looks on."""
+    if sys.stderr.isatty():
+        width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
+        print(f"\r\x1b[K{line[:width]}", end="\r", file=sys.stderr, flush=True)

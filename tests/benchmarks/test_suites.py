@@ -1,0 +1,138 @@
+"""The suites of `twingrad bench`: complete, honest about what they leave out, and compared with earlier results."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from twingrad.benchmarks import bench_import, compare, driver, suites
+
+MACHINE = {
+    "cpu": "A",
+    "cores": 2,
+    "widest_instructions": "AVX2",
+    "kernels": "x86-64-v3",
+    "kernel_threads": 2,
+    "blas": "B 1",
+    "blas_core_type": "C",
+    "python": "3.11",
+    "libraries": {"numpy": "2.0"},
+}
+
+
+def row(contender, ms):
+    return {
+        "contender": contender,
+        "traffic": 5_000_000,
+        "path": "",
+        "median_ms": ms,
+        "quartiles_ms": [0.95 * ms, 1.05 * ms],
+        "times_base": ms / 1.0,
+    }
+
+
+def result(layout="rows", **absent):
+    case = {"absent": {}, "others_kept_busy_cores": 0.0, "rounds_repeated": 0}
+    case["contenders"] = [row("fused", 1.0), row("reference", 8.0), row("copy", 0.5)]
+    effort = {"rounds": 3, "seconds": 0.1}
+    return {
+        "workload": "w",
+        "layout": layout,
+        "machine": MACHINE,
+        "effort": effort,
+        "base": "fused",
+        "cases": [copy.deepcopy(case | {"case": "one", "absent": absent}), copy.deepcopy(case | {"case": "two"})],
+    }
+
+
+def found(*workloads, quick=False):
+    return {"format": 1, "date": "then", "quick": quick, "import": None, "skipped": {}, "workloads": list(workloads)}
+
+
+def test_every_module_is_in_the_suite_of_all_or_told_to_be_outside():
+    modules = {path.stem for path in Path(suites.__file__).parent.glob("bench_*.py")}
+    assert modules == set(suites.SUITES["cpu"]) | (set(suites.OUTSIDE) & modules)
+    for suite in suites.SUITES.values():
+        assert set(suite) <= set(suites.SUITES["cpu"])
+
+
+def test_the_command_line_offers_the_suites_that_there_are():
+    from twingrad.cli import options
+
+    assert sorted(options.SUITES) == sorted(suites.SUITES)
+
+
+def test_quick_leaves_out_what_is_large():
+    for name in set(suites.SUITES["cpu"]) - {"bench_import"}:
+        workload = suites.workload_of(name)
+        kept = suites.smaller(workload).cases
+        assert kept
+        assert not any(case.get("large") for case in kept.values())
+        assert all(workload.cases[case]["large"] for case in set(workload.cases) - set(kept))
+
+
+def test_a_suite_runs_its_modules_and_tells_what_it_skips(monkeypatch):
+    monkeypatch.setattr(driver, "run", lambda workload, effort, tell: tell("case") or result(torch="not installed"))
+    monkeypatch.setattr(bench_import, "measure", lambda runs: {"numpy": runs})
+    told = []
+    outcome = suites.run("cpu", True, told.append)
+    assert told == ["case"] * 5 + ["import twingrad"]
+    assert outcome["import"] == {"numpy": suites.IMPORTS[True]}
+    assert outcome["skipped"]["w: torch of 1 cases"] == "not installed"
+    assert outcome["skipped"]["large cases"] == "--quick"
+    assert any("bench_philox" in what for what in outcome["skipped"])
+    json.dumps(outcome, allow_nan=False)
+
+
+def test_tables_of_both_layouts():
+    text = suites.markdown(found(result("rows"), result("tables")) | {"skipped": {"torch": "not installed"}})
+    assert "| one | 1 | 5.0 | 10.0 | 8 (8.00) |" in text
+    assert "| reference | 8 | 7.6 to 8.4 | 0.6 | 8.00 |" in text
+    assert text.endswith("## not measured\n\n- torch: not installed\n")
+
+
+def test_a_base_that_is_absent_leaves_its_cells_empty():
+    without = result(fused="no compiler")
+    for case in without["cases"]:
+        case["contenders"] = [{k: v for k, v in r.items() if k != "times_base"} for r in case["contenders"][1:]]
+    text = suites.markdown(found(without))
+    assert "| one | absent |  | 10.0 | 8 |" in text
+    assert "Absent: fused: no compiler." in text
+
+
+def test_comparison_tells_what_became_slower_and_nothing_else():
+    old, new = found(result()), found(result())
+    fused, reference, limit = new["workloads"][0]["cases"][0]["contenders"]
+    for one, factor in ((fused, 1.5), (reference, 1.05), (limit, 9.0)):
+        one["median_ms"] *= factor
+        one["quartiles_ms"] = [q * factor for q in one["quartiles_ms"]]
+    (change,), shared = compare.slower(old, new)
+    assert (change.name, change.old_ms, change.new_ms, change.factor) == ("w, one, fused", 1.0, 1.5, 1.5)
+    assert shared == 2 * 2  # a copy is the machine's
+    assert "1 of 4 measurements became slower" in compare.told(old, new)
+    assert "w, one, fused: 1 ms, now 1.5 ms (1.50 times)" in compare.told(old, new)
+    assert "differ" not in compare.told(old, new)
+    assert compare.slower(new, old)[0] == []
+
+
+def test_comparison_tells_that_the_machine_is_another():
+    other = result()
+    other["machine"] = MACHINE | {"cpu": "Z"}
+    assert "The machine or the libraries differ" in compare.told(found(result()), found(other))
+
+
+def test_scatter_is_no_slowdown():
+    old, new = found(result()), found(result())
+    first = new["workloads"][0]["cases"][0]["contenders"][0]
+    first["median_ms"], first["quartiles_ms"] = 1.5, [1.0, 2.0]
+    assert compare.slower(old, new)[0] == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format": 2, "workloads": []}', '{"workload": 1}'])
+def test_comparison_refuses_what_is_no_result(tmp_path, text):
+    (tmp_path / "old.json").write_text(text)
+    with pytest.raises(ValueError, match=r"old\.json is not a result of `twingrad bench` in format 1"):
+        compare.read(tmp_path / "old.json")
