@@ -1,10 +1,13 @@
 """All the packaging logic: maps the top-level folders into the package and builds the optional CPU kernels."""
 
+import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
@@ -12,6 +15,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 MAPPED = {"backends": "twingrad.backends", "kernels": "twingrad.kernels", "benchmarks": "twingrad.benchmarks"}
+DATA = ["twingrad.kernels.include", "twingrad.benchmarks.results"]  # hold no module; setuptools wants them named
 
 LIBRARY = "twingrad.kernels.cpu._kernels"
 SOURCES = ["kernels/cpu/pool.cpp", "kernels/cpu/kernels.cpp"]
@@ -20,11 +24,12 @@ DEPENDS = sorted(str(p) for pattern in ("include/*.h", "cpu/*.h", "cpu/*.cpp") f
 FLAGS = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-pthread"]
 FLAGS += ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 X86 = {"v2": [], "v3": [], "v4": ["-mprefer-vector-width=512"]}
+GLIBC = re.compile(rb"(libc|libm|libpthread|libdl|librt|ld-linux[\w-]*)\.so\.\d+")
 
 
 def packages():
     """The packages under src/, and each mapped folder with its sub-packages."""
-    found = find_packages("src")
+    found = find_packages("src") + DATA
     for folder, package in MAPPED.items():
         found += [package] + [f"{package}.{name}" for name in find_packages(folder)]
     return found
@@ -46,6 +51,19 @@ def variants():
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return {"baseline": ["-DTG_ISA=baseline"]}
     return {isa: [f"-DTG_ISA={isa}", f"-march=x86-64-{isa}", *extra] for isa, extra in X86.items()}
+
+
+def manylinux(library):
+    """The tag of the oldest systems that the library runs on, as "manylinux_2_34" (PEP 600), or None.
+
+    It may need nothing beside glibc's own libraries; their newest version that a symbol asks for is the tag's. Both are
+    names in the library's table of strings. `auditwheel show` comes to the same tag: tests/test_packaging.py.
+    """
+    names = library.read_bytes().split(b"\0") if library.exists() else []
+    others = [n for n in names if re.fullmatch(rb"[\w+-]+\.so[.\d]*", n) and not GLIBC.fullmatch(n)]
+    found = [tuple(map(int, m[1].split(b"."))) for n in names if (m := re.fullmatch(rb"GLIBC_(2\.\d+)[.\d]*", n))]
+    denied = importlib.util.find_spec("_manylinux")  # how a system says that it is none of them
+    return None if others or denied or not found else "manylinux_{}_{}".format(*max(*found, (2, 17)))
 
 
 class BuildKernels(build_ext):
@@ -84,22 +102,27 @@ class BuildKernels(build_ext):
         objects.mkdir(parents=True, exist_ok=True)
         jobs = [("pool", "kernels/cpu/pool.cpp", [])]
         jobs += [(isa, "kernels/cpu/kernels.cpp", flags) for isa, flags in variants().items()]
-        for name, source, flags in jobs:
-            self.call([*command, *FLAGS, *flags, "-c", source, "-o", str(objects / f"{name}.o")])
+        calls = [[*command, *FLAGS, *flags, "-c", source, "-o", objects / f"{name}.o"] for name, source, flags in jobs]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(self.call, calls))
         linked = [str(objects / f"{name}.o") for name, _, _ in jobs]
         fresh = library.with_suffix(".new")
         self.call([*command, "-shared", "-pthread", *linked, "-lm", "-o", str(fresh)])
         fresh.replace(library)  # never write into a library that a running process has mapped
 
     def call(self, command):
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
 
 
 class AnyPythonWheel(bdist_wheel):
     """The library has a plain C interface: the wheel depends on the platform, not on the Python."""
 
     def get_tag(self):
-        return ("py3", "none", super().get_tag()[2])
+        system = super().get_tag()[2]
+        library = Path(self.get_finalized_command("build_ext").get_ext_fullpath(LIBRARY))
+        if system.startswith("linux_") and not self.plat_name_supplied:
+            system = system.replace("linux", manylinux(library) or "linux", 1)
+        return ("py3", "none", system)
 
 
 setup(
