@@ -2,7 +2,7 @@
 
 from twingrad import data, devices, functional, info, nn, optim, random, train, xp
 from twingrad.autodiff import Tensor, grad, no_grad, value_and_grad
-from twingrad.capture import capture
+from twingrad.capture import CaptureWarning, capture
 from twingrad.devices import use_device
 from twingrad.errors import AutodiffError, CaptureError, DeviceError, FusedError, TwingradError
 from twingrad.fusable import fused, fused_report
@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AutodiffError",
     "CaptureError",
+    "CaptureWarning",
     "DeviceError",
     "FusedError",
     "Tensor",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from twingrad.fusable import fused_mode
 from twingrad.recording import Recording, record, refuse_while_recording
 
 
-def capture(step: Callable[..., Any]) -> CapturedStep:
+def capture(step: Callable[..., Any], *, fallback: bool = False) -> CapturedStep:
     """A function that records `step` at its first call and replays the recording at every later one.
 
     What is frozen: every Python value that the step computes or reads, other than the arrays it is given, parameters,
@@ -32,10 +33,14 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
     Each call, the first included, does one step: n captured steps leave the same bits as n plain ones. The results are
     copies. On the CPU a replay is one call into the compiled library over the arrays of the first call.
 
+    fallback: where a call cannot be captured or replayed, run the plain step, which leaves the same bits, instead of
+    raising CaptureError: always, if the recording was refused (told once by a CaptureWarning), or for that call.
+
     Raises CaptureError where an operation of the step has no compiled kernel (it is named, and the model is left as it
     was), where the step reads a value (`float(loss)`, `bool`, `item`, `numpy`), and at a replay whose array shapes,
     dtypes or devices, other arguments, train or eval mode, or model layout are not those of the recording.
 
+    >>> import numpy as np
     >>> from twingrad import nn, optim, functional as F
     >>> model = nn.Sequential(nn.Linear(2, 2))
     >>> optimizer = optim.SGD(model, lr=0.1)
@@ -50,19 +55,44 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
     >>> captured(x, y).shape                                                                # doctest: +SKIP
     ()
     """
-    return CapturedStep(step)
+    return CapturedStep(step, fallback)
+
+
+class CaptureWarning(UserWarning):
+    """A step runs uncaptured, for the reason given."""
 
 
 class CapturedStep:
-    """A step and, after its first call, its recording; see `capture`."""
+    """A step and, after its first call, its recording; see `capture`.
 
-    def __init__(self, step: Callable[..., Any]) -> None:
+    refused: why the step cannot be captured at all, where `fallback` runs the plain one; else None.
+    """
+
+    def __init__(self, step: Callable[..., Any], fallback: bool) -> None:
         self._step = step
+        self._fallback = fallback
+        self.refused: str | None = None
         self._recording: Recording | None = None
         functools.update_wrapper(self, step)
 
     def __call__(self, *args: Any) -> Any:
         refuse_while_recording("a captured step", "captures do not nest")
+        if not self._fallback:
+            return self._captured(args)
+        if self.refused is None:
+            try:
+                return self._captured(args)
+            except CaptureError as error:
+                if self._recording is None:
+                    self.refused = str(error)
+                    warnings.warn(f"the plain step runs instead: {error}", CaptureWarning, stacklevel=2)
+        return self._step(*args)
+
+    def __repr__(self) -> str:
+        state = "refused" if self.refused else "not yet called" if self._recording is None else "captured"
+        return f"<CapturedStep of {getattr(self._step, '__qualname__', self._step)}, {state}>"
+
+    def _captured(self, args: tuple[Any, ...]) -> Any:
         if self._recording is None:
             return self._record(args)
         self._check(args)

@@ -116,7 +116,7 @@ print(tg.functional.relu(np.array([-1.0, 2.0])).tolist(), tg.fused_report()[0]["
 @needs_kernels
 def test_every_kernel_has_its_copies() -> None:
     assert overrides.unavailable() is None
-    kernels = [o for o in gc.get_objects() if type(o) is cpu.Kernel]
+    kernels = [o for o in gc.get_objects() if type(o) is cpu.Kernel and o.name != "counter_add"]  # int64 alone
     assert len(kernels) >= 30
     for kernel in kernels:
         assert all(cpu.library().symbol(kernel.name, suffix) for suffix in ("f32", "f64"))
