@@ -18,7 +18,7 @@ class Run:
         epochs, batches: how many epochs there will be, and mini-batches in each (None where only their end tells).
         epoch, batch: the epoch that goes on, from 1, and how many of its mini-batches are done.
         step: updates done since the run began; with gradient accumulation one takes several mini-batches.
-        history: the records so far.
+        history: the records so far. best: which of them is the best, counted from 0; -1 before the first.
         stop: set it true, and the run ends after this step or epoch.
     """
 
@@ -30,6 +30,7 @@ class Run:
     batch: int = 0
     step: int = 0
     history: History = field(default_factory=History)
+    best: int = -1
     stop: bool = False
 
 
@@ -88,9 +89,7 @@ class EarlyStopping(Callback):
 
     def on_evaluation(self, run: Run, record: Record) -> None:
         """Count the evaluations since the best."""
-        records = run.history.records
-        best = max(range(len(records)), key=lambda number: records[number].score)
-        run.stop = run.stop or len(records) - 1 - best >= self.patience
+        run.stop = run.stop or len(run.history) - 1 - run.best >= self.patience
 
     def __repr__(self) -> str:
         return f"EarlyStopping({self.patience})"

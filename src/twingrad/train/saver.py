@@ -37,10 +37,9 @@ class Saver:
         """Write the best model, if it is a new one, and the checkpoint."""
         if self.folder is None:
             return
-        best = trainer.run.history.best
-        if best is not None and best.step != self._best:
+        if trainer.run.best != self._best:
             self.folder.write(BEST, model_bytes(trainer.model, trainer.best))
-            self._best = best.step
+            self._best = trainer.run.best
         self.folder.write(LAST, self.take(trainer).to_bytes())
         self.every.restart()
 
@@ -101,6 +100,8 @@ def put_back(trainer: Trainer, found: Checkpoint) -> None:
     trainer.lr = found.lr
     run.epoch, run.batch, run.step, run.stop = found.epoch, found.batch, found.step, found.stopped
     run.history = History(found.records, device=run.history.device)
+    best = run.history.best
+    run.best = -1 if best is None else found.records.index(best)
     done = run.epoch - 1
     if run.batches is None and done:
         trainer.optimizer.steps_per_epoch = max(1, (run.step - -(-run.batch // trainer.plan.accumulate)) // done)

@@ -120,9 +120,8 @@ class Trainer:
             warnings.warn(f"the loss is {train.loss} after epoch {epoch}: lower the learning rate", stacklevel=6)
         now = time.perf_counter()
         record = Record(epoch, run.step, self.lr, train, dev, now - self.since)
-        best = run.history.best
-        if best is None or record.score > best.score:
-            self.best = self.model.state_dict()
+        if run.best < 0 or record.score > run.history[run.best].score:
+            self.best, run.best = self.model.state_dict(), len(run.history)
         run.history.records.append(record)
         self.saver.append(record)
         for callback in self.callbacks:
