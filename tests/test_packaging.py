@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -70,6 +71,28 @@ def test_a_change_of_any_kernel_source_rebuilds_the_library(given):
     assert wanted <= {*extension.depends, *extension.sources}
 
 
+ELF = b"\x7fELF...\0"
+
+
+@pytest.mark.parametrize(
+    ("strings", "tag"),
+    [
+        (b"\0libm.so.6\0libc.so.6\0GLIBC_2.2.5\0GLIBC_2.28\0", "manylinux_2_28"),
+        (b"\0libc.so.6\0libpthread.so.0\0ld-linux-x86-64.so.2\0GLIBC_2.3.4\0", "manylinux_2_17"),
+        (b"\0libc.so.6\0GLIBC_2.9\0GLIBC_2.34\0", "manylinux_2_34"),
+        (b"\0libstdc++.so.6\0libc.so.6\0GLIBC_2.28\0", None),  # not always there, or too old: auditwheel's business
+        (b"\0libc.musl-x86_64.so.1\0", None),
+    ],
+    ids=["newest counts", "never older than 2.17", "numbers, not text", "libstdc++", "musl"],
+)
+def test_tag_of_a_library_follows_what_it_needs(given, tmp_path, strings, tag):
+    library = tmp_path / "_kernels.so"
+    library.write_bytes(ELF + strings + b"\0tg_run\0")
+    manylinux = given["cmdclass"]["bdist_wheel"].get_tag.__globals__["manylinux"]
+    assert manylinux(library) == tag
+    assert manylinux(tmp_path / "absent.so") is None
+
+
 def test_every_folder_of_sources_is_a_package_that_is_installed(given):
     roots = {"src/twingrad": "twingrad", "backends": "twingrad.backends"}
     roots |= {"kernels": "twingrad.kernels", "benchmarks": "twingrad.benchmarks"}
@@ -80,6 +103,8 @@ def test_every_folder_of_sources_is_a_package_that_is_installed(given):
 
 
 # --- builds and installations: minutes, and a package index -----------------------------------------------------------
+
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++ to build the CPU kernels with")
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +117,26 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def wheel(source, tmp_path_factory):
-    """A wheel of those sources."""
-    return build_wheel(source, tmp_path_factory.mktemp("wheel"))
+def tools(tmp_path_factory):
+    """The programs of a virtual environment that builds and audits wheels."""
+    folder = tmp_path_factory.mktemp("tools")
+    call([sys.executable, "-m", "venv", folder])
+    call([folder / "bin/pip", "install", "--quiet", "build", "auditwheel"], env=clean_environment())
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def built(source, tools, tmp_path_factory):
+    """What `python -m build` makes: the sdist, and of it the wheel."""
+    folder = tmp_path_factory.mktemp("dist")
+    done = call([tools / "python", "-m", "build", "--outdir", folder, source], cwd=folder, env=clean_environment())
+    assert "absent from" not in done.stdout + done.stderr, "setuptools wants a package to be named"
+    (archive,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return archive, wheel
 
 
 def build_wheel(source, folder, **environment):
+    """A wheel as `pip install` of a checkout makes it."""
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, source]
     call(command, cwd=folder, env=clean_environment(**environment))
@@ -105,18 +144,17 @@ def build_wheel(source, folder, **environment):
     return built
 
 
-def install(wheel, folder):
+def install(wheel, folder, **environment):
     """A fresh virtual environment with the wheel in it: its twingrad command."""
     call([sys.executable, "-m", "venv", folder])
-    call([folder / "bin/pip", "install", "--quiet", wheel], env=clean_environment())
+    call([folder / "bin/pip", "install", "--quiet", wheel], env=clean_environment(**environment))
     return folder / "bin/twingrad"
 
 
-def train(twingrad, folder):
+def train(twingrad, folder, **environment):
     """A short training: what it printed last, as JSON."""
-    done = call(
-        [twingrad, "train", "--epochs", "2", "--json"], cwd=folder, env=clean_environment(TWINGRAD_DEVICE="cpu")
-    )
+    steering = {"TWINGRAD_DEVICE": "cpu", **environment}
+    done = call([twingrad, "train", "--epochs", "2", "--json"], cwd=folder, env=clean_environment(**steering))
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
@@ -125,32 +163,48 @@ def holds(wheel):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="no g++ to build the CPU kernels with")
-def test_wheel_holds_sources_library_and_data(wheel):
-    held = holds(wheel)
+@needs_compiler
+def test_wheel_holds_sources_library_and_data(built):
+    held = holds(built[1])
     assert not [name for name in NEEDED if name not in held]
     assert "twingrad/kernels/cpu/_kernels.so" in held
-    assert re.fullmatch(r"twingrad-[\d.]+-py3-none-(linux|manylinux|macosx)\w+\.whl", wheel.name)
     assert not [name for name in held if name.startswith(("tests/", "kernels/", "backends/", "benchmarks/"))]
     assert not [name for name in held if name.endswith((".o", ".pyc", "_kernels.txt"))]
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="no g++ to build the CPU kernels with")
-def test_wheel_built_from_the_sdist_is_complete_and_trains(source, wheel, tmp_path):
-    code = "from setuptools.build_meta import build_sdist; print(build_sdist('dist'))"
-    call([sys.executable, "-m", "venv", tmp_path / "builder"])
-    call([tmp_path / "builder/bin/pip", "install", "--quiet", "setuptools>=70"], env=clean_environment())
-    call([tmp_path / "builder/bin/python", "-c", code], cwd=source, env=clean_environment())
-    (archive,) = (source / "dist").glob("*.tar.gz")
+@needs_compiler
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="manylinux is of systems with glibc")
+def test_wheel_is_for_any_python_3_and_the_manylinux_that_auditwheel_finds(built, tools):
+    (tag,) = re.fullmatch(r"twingrad-[\d.]+-py3-none-(manylinux_\d+_\d+_\w+)\.whl", built[1].name).groups()
+    told = call([tools / "auditwheel", "show", built[1]], env=clean_environment()).stdout
+    assert f'platform tag: "{tag}"' in " ".join(told.split())
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_sdist_is_complete_and_the_wheel_of_a_checkout_holds_the_same(source, built, tmp_path):
+    archive, wheel = built
     with tarfile.open(archive) as opened:
-        opened.extractall(tmp_path / "unpacked", filter="data")
-    (unpacked,) = (tmp_path / "unpacked").iterdir()
-    for name in ("tests/test_packaging.py", "docs/architecture.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"):
-        assert (unpacked / name).is_file(), name
-    again = build_wheel(unpacked, tmp_path / "wheel")
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    needed = ("tests/test_packaging.py", "docs/architecture.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE")
+    assert not [name for name in needed if name not in names]
+    assert not [name for name in names if name.endswith((".so", ".o", ".pyc"))]
+    again = build_wheel(source, tmp_path / "wheel")
+    assert again.name == wheel.name
     assert holds(again) == holds(wheel)
-    result = train(install(again, tmp_path / "venv"), tmp_path)
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_wheel_trains_with_kernels_on_a_machine_without_a_compiler(built, tmp_path):
+    (tmp_path / "bin").mkdir()
+    hidden = {"PATH": str(tmp_path / "bin")}
+    assert not [name for name in ("g++", "c++", "clang++", "gcc", "cc") if shutil.which(name, path=hidden["PATH"])]
+    twingrad = install(built[1], tmp_path / "venv", **hidden, PIP_ONLY_BINARY=":all:")
+    info = json.loads(call([twingrad, "info", "--json"], cwd=tmp_path, env=clean_environment(**hidden)).stdout)
+    assert info["cpu_kernels"]["available"], info["cpu_kernels"]
+    result = train(twingrad, tmp_path, **hidden)
     assert result["test_accuracy"] > 0.5
     assert result["path"].startswith("fused")
 
