@@ -31,22 +31,26 @@ TG_HD Terms<T> terms_of(const double *row) {
                   row[0] != 1, row[1] <= 1.7976931348623157e308, row[2] != 0, row[3] != 1, row[4] != 0};
 }
 
+// Written as choices between values, not as branches, so that loops over elements vectorise.
 template <class T>
 TG_HD void before_rule(T &p, T &g, const Terms<T> &t) {
-  if (t.scales) g = g * t.factor;
-  if (t.limits) {
-    g = g < -t.limit ? -t.limit : g;
-    g = g > t.limit ? t.limit : g;
-  }
-  if (t.decays) g = g + t.l2 * p;
-  if (t.shrinks) p = p * t.shrink;
+  const T scaled = g * t.factor;
+  g = t.scales ? scaled : g;
+  const T above = g < -t.limit ? -t.limit : g, inside = above > t.limit ? t.limit : above;
+  g = t.limits ? inside : g;
+  const T decayed = g + t.l2 * p;
+  g = t.decays ? decayed : g;
+  const T shrunk = p * t.shrink;
+  p = t.shrinks ? shrunk : p;
 }
 
 template <class T>
 TG_HD void after_rule(T &p, T divisor, const Terms<T> &t) {
-  if (!t.thresholds) return;
-  const T cut = t.threshold / divisor;
-  p = p <= cut && p >= -cut ? T(0) : p > T(0) ? p - cut : p + cut;
+  const T cut = t.threshold / divisor, down = p - cut, up = p + cut;
+  const T drawn = p > T(0) ? down : up;
+  const T above = p >= -cut ? T(0) : drawn;
+  const T rest = p <= cut ? above : drawn;
+  p = t.thresholds ? rest : p;
 }
 
 // One element: the rule with what stands around it.
