@@ -5,7 +5,7 @@
 #include "adam.h"
 #include "update.cuh"
 
-extern "C" __global__ void __launch_bounds__(tg::THREADS)
+extern "C" __global__ void __launch_bounds__(tg::THREADS, 2)
     adam_segments_float32(float *theta, const float *grad, float *m, float *v, const tg::i64 *segments,
                           const double *control, tg::i64 rows) {
   tg::update_segments<float, tg::Adam<float>>(theta, grad, m, v, nullptr, segments, control, rows);

@@ -17,7 +17,7 @@ extern "C" __global__ void __launch_bounds__(tg::THREADS)
   tg::update_segments<double, tg::RMSprop<double, false, false>>(theta, grad, v, nullptr, nullptr, segments, control, rows);
 }
 
-extern "C" __global__ void __launch_bounds__(tg::THREADS)
+extern "C" __global__ void __launch_bounds__(tg::THREADS, 2)
     rmsprop_momentum_segments_float32(float *theta, const float *grad, float *v, float *buffer,
         const tg::i64 *segments, const double *control, tg::i64 rows) {
   tg::update_segments<float, tg::RMSprop<float, true, false>>(theta, grad, v, buffer, nullptr, segments, control, rows);

@@ -24,7 +24,6 @@ extern "C" __global__ void __launch_bounds__(tg::THREADS)
   tg::update_segments<float, tg::Momentum<float>>(theta, grad, m, nullptr, nullptr, segments, control, rows);
 }
 
-// Three blocks at once: left to itself the compiler keeps to 64 registers on sm_75, and spills.
 extern "C" __global__ void __launch_bounds__(tg::THREADS, 3)
     momentum_segments_float64(double *theta, const double *grad, double *m, const tg::i64 *segments,
                               const double *control, tg::i64 rows) {

@@ -2,7 +2,8 @@
 // of the control array holds these and then the terms of ../include/terms.h.
 //
 // Where all addresses are multiples of 16 a thread takes 16 bytes of each array at once, else one element; both give the
-// same words.
+// same words. Some kernels ask for two or three blocks at once (__launch_bounds__): left to itself the
+// compiler keeps those to 64 registers on sm_75, and spills.
 #pragma once
 #include "grid.cuh"
 #include "terms.h"

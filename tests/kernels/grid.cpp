@@ -2,7 +2,7 @@
 // for other threads, so any order of threads is a legal one.
 #define __global__
 #define __device__
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 struct Dimensions {
   unsigned x, y, z;
