@@ -46,9 +46,12 @@ def run(suite: str, quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
             tell("import twingrad")
             found["import"] = bench_import.measure(IMPORTS[quick])
             continue
-        workload = smaller(workload_of(name)) if quick else workload_of(name)
+        whole = workload_of(name)
+        workload = smaller(whole) if quick else whole
         found["workloads"].append(driver.run(workload, QUICK if quick else FULL, tell=tell))
-    found["skipped"] = skipped(found)
+        if left_out := len(whole.cases) - len(workload.cases):
+            found["skipped"][f"{workload.name}: {left_out} large cases"] = "--quick"
+    found["skipped"] |= skipped(found["workloads"])
     return found
 
 
@@ -64,10 +67,10 @@ def smaller(workload: Workload) -> Workload:
     return replace(workload, cases={name: case for name, case in workload.cases.items() if not case.get("large")})
 
 
-def skipped(found: dict[str, Any]) -> dict[str, str]:
-    """What was not measured, and why: absent contenders, large cases, and what is outside of every suite."""
+def skipped(results: list[dict[str, Any]]) -> dict[str, str]:
+    """What was not measured, and why: absent contenders, and what is outside of every suite."""
     reasons: dict[str, str] = {}
-    for result in found["workloads"]:
+    for result in results:
         absent: dict[tuple[str, str], list[str]] = {}
         for case in result["cases"]:
             for who, reason in case["absent"].items():
@@ -75,8 +78,6 @@ def skipped(found: dict[str, Any]) -> dict[str, str]:
         for (who, reason), cases in absent.items():
             which = "" if len(cases) == len(result["cases"]) else f" of {len(cases)} cases"
             reasons[f"{result['workload']}: {who}{which}"] = reason
-    if found["quick"]:
-        reasons["large cases"] = "--quick"
     return reasons | {f"{name} (in no suite)": reason for name, reason in OUTSIDE.items()}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from twingrad.benchmarks import bench_import, compare, driver, suites
+from twingrad.benchmarks import bench_import, bench_optimizers, compare, driver, suites
 
 MACHINE = {
     "cpu": "A",
@@ -82,7 +82,8 @@ def test_a_suite_runs_its_modules_and_tells_what_it_skips(monkeypatch):
     assert told == ["case"] * 5 + ["import twingrad"]
     assert outcome["import"] == {"numpy": suites.IMPORTS[True]}
     assert outcome["skipped"]["w: torch of 1 cases"] == "not installed"
-    assert outcome["skipped"]["large cases"] == "--quick"
+    assert outcome["skipped"][f"optimizers: {2 * len(bench_optimizers.RULES)} large cases"] == "--quick"
+    assert not any(what.startswith("step: ") for what in outcome["skipped"])
     assert any("bench_philox" in what for what in outcome["skipped"])
     json.dumps(outcome, allow_nan=False)
 

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from kernels_here import no_kernels
 
 from twingrad.benchmarks import driver, suites
+
+from kernels_here import no_kernels
 
 TINY = driver.Effort(rounds=1, seconds=0.0, quiet=99.0)
 
@@ -29,7 +30,7 @@ def test_result_table_and_path(call, tmp_path, monkeypatch):
     written = json.loads((tmp_path / "bench/step-1.json").read_text())
     assert [case["case"] for case in written["workloads"][0]["cases"]] == ["relu 128x512"]
     assert "| relu 128x512 |" in out
-    assert "- large cases: --quick" in out
+    assert "- kernels: 1 large cases: --quick" in out
     assert "bench_philox (in no suite)" in out
     who = [row["contender"] for row in written["workloads"][0]["cases"][0]["contenders"]]
     assert who == (["reference", "copy"] if no_kernels() else ["fused", "reference", "copy"])

@@ -14,6 +14,10 @@ EPILOG = (
     "exit codes: 0 done; 2 bad input, nothing written; 3 the run could not be written (a full disk), what was saved "
     "before stays; 130 Ctrl-C or 143 SIGTERM, the run is saved: --resume goes on; 1 a defect"
 )
+EPILOGS = {
+    "info": None,
+    "bench": "exit codes: 0 done; 2 bad input, nothing written; 130 Ctrl-C, nothing written; 1 a defect",
+}
 
 
 class Options(argparse.Namespace):
@@ -93,7 +97,7 @@ INFO = "Show versions, devices, kernels, BLAS and threads, and why something fas
 
 def _command(commands: Any, name: str, short: str, text: str) -> Parser:
     found: Parser = commands.add_parser(
-        name, help=short, description=text, epilog=None if name == "info" else EPILOG, allow_abbrev=False
+        name, help=short, description=text, epilog=EPILOGS.get(name, EPILOG), allow_abbrev=False
     )
     return found
 
