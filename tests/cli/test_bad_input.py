@@ -3,6 +3,7 @@
 import os
 import re
 
+import numpy as np
 import pytest
 
 from twingrad import devices
@@ -52,6 +53,41 @@ def test_one_line_and_nothing_written(call, tmp_path, arguments, message, quick)
     assert re.search(message, err), err
     assert re.fullmatch(r"twingrad( train)?: error: .*\n", err)
     assert list(tmp_path.iterdir()) == []
+
+
+DATA = {
+    "no such file": (None, "there is no file 'table.csv'"),
+    "no rows": ("a,b,y\n", "there are no rows below the header"),
+    "empty": ("", "table.csv"),
+    "ragged": ("a,b,y\n1,2,0\n1,2\n", "line 3"),
+    "gap": ("a,b,y\n1,,0\n1,2,1\n", "line 2, column 'b': the cell is empty"),
+    "text among numbers": ("a,b,y\n1,2,0\n1,x,1\n3,4,0\n", "line 3, column 'b': a number is due, got 'x'"),
+    "not a number": ("a,b,y\n1,2,0\n1,nan,1\n3,4,0\n", "line 3, column 'b': must be finite, got 'nan'"),
+    "infinite": ("a,b,y\n1,2,0\n1,inf,1\n3,4,0\n", "line 3, column 'b': must be finite, got 'inf'"),
+    "duplicate columns": ("a,a,y\n1,2,0\n", "'a'"),
+    "one class": ("a,b,y\n1,2,yes\n2,3,yes\n", "target 'y' holds one class alone ('yes')"),
+    "no such target": ("a,b,yy\n1,2,0\n2,3,1\n", "there is no column 'y'; did you mean 'yy'?"),
+    "not UTF-8": (b"a,b,y\n1,2,\xff\n", "UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), DATA.values(), ids=DATA)
+def test_bad_data_are_one_line_and_nothing_written(call, tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "table.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    code, out, err = call("train", "--data", "table.csv", "--target", "y")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert re.fullmatch(r"twingrad train: error: .*\n", err)
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"] * (content is not None)
+
+
+def test_a_pickle_in_an_npz_is_refused_and_nothing_written(call, tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.array([[1, "a"], [2, None]], object), y=np.arange(2))
+    code, _, err = call("train", "--data", "x.npz")
+    assert code == 2
+    assert "pickle" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
 
 
 def test_cuda_that_cannot_be_used(call, tmp_path, quick):

@@ -82,7 +82,7 @@ TRAINING = (
         ", ".join(f"{name} {rate:g}" for name, rate in DEFAULT_LR.items()),
     ),
     Option("momentum", values.below_one, "of sgd and rmsprop", 0.0, "BETA"),
-    Option("nesterov", None, "Nesterov's momentum, of sgd", False),
+    Option("nesterov", None, "Nesterov's momentum, of sgd", False, told="off"),
     Option("weight_decay", values.not_negative, "L2 penalty; of adamw decoupled", None, "LAMBDA", "0; adamw 0.01"),
     Option("l1", values.not_negative, "L1 penalty, which makes weights exactly 0", 0.0, "LAMBDA"),
     Option("clip_norm", values.positive, "largest norm of the gradient", None, "NORM", "none"),

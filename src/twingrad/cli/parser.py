@@ -106,7 +106,7 @@ def _add(group: Any, table: Iterable[Option]) -> None:
     for option in table:
         about: dict[str, Any] = {"help": option.description.replace("%", "%%"), "default": argparse.SUPPRESS}
         if option.parse is None:
-            on_and_off = option.default is not False
+            on_and_off = option.default is not False or option.told  # a switch that a TOML file may turn on
             action: Any = argparse.BooleanOptionalAction if on_and_off else "store_true"
             group.add_argument(option.flag, action=action, **about)
         else:

@@ -27,7 +27,6 @@ class Option:
     default: Any = None
     metavar: str = ""
     told: str = ""
-    group: str = ""
     kept: bool = True
 
     @property
