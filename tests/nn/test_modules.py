@@ -308,3 +308,16 @@ def test_modules_tell_what_they_are():
         "Linear(7, 3)",
     ]
     assert len(networks.network()) == 5
+
+
+@pytest.mark.parametrize("take_away", [lambda net: delattr(net, "again"), lambda net: setattr(net, "again", nn.ReLU())])
+def test_a_layer_under_two_names_that_loses_one_stays_in_its_model(take_away):
+    net = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5), seed=7)
+    net.again = net[1]
+    take_away(net)
+    assert net[1].root() is net
+    twin = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5), seed=7)
+    np.testing.assert_array_equal(net[1](np.ones((4, 3))), twin[1](np.ones((4, 3))))
+    lone = net[1]
+    delattr(net, "1")
+    assert lone.root() is lone

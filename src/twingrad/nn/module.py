@@ -269,9 +269,10 @@ class Module:
         if name not in held:
             self._take_out(name)
             self.__dict__.pop(name, None)
-        elif kind == "_modules" and held[name] is not value:
-            held[name]._leave(self)
+        before = held.get(name)
         held[name] = value
+        if kind == "_modules" and before is not None and before is not value:
+            before._leave(self)
         if kind == "_modules":
             value._edited()
             object.__setattr__(value, "_parent", weakref.ref(self))
@@ -289,8 +290,9 @@ class Module:
         return True
 
     def _leave(self, parent: Module) -> None:
-        """This module is no longer below `parent`."""
-        if self._parent is not None and self._parent() is parent:
+        """`parent` holds this module under one name less; under none it is no longer below it."""
+        held = any(child is self for child in parent._modules.values())
+        if not held and self._parent is not None and self._parent() is parent:
             object.__setattr__(self, "_parent", None)
         self._edited()
 
