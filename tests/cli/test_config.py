@@ -116,6 +116,18 @@ def test_options_that_do_not_apply(call, tmp_path, quick, arguments, message):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_goes_on_for_more_epochs_but_not_under_another_schedule(call, tmp_path, quick):
+    for schedule, code in (("exponential", 0), ("cosine", 2)):
+        whole, grown = f"whole-{schedule}", f"grown-{schedule}"
+        call("train", *quick, "--schedule", schedule, "--epochs", 4, "--out", whole)
+        call("train", *quick, "--schedule", schedule, "--out", grown)
+        before = files(tmp_path / grown)
+        found, _, err = call("train", "--resume", grown, "--epochs", 4, "--quiet")
+        assert found == code
+        assert files(tmp_path / grown) == (before if code else files(tmp_path / whole))
+    assert "optimizer.lr.length was 34 and is 68" in err
+
+
 def test_a_folder_that_holds_no_run(call, tmp_path):
     code, _, err = call("train", "--resume", tmp_path)
     assert (code, "is no run folder to go on with: it holds no config.toml" in err) == (2, True)

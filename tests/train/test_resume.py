@@ -146,7 +146,7 @@ def test_a_callback_may_keep_a_state(data, make_model, tmp_path):
 
 OTHERS = {
     "batch size": ({"batch_size": 18}, "training.batch_size was 16 and is 18"),
-    "epochs": ({"epochs": 4}, "training.epochs was 3 and is 4"),
+    "fewer epochs": ({"epochs": 2}, "training.epochs was 3 and is 2"),
     "lr": ({"optimizer": lambda: optim.Adam(lr=1e-3)}, "optimizer.lr was 0.005 and is 0.001"),
     "optimizer": ({"optimizer": lambda: optim.AdamW(lr=5e-3)}, 'optimizer.name was "Adam" and is "AdamW"'),
     "seed": ({"seed": 3}, "training.seed was 0 and is 3"),
@@ -163,6 +163,13 @@ def test_a_checkpoint_of_another_configuration_is_refused(data, make_model, tmp_
     with pytest.raises(ValueError, match=r"is the checkpoint of another configuration: .*" + re.escape(message)):
         fit(make_model(), data, resume=tmp_path, **options)
     assert files(tmp_path) == before
+
+
+def test_a_run_goes_on_for_more_epochs(data, make_model, tmp_path):
+    fit(make_model(), data, epochs=5, out=tmp_path / "whole")
+    fit(make_model(), data, epochs=2, out=tmp_path / "grown")
+    fit(make_model(), data, epochs=5, resume=tmp_path / "grown")
+    assert files(tmp_path / "grown") == files(tmp_path / "whole")
 
 
 def test_other_data_and_another_network_are_refused(data, make_model, tmp_path):

@@ -124,7 +124,7 @@ OUTPUT = (
     Option(
         "resume",
         values.text,
-        "go on with a run that was cut short, as if nothing had happened",
+        "go on with a run that was cut short, as if nothing had happened; or for more --epochs",
         None,
         "RUN",
         "none",
@@ -137,8 +137,8 @@ OUTPUT = (
 )
 TRAIN = {"data": DATA, "network": NETWORK, "training": TRAINING, "output": OUTPUT}
 TRAIN_OPTIONS = tuple(option for group in TRAIN.values() for option in group)
-WITH_RESUME = ("resume", "json", "quiet")
-"""What may be given beside --resume: the rest is the run's."""
+WITH_RESUME = ("resume", "epochs", "json", "quiet")
+"""What may be given beside --resume, epochs to have more of them: the rest is the run's."""
 
 DEVICE = Option("device", values.text, "cpu, cuda, cuda:1, or auto", "auto", "NAME")
 FILE_OPTIONS = (

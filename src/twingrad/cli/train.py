@@ -74,14 +74,15 @@ def _resolved(given: dict[str, Any]) -> tuple[dict[str, Any], Dataset]:
     folder = Path(given["resume"])
     if not (folder / CONFIG).is_file():
         raise FileNotFoundError(f"{folder} is no run folder to go on with: it holds no {CONFIG}")
-    return recipe.resolved({}, folder / CONFIG)
+    return recipe.resolved({name: given[name] for name in ("epochs",) if name in given}, folder / CONFIG)
 
 
 def _folder(given: dict[str, Any], values: dict[str, Any], data: Dataset) -> RunFolder:
+    config = to_toml(values, TRAIN_OPTIONS, recipe.COMMAND)
     if "resume" in given:
-        return RunFolder(given["resume"], resume=True)
+        return RunFolder(given["resume"], resume=True, config=config)
     where = given.get("out", f"runs/{data.name}")
-    return RunFolder(where, numbered="out" not in given, config=to_toml(values, TRAIN_OPTIONS, recipe.COMMAND))
+    return RunFolder(where, numbered="out" not in given, config=config)
 
 
 def _callbacks(values: dict[str, Any], quiet: bool) -> list[Any]:

@@ -11,7 +11,7 @@ from twingrad.choice import choose
 from twingrad.data import BatchSource, Dataset, Splits
 from twingrad.train.parts import as_source, is_batches
 
-OPTIMIZERS = {"sgd": optim.SGD, "rmsprop": optim.RMSprop, "adam": optim.Adam, "adamw": optim.AdamW}
+OPTIMIZERS: dict[str, Any] = {"sgd": optim.SGD, "rmsprop": optim.RMSprop, "adam": optim.Adam, "adamw": optim.AdamW}
 
 
 def parts(data: Any, dev: Any) -> tuple[Dataset | BatchSource, Dataset | None]:

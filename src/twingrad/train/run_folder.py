@@ -26,7 +26,7 @@ class RunFolder:
     """A folder for one run: `claim` it before training, save into it meanwhile and after, then `release` it.
 
     path: where it is to be; with numbered=True it becomes path-1, path-2, ...: the first that does not exist.
-    config: the run's configuration as TOML, written when the folder is claimed.
+    config: the run's configuration as TOML, written when the folder is claimed, or when its checkpoint suits the run.
     resume: the folder is that of a run that was cut short, and goes on.
     """
 
@@ -55,8 +55,8 @@ class RunFolder:
         else:
             self._claim(self.path)
         try:
-            if self._config is not None and not self.resume:
-                self.write(CONFIG, self._config.encode())
+            if not self.resume:
+                self.write_config()
         except OSError:
             self.drop()
             raise
@@ -115,6 +115,11 @@ class RunFolder:
         """Write one file into the folder, whole or not at all."""
         write_atomic(self.path / name, content)
         return self.path / name
+
+    def write_config(self) -> None:
+        """Write the configuration, where there is one."""
+        if self._config is not None:
+            self.write(CONFIG, self._config.encode())
 
     def append(self, record: Record) -> None:
         """Add a line to history.jsonl."""

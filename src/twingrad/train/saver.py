@@ -74,10 +74,13 @@ class Saver:
         if found is not None:
             self._check(found)
             put_back(trainer, found)
+        self.folder.write_config()
         self.folder.write(HISTORY, trainer.run.history.to_jsonl().encode())
 
     def _check(self, found: Checkpoint) -> None:
-        told = differences(found.configuration, self.configuration)
+        there, here = found.configuration, self.configuration
+        asked = max(there["training"]["epochs"], here["training"]["epochs"])  # more epochs may be asked for
+        told = differences(there | {"training": there["training"] | {"epochs": asked}}, here)
         if told and self.folder is not None:
             raise ValueError(
                 f"{self.folder.path / LAST} is the checkpoint of another configuration: {'; '.join(told)}; "
