@@ -321,3 +321,38 @@ def test_a_layer_under_two_names_that_loses_one_stays_in_its_model(take_away):
     lone = net[1]
     delattr(net, "1")
     assert lone.root() is lone
+
+
+HIDDEN = {
+    "list": lambda: [nn.Linear(3, 3)],
+    "tuple": lambda: (nn.ReLU(),),
+    "dict": lambda: {"a": 1, "b": nn.Linear(3, 3)},
+    "nested": lambda: [[1, {"deep": nn.Linear(3, 3)}]],
+    "parameter": lambda: [nn.Parameter(np.ones(2))],
+}
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_layers_in_a_list_are_refused_with_the_cure(kind):
+    net = Net()
+    with pytest.raises(
+        TypeError, match=r"Net\.layers is a \w+ that holds a \w+, which would neither train.*Sequential"
+    ):
+        net.layers = HIDDEN[kind]()
+    assert "layers" not in vars(net)
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_layers_appended_later_are_refused_at_the_first_use(kind):
+    net = Net()
+    net.layers = []
+    net.layers.append(HIDDEN[kind]())
+    with pytest.raises(TypeError, match=r"Net\.layers is a list that holds"):
+        net(X)
+
+
+def test_a_list_of_layers_that_are_in_the_tree_as_well_is_fine():
+    net = Net()
+    net.order, net.sizes, net.arrays = [net.hidden, net.out, net.scale], (3, 4), {"x": X}
+    assert len(net.parameters()) == 5
+    assert net(X).shape == (5, 2)

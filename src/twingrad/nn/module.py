@@ -13,6 +13,7 @@ from twingrad import backends, devices
 from twingrad.autodiff import Tensor
 from twingrad.namespace import Array, backend_of
 from twingrad.nn.flat import FlatParameters, moved
+from twingrad.nn.hidden import refuse_hidden
 from twingrad.nn.parameter import Parameter
 from twingrad.nn.state import fitting, host_copy, write
 from twingrad.random import DEFAULT_SEED, Counter, stream_of
@@ -22,6 +23,8 @@ from twingrad.recording import current, refuse_while_recording
 class Module:
     """A layer, or a network of them: assign parameters and modules to attributes, and write `forward`.
 
+    Each to an attribute of its own: layers in a list or dict would not train, so that raises TypeError; `Sequential`
+    holds many.
     Values are drawn, and all parameters gathered in one flat buffer, when the outermost module is first used. What is
     drawn for a parameter, and the masks of a dropout layer, depend on the outermost module's `seed` and on the path
     below it, such as "0.weight", and on nothing else: a layer that was only looked at before it joined a model is drawn
@@ -219,6 +222,7 @@ class Module:
             else:
                 self._buffers[name][...] = value.data if isinstance(value, Tensor) else value
         else:
+            self._refuse_hidden({name: value})
             self._take_out(name)
             object.__setattr__(self, name, value)
             if name == "seed":
@@ -313,11 +317,21 @@ class Module:
 
     def _drawn(self) -> list[Parameter]:
         """The parameters, with the values that belong to this outermost module's seed and their paths."""
+        for _, module in self.modules():
+            module._refuse_hidden(vars(module))
         self._name_streams()
         unique = self._unique()
         for parameter, path in unique.items():
             parameter.draw_for(self.seed, stream_of(path))
         return list(unique)
+
+    def _refuse_hidden(self, attributes: Mapping[str, Any]) -> None:
+        """Raise TypeError for layers or parameters in a list, tuple or dict, unless each is in the tree as well."""
+        listed = {name: value for name, value in attributes.items() if isinstance(value, list | tuple | dict)}
+        if listed:
+            tree = {id(module) for _, module in self.modules()} | {id(value) for value in self._unique()}
+            for name, value in listed.items():
+                refuse_hidden(type(self).__name__, name, value, (Module, Parameter), tree)
 
     def _target(self, device: str | None, dtype: Any) -> Array:
         """An array on `device` with `dtype`, each the model's own where it is None."""

@@ -160,9 +160,14 @@ class Optimizer:
         load(self, state)
 
     def bind(self, model: Module) -> Optimizer:
-        """Take charge of `model`'s parameters; returns self. Raises ValueError if there is a model already."""
+        """Take charge of `model`'s parameters; returns self. Raises ValueError for none, or if it has a model."""
         if not isinstance(model, Module):
             raise TypeError(f"{type(self).__name__} optimizes a Module, got a {type(model).__name__}")
+        if not model.parameters():
+            raise ValueError(
+                f"{type(self).__name__} has nothing to train: this {type(model).__name__} has no parameters; "
+                "assign layers or Parameters to attributes of the model first"
+            )
         if self._model is not None and self._model is not model:
             raise ValueError(
                 f"this {type(self).__name__} has a model already; make another optimizer for another model"
