@@ -127,8 +127,8 @@ inline void batch_norm_backward(const BackwardArguments &a) {
       i64 i = r * columns + c;
       return grad[i] * normalised(i, c);
     });
+    add_or_save(a.dweight, product, begin, width, a.accumulate_weight);  // first: one parameter may be both
     add_or_save(a.dbias, sum, begin, width, a.accumulate_bias);
-    add_or_save(a.dweight, product, begin, width, a.accumulate_weight);
     if (!a.dx) return;
     for (i64 c = 0; c < width; ++c) sum[c] = a.training ? sum[c] / (T)a.rows : T(0);
     for (i64 c = 0; c < width; ++c) product[c] = a.training ? product[c] / (T)a.rows : T(0);

@@ -71,13 +71,13 @@ inline void layer_norm_backward(const LayerNormBackwardArguments &a) {
     const T *delta = static_cast<const T *>(a.delta), *inv_std = static_cast<const T *>(a.inv_std);
     const i64 columns = a.columns;
     T total[COLUMNS];
-    sum_columns<T>(total, a.rows, width, [=](i64 r, i64 c) { return grad[r * columns + c]; });
-    add_or_save(a.dbias, total, begin, width, a.accumulate_bias);
     sum_columns<T>(total, a.rows, width, [=](i64 r, i64 c) {
       const T *row = x + r * columns;
       return grad[r * columns + c] * (batch_norm_centre(row[begin + c], row[0], delta[r]) * inv_std[r]);
     });
-    add_or_save(a.dweight, total, begin, width, a.accumulate_weight);
+    add_or_save(a.dweight, total, begin, width, a.accumulate_weight);  // first: one parameter may be both
+    sum_columns<T>(total, a.rows, width, [=](i64 r, i64 c) { return grad[r * columns + c]; });
+    add_or_save(a.dbias, total, begin, width, a.accumulate_bias);
   });
 }
 

@@ -74,6 +74,25 @@ def test_a_wrong_feature_count_names_both(name, shape):
         LAYERS[name]()(np.ones(shape, np.float32))
 
 
+@pytest.mark.parametrize("make", [nn.BatchNorm, nn.LayerNorm])
+@pytest.mark.parametrize("backwards", [1, 2])
+def test_one_parameter_as_both_gamma_and_beta_gets_the_sum_of_the_gradients(make, backwards):
+    def gradient(tied, mode):
+        layer = make(70, dtype=np.float64)
+        if tied:
+            layer.bias = layer.weight
+        layer.weight = np.linspace(0.5, 2, 70)
+        x = np.random.default_rng(1).standard_normal((9, 70))
+        with tg.fused(mode):
+            for _ in range(backwards):
+                (layer(x) * x * x).sum().backward()
+        return layer.weight.grad if tied else layer.weight.grad + layer.bias.grad
+
+    expected = gradient(False, "never")
+    for mode in ("never", "auto"):
+        np.testing.assert_allclose(gradient(True, mode), expected, rtol=1e-10, atol=1e-10)
+
+
 def test_batch_norm_of_one_example_raises_and_changes_nothing():
     model = networks.network()
     before = networks.everything(model)
