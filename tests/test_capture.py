@@ -144,6 +144,37 @@ def test_two_optimizers_in_one_step():
     networks.assert_same_bits(*found)
 
 
+def test_a_rate_that_fails_in_a_replay_leaves_every_optimizer_as_it_was():
+    def rate(steps):
+        if fails:
+            raise RuntimeError("no rate today")
+        return 0.1 / (1 + steps)
+
+    model, fails = networks.network(), False
+    optimizers = [optim.Adam(model[0], lr=0.1), optim.SGD(model[4], lr=0.2), optim.RMSprop(model[1], lr=rate)]
+
+    @tg.capture
+    def step(x, y):
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        F.softmax_cross_entropy(model(x), y).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+
+    for x, y in networks.batches():
+        step(x, y)
+    before = [networks.everything(model)] + [optimizer.state_dict() for optimizer in optimizers]
+    fails = True
+    with pytest.raises(RuntimeError, match="no rate today"):
+        step(*networks.batch())
+    after = [networks.everything(model)] + [optimizer.state_dict() for optimizer in optimizers]
+    networks.assert_same_bits(after[0], before[0])
+    assert [(a["steps_taken"], a["steps"]) for a in after[1:]] == [(b["steps_taken"], b["steps"]) for b in before[1:]]
+    fails = False
+    step(*networks.batch())
+    assert [optimizer.steps_taken for optimizer in optimizers] == [networks.STEPS + 1] * 3
+
+
 def test_two_backward_passes_in_one_step():
     def stepper(model, optimizer):
         def step(x, y):

@@ -135,8 +135,14 @@ class CapturedStep:
             )
 
     def _replay(self, recording: Recording) -> None:
-        for work in recording.before_replay:
-            work()
+        done: list[Callable[[], None]] = []
+        try:
+            for work in recording.before_replay:
+                done.append(work())  # noqa: PERF401 - what was done before one raised is needed
+        except BaseException:
+            for take_back in reversed(done):
+                take_back()
+            raise
         self._program.run()
         for work in recording.after_replay:
             work()

@@ -22,7 +22,8 @@ class Recording:
 
     launches: kernels with their arguments, to be run again as they are.
     advances: how often each counter advanced.
-    before_replay, after_replay: the host's work around the launches, such as an optimizer's bias corrections.
+    before_replay, after_replay: the host's work around the launches, such as an optimizer's bias corrections; that
+    before returns what takes it back, for where a later one raises.
     guards: each returns why the recording no longer holds, or None.
     undo: what puts things back where the step fails while it is recorded.
     at_end: what is to be done once the step has been recorded.
@@ -32,7 +33,7 @@ class Recording:
     def __init__(self) -> None:
         self.launches: list[Any] = []
         self.advances: dict[Counter, int] = {}
-        self.before_replay: list[Callable[[], None]] = []
+        self.before_replay: list[Callable[[], Callable[[], None]]] = []
         self.after_replay: list[Callable[[], None]] = []
         self.guards: list[Callable[[], str | None]] = []
         self.undo: list[Callable[[], None]] = []

@@ -301,9 +301,14 @@ class Optimizer:
         flat.guard()
         active = self._active
 
-        def advance() -> None:
+        def advance() -> Callable[[], None]:
             self._plan_for(flat, active)
             self._advance()
+            return take_back
+
+        def take_back() -> None:
+            self._steps -= active
+            self.steps_taken -= 1
 
         held, max_norm = dict(self.state), self.clip_norm
 
