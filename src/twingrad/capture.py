@@ -138,7 +138,7 @@ class CapturedStep:
         done: list[Callable[[], None]] = []
         try:
             for work in recording.before_replay:
-                done.append(work())  # noqa: PERF401 - what was done before one raised is needed
+                done.append(work())
         except BaseException:
             for take_back in reversed(done):
                 take_back()

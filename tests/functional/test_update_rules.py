@@ -180,6 +180,39 @@ def test_bad_input(label: str, path: str) -> None:
         call()
 
 
+NAN, INF = float("nan"), float("inf")
+UPDATES: dict[str, tuple[Callable[..., None], int, dict[str, Any], str]] = {
+    "adam": (F.adam_update, 4, {"step": 1}, "lr eps weight_decay beta1 beta2"),
+    "adamw": (F.adamw_update, 4, {"step": 1}, "lr eps weight_decay beta1 beta2"),
+    "sgd": (F.sgd_update, 2, {"lr": 0.1}, "lr weight_decay"),
+    "momentum": (F.momentum_update, 3, {"step": 1, "lr": 0.1}, "lr weight_decay momentum"),
+    "rmsprop": (F.rmsprop_update, 3, {"step": 1}, "lr eps weight_decay alpha"),
+}
+"""Each update, its number of arrays, what must be given, and its hyperparameters."""
+HYPERPARAMETERS = [(rule, name) for rule, (*_, names) in UPDATES.items() for name in names.split()]
+
+
+@pytest.mark.parametrize(("rule", "name"), HYPERPARAMETERS)
+@pytest.mark.parametrize("value", [NAN, INF, -INF, -1e-8, 1.0, "0.1", None, [0.1]], ids=repr)
+def test_bad_hyperparameters_are_refused_by_name_and_write_nothing(rule: str, name: str, value: Any) -> None:
+    update, count, given, _ = UPDATES[rule]
+    arrays, shares = np.ones((count, 3)), ("beta1", "beta2", "alpha", "momentum")
+    if value == 1.0 and name not in shares:
+        update(*arrays, **given | {name: value})
+        assert np.isfinite(arrays).all()
+        return
+    range_of = r"in \[0, 1\)" if name in shares else "a finite number of at least 0"
+    error, wanted = (ValueError, range_of) if isinstance(value, float) else (TypeError, "a number")
+    with pytest.raises(error, match=f"^{rule}: {name} must be {wanted}, got "):
+        update(*arrays, **given | {name: value})
+    assert (arrays == 1).all()
+
+
+def test_nesterov_with_a_bias_correction_is_refused() -> None:
+    with pytest.raises(ValueError, match="not defined; choose one"):
+        F.momentum_update(*np.ones((3, 2)), step=1, lr=0.1, nesterov=True, bias_correction=True)
+
+
 @pytest.mark.parametrize("step", [1.0, 1.5, float("nan"), "1", None], ids=repr)
 def test_a_step_that_is_no_integer(step: Any) -> None:
     with pytest.raises(TypeError, match=r"integer"):

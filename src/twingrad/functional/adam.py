@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twingrad.functional import terms
+from twingrad.functional.checks import checked
 from twingrad.functional.segments import check_segments, segments_of_one
 from twingrad.functional.terms import Terms, scales_of_root
 from twingrad.fusable import fusable
@@ -78,8 +79,8 @@ def adam_update(
     PyTorch, or "inside", sqrt(v + eps), where an eps of the same strength is the square. (The "epsilon hat" of the
     paper's section 2, Keras's, is eps / sqrt(1 - beta2^t) outside.)
     weight_decay: L2, added to the gradient (the course's lambda/m). The arithmetic is that of `adam_segments`.
-    Raises ValueError for shapes or dtypes that differ, a read-only array, or a step below 1; TypeError for a step of
-    another type than int.
+    Raises ValueError for shapes or dtypes that differ, a read-only array, a step below 1, an lr, eps or weight_decay
+    that is negative or not finite, or a beta outside [0, 1); TypeError for a step that is no integer.
 
     >>> import numpy as np
     >>> w, m, v = np.ones(1), np.zeros(1), np.zeros(1)
@@ -88,10 +89,9 @@ def adam_update(
     >>> print(w[0].round(12))
     0.810141714771
     """
-    row = adam_control(
-        step=from_1("Adam", step), lr=lr, beta1=beta1, beta2=beta2, eps=eps, eps_form=eps_form, l2=weight_decay
-    )
-    _update_one(param, grad, m, v, row)
+    given = checked("adam: ", lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+    l2 = given.pop("weight_decay")
+    _update_one(param, grad, m, v, adam_control(step=from_1("Adam", step), eps_form=eps_form, l2=l2, **given))
 
 
 def adamw_update(
@@ -119,9 +119,9 @@ def adamw_update(
     >>> w
     array([0.95])
     """
-    step, shrink = from_1("AdamW", step), 1.0 - lr * weight_decay
-    row = adam_control(step=step, lr=lr, beta1=beta1, beta2=beta2, eps=eps, eps_form=eps_form, shrink=shrink)
-    _update_one(param, grad, m, v, row)
+    given = checked("adamw: ", lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+    shrink = 1.0 - given["lr"] * given.pop("weight_decay")
+    _update_one(param, grad, m, v, adam_control(step=from_1("AdamW", step), eps_form=eps_form, shrink=shrink, **given))
 
 
 def _update_one(param: Array, grad: Array, m: Array, v: Array, row: tuple[float, ...]) -> None:

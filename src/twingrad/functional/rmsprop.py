@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from twingrad.functional import terms
 from twingrad.functional.adam import from_1
+from twingrad.functional.checks import checked
 from twingrad.functional.segments import check_segments, segments_of_one
 from twingrad.functional.terms import Terms, scales_of_root
 from twingrad.fusable import fusable
@@ -95,26 +98,23 @@ def rmsprop_update(
 ) -> None:
     """One RMSprop step, in place on param and v; v starts as zeros (the course's S, and its beta is alpha).
 
-    param, grad, v: any one shape and floating dtype. step: counts from 1, for the bias correction.
-    eps_form: "outside" the root (PyTorch's) or "inside", sqrt(v + eps); eps = 0 for none. weight_decay: L2.
-    Raises ValueError for shapes or dtypes that differ, a read-only array, or a step below 1.
+        param, grad, v: any one shape and floating dtype. step: counts from 1, for the bias correction.
+        eps_form: "outside" the root (PyTorch's) or "inside", sqrt(v + eps); eps = 0 for none. weight_decay: L2.
+        Raises ValueError for shapes or dtypes that differ, a read-only array, a step below 1, an lr, eps or weight_decay
+        that is negative or not finite, or an alpha outside [0, 1).
 
-    >>> import numpy as np
-    >>> w, v = np.ones(1), np.zeros(1)
-    >>> rmsprop_update(w, np.asarray([0.5]), v, step=1, lr=0.01, alpha=0.9)
-    >>> print(w[0].round(12))
-    0.968377225398
+        >>> from typing import Any
+
+    import numpy as np
+        >>> w, v = np.ones(1), np.zeros(1)
+        >>> rmsprop_update(w, np.asarray([0.5]), v, step=1, lr=0.01, alpha=0.9)
+        >>> print(w[0].round(12))
+        0.968377225398
     """
+    given = checked("rmsprop: ", lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay)
+    options: dict[str, Any] = {"eps_form": eps_form, "bias_correction": bias_correction}
+    row = rmsprop_control(step=from_1("RMSprop", step), l2=given.pop("weight_decay"), **options, **given)
     flat, segments = segments_of_one("rmsprop", {"param": param, "grad": grad, "v": v}, {"grad"})
-    row = rmsprop_control(
-        step=from_1("RMSprop", step),
-        lr=lr,
-        alpha=alpha,
-        eps=eps,
-        eps_form=eps_form,
-        bias_correction=bias_correction,
-        l2=weight_decay,
-    )
     control: NDArray[np.float64] = np.asarray([row])
     rmsprop_segments(*flat, None, None, segments, control)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from twingrad.functional import terms
 from twingrad.functional.adam import from_1
+from twingrad.functional.checks import checked
 from twingrad.functional.segments import check_segments, segments_of_one
 from twingrad.functional.terms import Terms
 from twingrad.fusable import fusable
@@ -37,6 +38,12 @@ def sgd_control(
     gain = 1.0 - momentum if form == "course" else 1.0
     step_size = lr / (1.0 - momentum**step) if bias_correction else lr
     return (step_size, momentum, gain, float(nesterov), *Terms(**around))
+
+
+def check_nesterov(nesterov: bool, bias_correction: bool) -> None:
+    """Raise ValueError where both are asked for."""
+    if nesterov and bias_correction:
+        raise ValueError("bias_correction of Nesterov's momentum is not defined; choose one of the two")
 
 
 def check(theta: Array, grad: Array, m: Array | None, segments: Array, control: Array) -> None:
@@ -71,7 +78,8 @@ def sgd_update(param: Array, grad: Array, *, lr: float, weight_decay: float = 0.
     """One step of gradient descent, in place: p - lr (g + weight_decay p).
 
     param, grad: any one shape and floating dtype. weight_decay: L2, the course's lambda/m.
-    Raises ValueError for shapes or dtypes that differ, or a read-only param.
+    Raises ValueError for shapes or dtypes that differ, a read-only param, or an lr or weight_decay that is negative or
+    not finite.
 
     >>> import numpy as np
     >>> w = np.asarray([2.0])
@@ -79,8 +87,9 @@ def sgd_update(param: Array, grad: Array, *, lr: float, weight_decay: float = 0.
     >>> w
     array([1.96])
     """
+    lr, l2 = checked("sgd: ", lr=lr, weight_decay=weight_decay).values()
     flat, segments = segments_of_one("sgd", {"param": param, "grad": grad}, {"grad"})
-    control: NDArray[np.float64] = np.asarray([sgd_control(step=1, lr=lr, l2=weight_decay)])
+    control: NDArray[np.float64] = np.asarray([sgd_control(step=1, lr=lr, l2=l2)])
     sgd_segments(*flat, None, segments, control)
 
 
@@ -103,7 +112,8 @@ def momentum_update(
     form: "pytorch", m = momentum m + g; or "course", m = momentum m + (1 - momentum) g, which is the former with
     lr (1 - momentum). (PyTorch's dampening = momentum is neither: its first step is undampened.)
     nesterov: the look-ahead of `sgd_segments`. bias_correction: divides by 1 - momentum^step. weight_decay: L2.
-    Raises ValueError for shapes or dtypes that differ, a read-only array, or a step below 1.
+    Raises ValueError for shapes or dtypes that differ, a read-only array, a step below 1, an lr or weight_decay that is
+    negative or not finite, or a momentum outside [0, 1).
 
     >>> import numpy as np
     >>> w, m = np.ones(1), np.zeros(1)
@@ -114,9 +124,11 @@ def momentum_update(
     0.9961
     0.99649
     """
-    flat, segments = segments_of_one("momentum", {"param": param, "grad": grad, "m": m}, {"grad"})
+    given = checked("momentum: ", lr=lr, momentum=momentum, weight_decay=weight_decay)
+    check_nesterov(nesterov, bias_correction)
     options: dict[str, Any] = {"form": form, "nesterov": nesterov, "bias_correction": bias_correction}
-    row = sgd_control(step=from_1("momentum", step), lr=lr, momentum=momentum, **options, l2=weight_decay)
+    row = sgd_control(step=from_1("momentum", step), l2=given.pop("weight_decay"), **options, **given)
+    flat, segments = segments_of_one("momentum", {"param": param, "grad": grad, "m": m}, {"grad"})
     sgd_segments(*flat, segments, np.asarray([row]))
 
 

@@ -9,7 +9,7 @@ from twingrad.functional.adam import COLUMNS, adam_control
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
-from twingrad.optim.checks import below_one, non_negative, one_of
+from twingrad.functional.checks import checked, one_of
 from twingrad.optim.optimizer import Optimizer, Rate, Shared
 
 EPS_FORMS = ("outside", "inside")
@@ -38,8 +38,8 @@ class Adam(Optimizer):
         eps_form: str = "outside",
         **shared: Unpack[Shared],
     ) -> None:
-        self.beta1, self.beta2 = below_one("beta1", beta1), below_one("beta2", beta2)
-        self.eps, self.eps_form = non_negative("eps", eps), one_of("eps_form", eps_form, EPS_FORMS)
+        self.beta1, self.beta2, self.eps = checked("", beta1=beta1, beta2=beta2, eps=eps).values()
+        self.eps_form = one_of("eps_form", eps_form, EPS_FORMS)
         super().__init__(model, lr=lr, **shared)
 
     def row(self, *, step: int, lr: float, around: Terms) -> tuple[float, ...]:

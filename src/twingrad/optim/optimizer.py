@@ -16,7 +16,7 @@ from twingrad.functional.terms import Terms
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.nn import FlatParameters, Module, Parameter
 from twingrad.nn.flat import moved
-from twingrad.optim.checks import non_negative, positive_or_none
+from twingrad.functional.checks import checked, non_negative, positive_or_none
 from twingrad.optim.schedules import Schedule
 from twingrad.optim.state import gathered, load
 from twingrad.recording import Recording, current, refuse_while_recording
@@ -69,8 +69,8 @@ class Optimizer:
         clip_norm: float | None = None,
     ) -> None:
         self.lr = lr
-        self.weight_decay, self.decoupled = non_negative("weight_decay", weight_decay), bool(decoupled)
-        self.l1 = non_negative("l1", l1)
+        self.weight_decay, self.l1 = checked("", weight_decay=weight_decay, l1=l1).values()
+        self.decoupled = bool(decoupled)
         self.clip_value = positive_or_none("clip_value", clip_value)
         self.clip_norm = positive_or_none("clip_norm", clip_norm)
         self.steps_per_epoch: int | None = None

@@ -10,7 +10,7 @@ from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
 from twingrad.optim.adam import EPS_FORMS
-from twingrad.optim.checks import below_one, non_negative, one_of
+from twingrad.functional.checks import checked, one_of
 from twingrad.optim.optimizer import Optimizer, Rate, Shared
 
 
@@ -39,8 +39,8 @@ class RMSprop(Optimizer):
         bias_correction: bool = False,
         **shared: Unpack[Shared],
     ) -> None:
-        self.alpha, self.momentum = below_one("alpha", alpha), below_one("momentum", momentum)
-        self.eps, self.eps_form = non_negative("eps", eps), one_of("eps_form", eps_form, EPS_FORMS)
+        self.alpha, self.eps, self.momentum = checked("", alpha=alpha, eps=eps, momentum=momentum).values()
+        self.eps_form = one_of("eps_form", eps_form, EPS_FORMS)
         self.centered, self.bias_correction = bool(centered), bool(bias_correction)
         if centered and bias_correction:
             raise ValueError("bias_correction of the centered form is not defined; choose one of the two")

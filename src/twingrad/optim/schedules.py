@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twingrad.choice import choose
-from twingrad.optim.checks import non_negative, number
+from twingrad.functional.checks import non_negative, number
 
 UNITS = ("step", "epoch")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Unpack
 
 from twingrad import functional as F
-from twingrad.functional.sgd import COLUMNS, FORMS, sgd_control
+from twingrad.functional.sgd import COLUMNS, FORMS, check_nesterov, sgd_control
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
-from twingrad.optim.checks import below_one, one_of
+from twingrad.functional.checks import checked, one_of
 from twingrad.optim.optimizer import Optimizer, Rate, Shared
 
 
@@ -46,12 +46,11 @@ class SGD(Optimizer):
         bias_correction: bool = False,
         **shared: Unpack[Shared],
     ) -> None:
-        self.momentum, self.form = below_one("momentum", momentum), one_of("form", form, FORMS)
+        (self.momentum,), self.form = checked("", momentum=momentum).values(), one_of("form", form, FORMS)
         self.nesterov, self.bias_correction = bool(nesterov), bool(bias_correction)
         if (nesterov or bias_correction) and momentum == 0:
             raise ValueError("nesterov and bias_correction are of momentum, which is 0; give momentum=0.9, for example")
-        if nesterov and bias_correction:
-            raise ValueError("bias_correction of Nesterov's momentum is not defined; choose one of the two")
+        check_nesterov(nesterov, bias_correction)
         self.state_names = ("m",) if self.momentum else ()
         super().__init__(model, lr=lr, **shared)
 

@@ -1,8 +1,9 @@
-"""Checks of hyperparameters: each names the argument, the rule and the value."""
+"""Checks of hyperparameters, of optimizers and of update rules alike: each names the argument and the value."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 
@@ -20,6 +21,14 @@ def below_one(name: str, value: float) -> float:
     if not 0 <= given < 1:
         raise ValueError(f"{name} must be in [0, 1), got {value}")
     return given
+
+
+def checked(of: str, **values: float) -> dict[str, float]:
+    """Each hyperparameter of an update rule as a float, by the check that belongs to its name.
+
+    of: stands before the name in a message: "adam: " or nothing.
+    """
+    return {name: CHECKS[name](f"{of}{name}", value) for name, value in values.items()}
 
 
 def number(name: str, value: Any) -> float:
@@ -42,3 +51,10 @@ def one_of(name: str, value: str, known: tuple[str, ...]) -> str:
     if value not in known:
         raise ValueError(f"{name} is one of {', '.join(known)}; got {value!r}")
     return value
+
+
+CHECKS: dict[str, Callable[[str, float], float]] = {
+    **dict.fromkeys(("lr", "eps", "weight_decay", "l1"), non_negative),
+    **dict.fromkeys(("beta1", "beta2", "alpha", "momentum"), below_one),
+}
+"""What each hyperparameter must be, wherever it is given."""
