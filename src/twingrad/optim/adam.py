@@ -6,10 +6,10 @@ from typing import Any, Unpack
 
 from twingrad import functional as F
 from twingrad.functional.adam import COLUMNS, adam_control
+from twingrad.functional.checks import checked, one_of
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
-from twingrad.functional.checks import checked, one_of
 from twingrad.optim.optimizer import Optimizer, Rate, Shared
 
 EPS_FORMS = ("outside", "inside")

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from twingrad import backends, devices
 from twingrad import functional as F
 from twingrad.errors import CaptureError
+from twingrad.functional.checks import checked, non_negative, positive_or_none
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.nn import FlatParameters, Module, Parameter
 from twingrad.nn.flat import moved
-from twingrad.functional.checks import checked, non_negative, positive_or_none
 from twingrad.optim.schedules import Schedule
 from twingrad.optim.state import gathered, load
 from twingrad.recording import Recording, current, refuse_while_recording

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Unpack
 
 from twingrad import functional as F
+from twingrad.functional.checks import checked, one_of
 from twingrad.functional.sgd import COLUMNS, FORMS, check_nesterov, sgd_control
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
-from twingrad.functional.checks import checked, one_of
 from twingrad.optim.optimizer import Optimizer, Rate, Shared
 
 
