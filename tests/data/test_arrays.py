@@ -35,9 +35,20 @@ def test_an_npz_in_two_parts(tmp_path, letter):
     np.testing.assert_array_equal(data.split().test.x, X[:2])
 
 
-def test_an_npz_by_names_that_are_given(tmp_path):
+@pytest.mark.parametrize("names", [("a", "b"), (["a"], ["b"])], ids=str)
+def test_an_npz_by_names_that_are_given(tmp_path, names):
     np.savez_compressed(tmp_path / "n.npz", a=X, b=Y)
-    assert tg.data.load(tmp_path / "n.npz", features="a", target="b").y.tolist() == Y.tolist()
+    data = tg.data.load(tmp_path / "n.npz", features=names[0], target=names[1])
+    np.testing.assert_array_equal(data.x, X)
+    assert data.y.tolist() == Y.tolist()
+
+
+@pytest.mark.parametrize("name", ["n.npz", "m.npy"])
+def test_several_names_where_one_is_due(tmp_path, name):
+    np.savez(tmp_path / "n.npz", a=X, b=Y)
+    np.save(tmp_path / "m.npy", X)
+    with pytest.raises(ValueError, match=f"{name}: one .* is due here; got 0, 1"):
+        tg.data.load(tmp_path / name, target=["0", "1"])
 
 
 @given(
@@ -65,12 +76,12 @@ def test_labels_may_be_text(tmp_path):
     assert (data.classes, data.y.tolist()) == (("a", "b", "c"), [1, 0, 1, 0, 2])
 
 
-@pytest.mark.parametrize(("target", "rest"), [(-1, X[:, :3]), ("0", X[:, 1:]), (1, X[:, [0, 2, 3]])])
+@pytest.mark.parametrize(("target", "rest"), [(-1, X[:, :3]), (["0"], X[:, 1:]), ("1", X[:, [0, 2, 3]])])
 def test_one_matrix_with_its_target(tmp_path, target, rest):
     np.save(tmp_path / "m.npy", X + 0.5)
     data = tg.data.load(tmp_path / "m.npy", target=target)
     np.testing.assert_array_equal(data.x, rest + 0.5)
-    np.testing.assert_array_equal(data.y, X[:, int(target)] + 0.5)
+    np.testing.assert_array_equal(data.y, X[:, int(np.ravel(target)[0])] + 0.5)
 
 
 def test_a_structured_array_has_columns(tmp_path):
@@ -79,6 +90,16 @@ def test_a_structured_array_has_columns(tmp_path):
     data = tg.data.load(tmp_path / "s.npy")
     assert (data.feature_names, data.y.tolist()) == (("size", "kind"), [0, 1, 1])
     assert data.x.column("kind").seen() == ("a", "b")
+
+
+def test_a_structured_array_like_the_data_of_a_model(tmp_path):
+    rows = np.array([(1.5, 7, 0, 2.5), (2.5, 8, 1, 3.5), (4.5, 9, 1, 0.5)], [(n, "f8") for n in ("a", "id", "t", "b")])
+    np.save(tmp_path / "s.npy", rows)
+    data = tg.data.load(tmp_path / "s.npy", target="t", features=["a", "b"])
+    fitted = tg.data.Preprocessing.fit(data)
+    again = tg.data.load(tmp_path / "s.npy", like=fitted)
+    assert (again.feature_names, again.target_names, again.y.tolist()) == (("a", "b"), ("t",), [0, 1, 1])
+    np.testing.assert_array_equal(fitted.apply(again), fitted.apply(data))
 
 
 class Bomb:

@@ -148,6 +148,7 @@ BAD = {
     "one class": (GOOD.replace("yes", "no"), {}, r"target 'y' holds one class alone \('no'\); .* needs at least two"),
     "no such target": (GOOD, {"target": "sise"}, "there is no column 'sise'; did you mean 'size'. It has age, city"),
     "no such feature": (GOOD, {"features": ["agee"]}, "there is no column 'agee'; did you mean 'age'"),
+    "class beyond float64": ("a,y\n1,3\n2,9007199254740993\n", {}, "line 3, target 'y': too large for a class"),
     "no such category": (GOOD, {"categories": ["town"]}, "there is no column 'town'"),
     "no target": (GOOD.replace(",y\n", ",z\n", 1), {}, "say which column is the target .* it has age, city, size, z"),
     "target as feature": (GOOD, {"features": ["y", "age"]}, "column 'y' cannot be a feature and the target"),

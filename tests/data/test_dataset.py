@@ -16,6 +16,7 @@ TASKS = {
     "three": ([0, 1, 2, 0], {}, "multi-class", ("0", "1", "2"), 3),
     "three named": ([0, 1, 1, 0], {"classes": ("a", "b", "c")}, "multi-class", ("a", "b", "c"), 3),
     "true and false": ([True, False, True, True], {}, "binary", ("0", "1"), 1),
+    "bytes": (np.array([2, 0, 1, 2], np.uint8), {}, "multi-class", ("0", "1", "2"), 3),
     "labels": ([[0, 1], [1, 1], [0, 0], [1, 0]], {}, "multi-label", ("0", "1"), 2),
     "labels as numbers": ([[0, 1], [1, 1], [0, 0], [1, 0]], {"task": "regression"}, "regression", (), 2),
     "floats": ([0.5, 1, 2, 3], {}, "regression", (), 1),

@@ -174,6 +174,15 @@ def test_an_array_with_names_is_put_right():
     np.testing.assert_array_equal(fitted.apply(swapped), fitted.apply(x))
 
 
+@pytest.mark.parametrize("names", [("a", "b", "c", "y"), ("a", "y", "b", "c"), ("y", "c", "b", "a")])
+def test_an_array_may_hold_columns_that_are_not_learned_from(names):
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    fitted = Preprocessing.fit(numbers(x, feature_names=("a", "b", "c"), target_names=("y",)))
+    columns = dict(zip("abc", x.T, strict=True)) | {"y": np.arange(5.0)}
+    more = np.stack([columns[name] for name in names], axis=1)
+    np.testing.assert_array_equal(fitted.apply(more, names), fitted.apply(x))
+
+
 @pytest.mark.parametrize("rows", [1, 5, 100])
 def test_feature_batches_need_no_target_and_hold_few_rows(people, write, rows):
     fitted = Preprocessing.fit(people)
@@ -260,6 +269,15 @@ def test_numbers_stand_for_named_classes(tmp_path):
     fitted = Preprocessing.fit(Dataset(x, np.array([0, 1, 2, 0]), ("shirt", "bag", "shoe")))
     np.savez(tmp_path / "t.npz", x=x, y=np.array([2, 1, 2, 1]))
     assert fitted.targets(tg.data.load(tmp_path / "t.npz", like=fitted)).tolist() == [2, 1, 2, 1]
+
+
+@pytest.mark.parametrize("wrong", [-1, 3])
+def test_numbers_beyond_named_classes_are_told(tmp_path, wrong):
+    x = np.arange(8.0).reshape(4, 2)
+    fitted = Preprocessing.fit(Dataset(x, np.array([0, 1, 2, 0]), ("shirt", "bag", "shoe")))
+    np.savez(tmp_path / "t.npz", x=x, y=np.array([0, 1, wrong, 1]))
+    with pytest.raises(ValueError, match=f"row 2, target .* the classes shirt, bag, shoe, no other; got '{wrong}'"):
+        tg.data.load(tmp_path / "t.npz", like=fitted)
 
 
 def test_another_task_is_refused(people):

@@ -11,7 +11,7 @@ import numpy as np
 from twingrad.data import csv_records
 from twingrad.data.csv_cells import NUMBERS, TEXT, Tally, numbers, texts
 from twingrad.data.dataset import Dataset
-from twingrad.data.matching import same_names
+from twingrad.data.matching import columns_like, same_names
 from twingrad.data.picking import column_roles, pick_columns
 from twingrad.data.table import Column, Table, Text
 
@@ -36,9 +36,7 @@ def csv(
         ValueError: with line, column and value, whatever the file does not do as it should.
     """
     names = csv_records.header(path, delimiter)
-    if like is not None and like.names:
-        same_names(names, like, str(path))
-        target, features = target or like.target_names, like.names
+    features, target = columns_like(like, names, features, target, str(path))
     chosen, targets = column_roles(names, features, target, str(path))
     for column in categories:
         if column not in names:

@@ -198,7 +198,7 @@ def _task_of(task: str, y: NDArray[Any], classes: int) -> tuple[str, str]:
         return "regression", "the targets are floating point numbers"
     if y.ndim == 2:
         return "multi-label", f"the targets are {y.shape[1]} columns of integers"
-    count = classes or int(y.max(initial=-1)) + 1
+    count = classes or int(y.astype(np.int64, copy=False).max(initial=-1)) + 1  # bytes hold no -1
     return "binary" if count == 2 else "multi-class", f"the targets are integers of {count} classes"
 
 

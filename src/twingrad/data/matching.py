@@ -26,10 +26,22 @@ def arrange(by: Any, x: Features, names: tuple[str, ...]) -> Features:
     if names and by.names:
         same_names(names, by, "features")
         order = [names.index(name) for name in by.names]
-        return x if order == sorted(order) else x[:][:, order]
+        return x if order == list(range(len(names))) else x[:][:, order]
     if tuple(x.shape[1:]) != by.shape and int(np.prod(x.shape[1:])) != int(np.prod(by.shape)):
         raise ValueError(f"the model was trained on examples of shape {by.shape}; these have {tuple(x.shape[1:])}")
     return x
+
+
+def columns_like(by: Any, names: tuple[str, ...], features: Any, target: Any, who: str) -> tuple[Any, Any]:
+    """Which columns are features and which the target: as given, or as the `Preprocessing` has them, if there is one.
+
+    Raises:
+        ValueError: as `same_names`.
+    """
+    if by is None or not by.names:
+        return features, target
+    same_names(names, by, who)
+    return by.names, target or by.target_names
 
 
 def _arrange_table(by: Any, table: Table) -> Table:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twingrad.data.dataset import Dataset
-from twingrad.data.picking import pick_columns
+from twingrad.data.matching import columns_like
+from twingrad.data.picking import only, pick_columns
 from twingrad.data.table import Table, Text
 from twingrad.data.tasks import encode
 
@@ -22,15 +23,20 @@ def npy_pair(x: Path, y: Path, *, name: str = "", **options: Any) -> Dataset:
     return from_arrays(features, targets, str(x), name or x.stem, **options)
 
 
-def npy(path: Path, *, features: Any = None, target: Any = None, name: str = "", **options: Any) -> Dataset:
+def npy(
+    path: Path, *, features: Any = None, target: Any = None, name: str = "", like: Any = None, **options: Any
+) -> Dataset:
     """The data set of one .npy file: a matrix, whose column `target` (counted from 0, or -1 for the last) is the
-    target; or a structured array, whose fields are columns by name. options: task, like.
+    target; or a structured array, whose fields are columns by name, and `like` names the target. options: task.
     """
     array = read_npy(path, mapped=True)
     if array.dtype.names:
-        return pick_columns(_table(array, path), features, target, name=name or path.stem, **options)
+        table = _table(array, path)
+        features, target = columns_like(like, table.names, features, target, str(path))
+        return pick_columns(table, features, target, name=name or path.stem, like=like, **options)
     if array.ndim != 2 or array.shape[1] < 2:
         raise ValueError(f"{path}: one .npy file must hold a matrix of features and target; got shape {array.shape}")
+    target = only(target, "target column", str(path))
     try:
         column = range(array.shape[1])[int(target)]
     except (TypeError, ValueError, IndexError):
@@ -40,7 +46,8 @@ def npy(path: Path, *, features: Any = None, target: Any = None, name: str = "",
         ) from None
     if features is not None:
         raise ValueError(f"{path}: its columns have no names: features cannot be chosen; got {features!r}")
-    return from_arrays(_without(array, column), np.asarray(array[:, column]), str(path), name or path.stem, **options)
+    x, y = _without(array, column), np.asarray(array[:, column])
+    return from_arrays(x, y, str(path), name or path.stem, like=like, **options)
 
 
 def _without(array: NDArray[Any], column: int) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from twingrad.data.dataset import Dataset
 from twingrad.data.npy import check_same_count, explained, from_arrays
+from twingrad.data.picking import only
 
 PAIRS = (("x", "y"), ("X", "y"), ("images", "labels"), ("data", "target"))
 PARTED = (("x_train", "y_train", "x_test", "y_test"), ("X_train", "y_train", "X_test", "y_test"))
@@ -22,8 +23,8 @@ PARTED = (("x_train", "y_train", "x_test", "y_test"), ("X_train", "y_train", "X_
 def npz(
     path: Path,
     *,
-    features: str | None = None,
-    target: str | None = None,
+    features: Any = None,
+    target: Any = None,
     name: str = "",
     **options: Any,
 ) -> Dataset:
@@ -35,8 +36,9 @@ def npz(
     Raises:
         ValueError: a damaged file, a pickle inside, names that cannot be guessed, arrays that do not suit.
     """
+    arrays = only(features, "array of features", str(path)), only(target, "array of targets", str(path))
     with _opened(path) as archive:
-        names = _names(path, list(archive.files), features, target)
+        names = _names(path, list(archive.files), *arrays)
         found = {role: _member(path, archive, array) for role, array in names.items()}
     x, y, own_test = found["x"], found["y"], 0
     if "x_test" in found:

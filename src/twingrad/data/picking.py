@@ -46,6 +46,19 @@ def column_roles(names: Sequence[str], features: Any, target: Any, who: str) -> 
     return chosen, targets
 
 
+def only(given: Any, what: str, who: str) -> Any:
+    """The one thing that is given, alone or as a list of one; None for nothing.
+
+    Raises:
+        ValueError: several.
+    """
+    if not isinstance(given, list | tuple):
+        return given
+    if len(given) > 1:
+        raise ValueError(f"{who}: one {what} is due here; got {', '.join(map(str, given))}")
+    return given[0] if given else None
+
+
 def _listed(names: Any) -> tuple[str, ...]:
     if names is None:
         return ()

@@ -14,6 +14,8 @@ from twingrad.data.table import Text
 TASKS = ("binary", "multi-class", "multi-label", "regression")
 FEW = 20
 """So many different whole numbers are taken for classes."""
+EXACT = 2**53 - 1
+"""Beyond it float64 does not tell one whole number from the next."""
 
 
 class Target(NamedTuple):
@@ -128,9 +130,12 @@ class _Encoder:
         if not whole:
             self._refuse(np.flatnonzero(raw != np.round(raw))[:1], f"task {task!r} needs whole numbers or text", raw)
         looks = "values" if len(values) == 2 else "whole numbers"
-        classes = tuple(str(int(value)) for value in values)
-        if self.known and not any(_is_whole(known) for known in self.known) and values[-1] < len(self.known):
-            classes = tuple(self.known[int(value)] for value in values if value >= 0)  # numbers of named classes
+        if raw.dtype.kind == "f" and abs(values).max() > EXACT:
+            self._refuse(np.flatnonzero(abs(raw) > EXACT)[:1], "too large for a class; declare it to be text", raw)
+        named = bool(self.known) and not any(_is_whole(known) for known in self.known)  # the numbers stand for those
+        classes = tuple(
+            self.known[int(value)] if named and 0 <= value < len(self.known) else str(int(value)) for value in values
+        )
         return self._classes(codes, classes, f"{name!r} holds {len(values)} different {looks}")
 
     def _several(self, raw: NDArray[Any]) -> Target:
