@@ -263,3 +263,13 @@ def test_rows_of_a_memory_map_are_those_of_the_array(large):
     np.testing.assert_array_equal(data.take(index).x[:], np.asarray(data.x)[index])
     np.testing.assert_array_equal(data.take(index).take(slice(1, 3)).x, np.asarray(data.x)[[3, 3]])
     assert data.take(slice(5, 9)).x.shape == (4, 1000)
+
+
+@pytest.mark.parametrize(("names", "features"), [(["x", "y"], None), (["only"], None), (["a", "b"], "a")], ids=str)
+def test_the_features_of_an_npz_for_prediction(tmp_path, names, features):
+    fitted = tg.data.Preprocessing.fit(tg.data.Dataset(X, np.arange(5) % 2))
+    np.savez(tmp_path / "n.npz", **{name: X for name in names})
+    (found,) = tg.data.feature_batches(tmp_path / "n.npz", fitted, features=features)
+    np.testing.assert_array_equal(found, fitted.apply(X))
+    with pytest.raises(ValueError, match=r"n.npz: there is no array 'z'; it holds "):
+        tg.data.feature_batches(tmp_path / "n.npz", fitted, features="z")

@@ -53,11 +53,15 @@ def npz(
 
 
 def npz_features(path: Path, features: str | None = None) -> NDArray[Any]:
-    """The features alone of an .npz file, as `npz` names them, for prediction; x_test where there are parts."""
+    """The features alone of an .npz file, for prediction: as `npz` names them (x_test where there are parts), or all
+    that it holds.
+    """
     with _opened(path) as archive:
         there = list(archive.files)
-        names = [features] if features else [*(parts[2] for parts in PARTED), *(pair[0] for pair in PAIRS)]
-        found = next((name for name in names if name in there), None)
+        if features is not None:
+            _check_there(path, features, there)
+        usual = [*(parts[2] for parts in PARTED), *(pair[0] for pair in PAIRS)]
+        found = features or next((name for name in usual if name in there), there[0] if len(there) == 1 else None)
         if found is None:
             raise ValueError(
                 f"{path}: cannot tell which array holds the features; it has {', '.join(there) or 'none'}; name one: "
@@ -94,10 +98,15 @@ def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
     return array
 
 
+def _check_there(path: Path, name: str, there: list[str]) -> None:
+    if name not in there:
+        raise ValueError(f"{path}: there is no array {name!r}; it holds {', '.join(there) or 'none'}")
+
+
 def _names(path: Path, there: list[str], features: str | None, target: str | None) -> dict[str, str]:
     for given in (features, target):
-        if given is not None and given not in there:
-            raise ValueError(f"{path}: there is no array {given!r}; it holds {', '.join(there) or 'none'}")
+        if given is not None:
+            _check_there(path, given, there)
     for four in PARTED:
         if features is None and target is None and set(four) <= set(there):
             return dict(zip(("x", "y", "x_test", "y_test"), four, strict=True))
