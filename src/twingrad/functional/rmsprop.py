@@ -98,18 +98,16 @@ def rmsprop_update(
 ) -> None:
     """One RMSprop step, in place on param and v; v starts as zeros (the course's S, and its beta is alpha).
 
-        param, grad, v: any one shape and floating dtype. step: counts from 1, for the bias correction.
-        eps_form: "outside" the root (PyTorch's) or "inside", sqrt(v + eps); eps = 0 for none. weight_decay: L2.
-        Raises ValueError for shapes or dtypes that differ, a read-only array, a step below 1, an lr, eps or weight_decay
-        that is negative or not finite, or an alpha outside [0, 1).
+    param, grad, v: any one shape and floating dtype. step: counts from 1, for the bias correction.
+    eps_form: "outside" the root (PyTorch's) or "inside", sqrt(v + eps); eps = 0 for none. weight_decay: L2.
+    Raises ValueError for shapes or dtypes that differ, a read-only array, a step below 1, an lr, eps or
+    weight_decay that is negative or not finite, or an alpha outside [0, 1).
 
-        >>> from typing import Any
-
-    import numpy as np
-        >>> w, v = np.ones(1), np.zeros(1)
-        >>> rmsprop_update(w, np.asarray([0.5]), v, step=1, lr=0.01, alpha=0.9)
-        >>> print(w[0].round(12))
-        0.968377225398
+    >>> import numpy as np
+    >>> w, v = np.ones(1), np.zeros(1)
+    >>> rmsprop_update(w, np.asarray([0.5]), v, step=1, lr=0.01, alpha=0.9)
+    >>> print(w[0].round(12))
+    0.968377225398
     """
     given = checked("rmsprop: ", lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay)
     options: dict[str, Any] = {"eps_form": eps_form, "bias_correction": bias_correction}
