@@ -6,16 +6,21 @@
 
 namespace tg {
 
+__device__ inline i64 leaves_of(const i64 *segments, i64 row, i64 size) {
+  return norm_leaves(segment_in(segments, row, size).length);
+}
+
 // lanes[leaf * NORM_LANES + lane] = the sum down the rows of one lane of one leaf; leaves are numbered through all segments.
 template <class T>
-__device__ inline void norm_lanes(double *lanes, const T *grad, const i64 *segments, i64 rows, i64 count) {
+__device__ inline void norm_lanes(double *lanes, const T *grad, const i64 *segments, i64 rows, i64 count, i64 size) {
   for (i64 number = thread_number(); number < count * NORM_LANES; number += thread_count()) {
     i64 leaf = number / NORM_LANES, row = 0;
-    for (; row < rows && leaf >= norm_leaves(segments[2 * row + 1]); ++row) leaf -= norm_leaves(segments[2 * row + 1]);
+    for (; row < rows && leaf >= leaves_of(segments, row, size); ++row) leaf -= leaves_of(segments, row, size);
     double total = 0;
     if (row < rows) {
-      const i64 length = segments[2 * row + 1], begin = leaf * NORM_LEAF, end = begin + NORM_LEAF;
-      const T *x = grad + segments[2 * row];
+      const Segment part = segment_in(segments, row, size);
+      const i64 length = part.length, begin = leaf * NORM_LEAF, end = begin + NORM_LEAF;
+      const T *x = grad + part.offset;
       for (i64 i = begin + number % NORM_LANES; i < end && i < length; i += NORM_LANES) total += (double)x[i] * (double)x[i];
     }
     lanes[number] = total;
@@ -25,13 +30,15 @@ __device__ inline void norm_lanes(double *lanes, const T *grad, const i64 *segme
 }  // namespace tg
 
 extern "C" __global__ void __launch_bounds__(tg::THREADS)
-    norm_lanes_float32(double *lanes, const float *grad, const tg::i64 *segments, tg::i64 rows, tg::i64 count) {
-  tg::norm_lanes(lanes, grad, segments, rows, count);
+    norm_lanes_float32(double *lanes, const float *grad, const tg::i64 *segments, tg::i64 rows, tg::i64 count,
+                       tg::i64 size) {
+  tg::norm_lanes(lanes, grad, segments, rows, count, size);
 }
 
 extern "C" __global__ void __launch_bounds__(tg::THREADS)
-    norm_lanes_float64(double *lanes, const double *grad, const tg::i64 *segments, tg::i64 rows, tg::i64 count) {
-  tg::norm_lanes(lanes, grad, segments, rows, count);
+    norm_lanes_float64(double *lanes, const double *grad, const tg::i64 *segments, tg::i64 rows, tg::i64 count,
+                       tg::i64 size) {
+  tg::norm_lanes(lanes, grad, segments, rows, count, size);
 }
 
 // leaves[leaf] = the sum over its lanes.
@@ -48,13 +55,13 @@ extern "C" __global__ void __launch_bounds__(tg::THREADS)
 // The norm, and the factor in one column of the control array; by the first thread.
 extern "C" __global__ void __launch_bounds__(tg::THREADS)
     clip_factors(double *control, double *norm, const double *leaves, const tg::i64 *segments, tg::i64 rows,
-                 tg::i64 columns, tg::i64 column, double max_norm) {
+                 tg::i64 columns, tg::i64 column, double max_norm, tg::i64 size) {
   using namespace tg;
   if (thread_number() != 0) return;
   double total = 0;
   for (i64 row = 0, leaf = 0; row < rows; ++row) {
     double sum = 0;
-    for (const i64 last = leaf + tg::norm_leaves(segments[2 * row + 1]); leaf < last; ++leaf) sum += leaves[leaf];
+    for (const i64 last = leaf + leaves_of(segments, row, size); leaf < last; ++leaf) sum += leaves[leaf];
     total += sum;
   }
   *norm = square_root(total);

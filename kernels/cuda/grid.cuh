@@ -22,20 +22,31 @@ __device__ inline bool aligned(const T *pointer) {
   return ((u64)pointer & 15) == 0;
 }
 
+struct Segment {
+  i64 offset, length;
+};
+
+// A row of a segment table, as far as it lies in an array of `count` elements: a table on the GPU is not checked on the host.
+__device__ inline Segment segment_in(const i64 *segments, i64 row, i64 count) {
+  i64 offset = segments[2 * row], length = segments[2 * row + 1];
+  if (offset < 0 || offset > count || length < 0) return {0, 0};
+  return {offset, length < count - offset ? length : count - offset};
+}
+
 // Walks the rows (offset, length) of a segment table, tile by tile. Tiles are numbered through all segments and dealt to
 // the blocks in turn, so that one launch serves many short segments and one long one alike, with no table made on the host.
 // prepare(row) gives what runs on each tile of that row: update(first, count), called by every thread of the block.
 template <class Prepare>
-__device__ inline void each_tile(const i64 *segments, i64 rows, Prepare prepare) {
+__device__ inline void each_tile(const i64 *segments, i64 rows, i64 count, Prepare prepare) {
   i64 tile = blockIdx.x, before = 0;
   for (i64 row = 0; row < rows; ++row) {
-    const i64 offset = segments[2 * row], length = segments[2 * row + 1];
-    const i64 after = before + (length + TILE - 1) / TILE;
+    const Segment part = segment_in(segments, row, count);
+    const i64 after = before + (part.length + TILE - 1) / TILE;
     if (tile < after) {
       auto update = prepare(row);
       for (; tile < after; tile += gridDim.x) {
         const i64 done = (tile - before) * TILE;
-        update(offset + done, length - done < TILE ? length - done : TILE);
+        update(part.offset + done, part.length - done < TILE ? part.length - done : TILE);
       }
     }
     before = after;

@@ -78,8 +78,8 @@ def rmsprop_segments_cuda(theta: Any, grad: Any, v: Any, buffer: Any, mean: Any,
 def _update(source: str, rule: str, theta: Any, others: tuple[Any, ...], segments: Any, control: Any) -> None:
     with theta.device:
         tables = _table(segments, np.int64), _table(control, np.float64)
-    kernel = f"{rule}_segments_{theta.dtype.name}"
-    launching.launch(source, kernel, theta.size, theta, theta, *others, *tables, np.int64(segments.shape[0]))
+    kernel, sizes = f"{rule}_segments_{theta.dtype.name}", (np.int64(segments.shape[0]), np.int64(theta.size))
+    launching.launch(source, kernel, theta.size, theta, theta, *others, *tables, *sizes)
 
 
 def _clip_refusal(grad: Any, segments: Any, control: Any, norm: Any, *, max_norm: float) -> str | None:
@@ -98,11 +98,11 @@ def clip_segments_cuda(grad: Any, segments: Any, control: Any, norm: Any, *, max
         table = _table(segments, np.int64)
         count = -(-grad.size // LEAF) + rows  # at least the leaves of all segments
         lanes, leaves = cupy.empty(count * LANES, np.float64), cupy.empty(count, np.float64)
-    kernel = f"norm_lanes_{grad.dtype.name}"
-    launching.launch("clip", kernel, lanes.size, grad, lanes, grad, table, np.int64(rows), np.int64(count))
+    kernel, size = f"norm_lanes_{grad.dtype.name}", np.int64(grad.size)
+    launching.launch("clip", kernel, lanes.size, grad, lanes, grad, table, np.int64(rows), np.int64(count), size)
     launching.launch("clip", "norm_leaves", count, grad, leaves, lanes, np.int64(count))
     numbers = np.int64(rows), np.int64(columns), np.int64(columns + FACTOR), np.float64(max_norm)
-    launching.launch("clip", "clip_factors", 1, grad, control, norm, leaves, table, *numbers)
+    launching.launch("clip", "clip_factors", 1, grad, control, norm, leaves, table, *numbers, size)
 
 
 def dropout_backward(saved: tuple[Any, ...], grad: Any, into: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -59,8 +59,8 @@ struct UpdateTile {
 
 template <class T, class Rule>
 __device__ inline void update_segments(T *theta, const T *grad, T *a, T *b, T *c, const i64 *segments,
-                                       const double *control, i64 rows) {
-  each_tile(segments, rows, [=](i64 row) {
+                                       const double *control, i64 rows, i64 count) {
+  each_tile(segments, rows, count, [=](i64 row) {
     const double *scalars = control + (Rule::COLUMNS + TERM_COLUMNS) * row;
     return UpdateTile<T, Rule>{theta, grad, a, b, c, Rule::of(scalars), terms_of<T>(scalars + Rule::COLUMNS)};
   });

@@ -232,6 +232,19 @@ def test_an_evenly_strided_param_is_updated_in_its_memory() -> None:
     assert np.array_equal(room, np.tile([0.5, 1.0], (2, 3)))
 
 
+@pytest.mark.parametrize("segment", [(-1, 2), (0, 11), (10, 1), (11, 0), (3, -1), (2**62, 2**62)], ids=str)
+@pytest.mark.parametrize("first", [(0, 1), (2, 0)], ids=str)
+def test_segments_outside_the_array_are_refused(segment: tuple[int, int], first: tuple[int, int], path: str) -> None:
+    p, g = np.ones((2, 10))
+    segments, control = np.asarray([first, segment]), np.asarray([sgd_control(step=1, lr=0.1)] * 2)
+    message = f"the segment of {segment[1]} elements from {segment[0]} is outside of an array of 10"
+    with pytest.raises(ValueError, match=f"sgd: {message}"):
+        F.sgd_segments(p, g, None, segments, control)
+    with pytest.raises(ValueError, match=f"clip: {message}"):
+        F.clip_segments(g, segments, control, np.zeros(1), max_norm=1.0)
+    assert (p == 1).all()
+
+
 SEGMENTS = np.asarray([[0, 3], [5, 0], [7, 2]])
 
 

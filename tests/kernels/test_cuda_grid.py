@@ -9,7 +9,7 @@ import types
 import cuda_on_host
 import numpy as np
 import pytest
-from cuda_cases import DTYPES, RULES, SIZES, assert_words_equal, draw, moments, tables
+from cuda_cases import DTYPES, RULES, SIZES, assert_words_equal, control_rows, draw, moments, tables
 
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
@@ -144,11 +144,31 @@ def test_offsets_beyond_32_bits(gpu, dtype):
     control = np.concatenate([control, control])
     with np.errstate(all="ignore"):
         F.adam_segments.reference(*values, np.asarray([(0, size)]), control[:1])
-    tables_there = (fake_cupy.ndarray(segments), fake_cupy.ndarray(control), np.int64(2))
+    tables_there = (fake_cupy.ndarray(segments), fake_cupy.ndarray(control), np.int64(2), np.int64(offset + size))
     cuda_on_host.function(f"adam_segments_{dtype}")((3,), (launching.THREADS,), (*far, *tables_there))
     for room, start, value in zip(rooms, starts, values, strict=True):
         first = (start - room.ctypes.data) // value.itemsize
         assert_words_equal(room[first : first + size], value)
+        assert (room == 7).sum() >= 64
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_table_on_the_gpu_that_leaves_the_array_is_clipped_to_it(gpu, dtype):
+    size = 1500
+    outside = [(-5, 10), (900, 10**6), (size, 3), (size + 40, 3), (3, -2), (2**62, 2**62), (0, 100)]
+    inside = [(0, 0), (900, 600), (0, 0), (0, 0), (0, 0), (0, 0), (0, 100)]
+    control = control_rows("adam", len(outside))
+    values = [np.abs(np.random.default_rng(seed).standard_normal(size)).astype(dtype) for seed in range(4)]
+    placed_values = [placed(value, 0) for value in values]
+    there, norm, norm_there = fake_cupy.ndarray(control.copy()), np.zeros(1), fake_cupy.ndarray(np.zeros(1))
+    far = fake_cupy.ndarray(np.asarray(outside, np.int64))
+    F.clip_segments(placed_values[1][1], far, there, norm_there, max_norm=0.5)
+    F.adam_segments(*(array for _, array in placed_values), far, there)
+    F.clip_segments.reference(values[1], np.asarray(inside), control, norm, max_norm=0.5)
+    F.adam_segments.reference(*values, np.asarray(inside), control)
+    assert_words_equal(norm_there.get(), norm)
+    for (room, array), value in zip(placed_values, values, strict=True):
+        assert_words_equal(array.get(), value)
         assert (room == 7).sum() >= 64
 
 

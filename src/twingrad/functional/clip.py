@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from twingrad.functional.segments import check_range
 from twingrad.functional.terms import COLUMNS
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
@@ -16,7 +17,7 @@ LANES, ROWS = 64, 128
 
 
 def check(grad: Array, segments: Array, control: Array, norm: Array, *, max_norm: float) -> None:
-    """Raise ValueError unless the shapes fit and max_norm is positive."""
+    """Raise ValueError unless the shapes fit, the segments are in range and max_norm is positive."""
     if len(grad.shape) != 1 or segments.shape[1:] != (2,) or control.shape[:1] != segments.shape[:1]:
         raise ValueError(
             f"clip: grad (P,), segments (S, 2) and control (S, columns) are needed, got {grad.shape}, "
@@ -24,6 +25,7 @@ def check(grad: Array, segments: Array, control: Array, norm: Array, *, max_norm
         )
     if len(control.shape) != 2 or control.shape[1] < len(COLUMNS) or norm.shape != (1,):
         raise ValueError(f"clip: control of a rule and norm (1,) are needed, got {control.shape} and {norm.shape}")
+    check_range("clip", segments, grad.shape[0])
     if not max_norm > 0:
         raise ValueError(f"clip: max_norm must be positive, got {max_norm}")
 

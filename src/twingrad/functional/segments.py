@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twingrad.autodiff import Tensor
-from twingrad.namespace import Array, namespace_of
+from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.recording import refuse_while_recording
 
 
 def check_segments(rule: str, arrays: Mapping[str, Array], segments: Array, control: Array, columns: int) -> None:
-    """Raise ValueError unless the arrays are flat and alike, and the tables (S, 2) and (S, columns)."""
+    """Raise ValueError unless arrays are flat and alike, tables (S, 2) and (S, columns), and segments in range."""
     theta = arrays["param"]
     for name, array in arrays.items():
         if array.shape != theta.shape or len(array.shape) != 1 or array.dtype != theta.dtype:
@@ -26,6 +26,23 @@ def check_segments(rule: str, arrays: Mapping[str, Array], segments: Array, cont
     if segments.shape[1:] != (2,) or control.shape != (segments.shape[0], columns):
         raise ValueError(
             f"{rule}: segments (S, 2) and control (S, {columns}) are needed, got {segments.shape} and {control.shape}"
+        )
+    check_range(rule, segments, theta.shape[0])
+
+
+def check_range(rule: str, segments: Array, size: int) -> None:
+    """Raise ValueError unless each segment lies in an array of `size` elements; those of a table on a GPU are not read
+    back, but clipped by the kernels.
+    """
+    if backend_of(segments) == "cuda":
+        return
+    table = segments if isinstance(segments, np.ndarray) else np.asarray(segments.tolist()).reshape(-1, 2)
+    outside = (table < 0).any(axis=1) | (table[:, 0] > size - table[:, 1])
+    if outside.any():
+        offset, length = table[outside][0].tolist()
+        raise ValueError(
+            f"{rule}: the segment of {length} elements from {offset} is outside of an array of {size}; offsets and "
+            "lengths are at least 0, and their sum at most the array's length"
         )
 
 
