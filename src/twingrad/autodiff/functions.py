@@ -59,7 +59,7 @@ def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Ca
     >>> grad(slope)(0.0)
     array(2.)
 
-    Gradient descent on it, as the course does: 1 + 1000 steps at 0.01.
+    Gradient descent on it, as the course of `twingrad.functional` does: 1 + 1000 steps at 0.01.
 
     >>> w = 0.0
     >>> for _ in range(1001):

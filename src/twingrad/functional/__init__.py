@@ -1,4 +1,7 @@
-"""The mathematics, stateless: one file for each operation, array API only, any backend."""
+"""The mathematics, stateless: one file for each operation, array API only, any backend.
+
+Where a docstring says "the course", it is "Improving Deep Neural Networks" (deeplearning.ai, taught by Andrew Ng).
+"""
 
 from twingrad.functional.adam import adam_segments, adam_update, adamw_update
 from twingrad.functional.batch_norm import batch_norm

@@ -1,4 +1,4 @@
-"""Layers: thin classes that hold parameters and call `twingrad.functional`."""
+"""Layers: thin classes that hold parameters and call `twingrad.functional`, which says what "the course" is."""
 
 from twingrad.nn import init
 from twingrad.nn.activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh

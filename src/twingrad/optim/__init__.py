@@ -1,4 +1,7 @@
-"""Optimizers: flat state and a pure update rule of `twingrad.functional` each; and schedules of their learning rate."""
+"""Optimizers: flat state and a pure update rule of `twingrad.functional` each; and schedules of their learning rate.
+
+"The course" is that of `twingrad.functional`.
+"""
 
 from twingrad.optim import schedules
 from twingrad.optim.adam import Adam, AdamW
