@@ -175,6 +175,19 @@ def test_a_rate_that_fails_in_a_replay_leaves_every_optimizer_as_it_was():
     assert [optimizer.steps_taken for optimizer in optimizers] == [networks.STEPS + 1] * 3
 
 
+def test_a_counter_does_not_wrap_in_a_replay():
+    (model, optimizer), _ = networks.twins()
+    step = tg.capture(networks.stepper(model, optimizer))
+    step(*networks.batch())
+    counter = model[3].counter
+    counter.value = 2**32 - 2
+    step(*networks.batch())
+    before = networks.everything(model, optimizer)
+    with pytest.raises(ValueError, match=r"a counter holds .* 4294967295 cannot advance by 1"):
+        step(*networks.batch())
+    networks.assert_same_bits(networks.everything(model, optimizer), before)
+
+
 def test_two_backward_passes_in_one_step():
     def stepper(model, optimizer):
         def step(x, y):

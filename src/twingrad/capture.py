@@ -159,6 +159,8 @@ class CapturedStep:
                 f"this step was captured for ({was}) and is called with ({is_now}); "
                 "call the plain step for these, or capture another"
             )
+        for counter, times in self._recording.advances.items():  # type: ignore[union-attr]
+            counter.check_room(times)
         for guard in self._recording.guards:  # type: ignore[union-attr]
             reason = guard()
             if reason is not None:

@@ -55,9 +55,15 @@ class Kernel(NamedTuple):
 class Fusable:
     """An operation with one reference implementation and any number of fused overrides."""
 
-    def __init__(self, reference: Callable[..., Any], validate: Callable[..., None] | None) -> None:
+    def __init__(
+        self,
+        reference: Callable[..., Any],
+        validate: Callable[..., None] | None,
+        overwrites: Callable[..., tuple[int, ...]] | None = None,
+    ) -> None:
         self.reference = reference
         self.validate = validate
+        self.overwrites = overwrites
         self.kernels: dict[str, Kernel] = {}
         functools.update_wrapper(self, reference)
         self.name = reference.__name__
@@ -94,6 +100,8 @@ class Fusable:
         if kernel is None:
             self._refuse(arrays[0], reason)
             return self.reference(*args, **kwargs)
+        if self.overwrites is not None:
+            self._count_writes(args, kwargs)
         if kernel.backward is None:
             return kernel.forward(*arrays, **kwargs)
         out, saved = kernel.forward(*arrays, **kwargs)
@@ -129,6 +137,12 @@ class Fusable:
             namespace_of(*arrays)
             raise
 
+    def _count_writes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Tensors that a kernel is about to write count as overwritten, as the reference's own writes do."""
+        for place in self.overwrites(*args, **kwargs):  # type: ignore[misc]
+            if isinstance(args[place], Tensor):
+                args[place].writes[0] += 1
+
     def _choose(self, arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Kernel | None, str]:
         backend = backend_of(arrays[0])
         if backend is None:
@@ -149,17 +163,20 @@ class Fusable:
         _refusals[self.name, backend_of(array) or type(array).__module__.partition(".")[0], reason] += 1
 
 
-def fusable(*, validate: Callable[..., None] | None = None) -> Callable[[Callable[..., Any]], Fusable]:
+def fusable(
+    *, validate: Callable[..., None] | None = None, overwrites: Callable[..., tuple[int, ...]] | None = None
+) -> Callable[[Callable[..., Any]], Fusable]:
     """Make the decorated reference an operation that kernels can override, and enter it in the registry.
 
     validate(*args, **kwargs) raises where the arguments, as plain arrays, break the operation's rules: it runs once
-    before either path, so kernels trust their caller.
+    before either path, so kernels trust their caller. overwrites(*args, **kwargs) gives the places of the
+    arguments that are written.
     """
 
     def decorate(reference: Callable[..., Any]) -> Fusable:
         if reference.__name__ in registry:
             raise ValueError(f"an operation named {reference.__name__} exists already")
-        operation = registry[reference.__name__] = Fusable(reference, validate)
+        operation = registry[reference.__name__] = Fusable(reference, validate, overwrites)
         return operation
 
     return decorate

@@ -192,3 +192,18 @@ def test_numpy_numbers_as_options_keep_the_dtype(training: bool, path: str) -> N
     x, vectors = np.arange(12, dtype=np.float32).reshape(4, 3), [np.ones(3, np.float32) for _ in range(4)]
     out = F.batch_norm(x, *vectors, training=training, eps=np.float64(1e-5), momentum=np.float64(0.1))
     assert out.dtype == np.float32
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_running_averages_that_are_tensors_count_as_overwritten(training: bool, path: str) -> None:
+    case = Case(5, 3)
+    mean, var = Tensor(case.mean.copy()), Tensor(case.var.copy())
+    F.batch_norm(case.x, case.weight, case.bias, running_mean=mean, running_var=var, training=training)
+    assert (mean.version, var.version) == ((1, 1) if training else (0, 0))
+
+
+@pytest.mark.parametrize(("name", "value"), [("momentum", float("nan")), ("momentum", 1.5), ("eps", -1.0)])
+def test_settings_out_of_range_are_refused(name: str, value: float, path: str) -> None:
+    case = Case(5, 3)
+    with pytest.raises(ValueError, match=f"batch norm: {name} must be .*, got {value}"):
+        case.run(case.x, case.weight, case.bias, **{name: value})

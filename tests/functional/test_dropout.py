@@ -152,7 +152,10 @@ BAD = [
     ({"stream": 2**32}, ValueError, r"stream must be an integer in \[0, 2\*\*32\)"),
     ({"step": -1}, ValueError, "step must be"),
     ({"step": 2**32}, ValueError, "step must be"),
-    ({"seed": 0.5}, TypeError, "integer"),
+    ({"seed": 0.5}, TypeError, "seed must be an integer"),
+    ({"seed": "7"}, TypeError, r"seed must be an integer in .* got '7'"),
+    ({"step": 1.5}, TypeError, r"step must be an integer in .* got 1\.5"),
+    ({"p": "0.5"}, TypeError, r"p of dropout must be a number, got '0\.5'"),
 ]
 
 

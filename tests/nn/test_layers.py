@@ -16,7 +16,17 @@ BAD_ARGUMENTS = {
     "eps": (lambda: nn.BatchNorm(3, eps=0.0), ValueError, r"BatchNorm needs eps > 0 .* got eps 0\.0"),
     "eps nan": (lambda: nn.BatchNorm(3, eps=float("nan")), ValueError, "BatchNorm needs eps > 0 .* got eps nan"),
     "momentum": (lambda: nn.BatchNorm(3, momentum=1.5), ValueError, r"momentum in \[0, 1\], got .* momentum 1\.5"),
-    "p of 1": (lambda: nn.Dropout(1.0), ValueError, r"p in \[0, 1\), got 1\.0; the course's keep_prob is 1 - p"),
+    "p as text": (lambda: nn.Dropout("0.5"), TypeError, r"p of Dropout must be a number, got '0\.5'"),
+    "momentum as text": (
+        lambda: nn.BatchNorm(3, momentum="a"),
+        TypeError,
+        "momentum of BatchNorm must be a number, got",
+    ),
+    "eps as text": (lambda: nn.BatchNorm(3, eps="a"), TypeError, "eps of BatchNorm must be a number, got 'a'"),
+    "eps of LayerNorm": (lambda: nn.LayerNorm(3, eps=None), TypeError, "eps of LayerNorm must be a number, got None"),
+    "slope as text": (lambda: nn.LeakyReLU("a"), TypeError, "negative_slope of LeakyReLU must be a number, got 'a'"),
+    "seed as text": (lambda: nn.Sequential(seed="7"), TypeError, r"seed must be an integer in .* got '7'"),
+    "p of 1": (lambda: nn.Dropout(1.0), ValueError, r"p in \[0, 1\), got 1\.0; keep_prob of other texts is 1 - p"),
     "p below 0": (lambda: nn.Dropout(-0.1), ValueError, r"p in \[0, 1\), got -0\.1"),
     "p nan": (lambda: nn.Dropout(float("nan")), ValueError, r"p in \[0, 1\), got nan"),
     "not a layer": (

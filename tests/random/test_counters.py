@@ -62,6 +62,16 @@ def test_a_recording_counts_the_advances_and_leaves_the_cell() -> None:
     assert counter.advance() == 10
 
 
+def test_a_full_counter_does_not_wrap() -> None:
+    counter = Counter(2**32 - 2)
+    assert counter.advance() == 2**32 - 2
+    with pytest.raises(ValueError, match=r"a counter holds .* 4294967295 cannot advance by 1"):
+        counter.advance()
+    assert counter.value == 2**32 - 1
+    with pytest.raises(ValueError, match="cannot advance by 1"), recording.record():
+        counter.advance()
+
+
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
 def test_copies_count_by_themselves(duplicate: Any) -> None:
     counter = Counter(4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twingrad.autodiff import Tensor
+from twingrad.functional.checks import non_negative, number
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
 
@@ -20,7 +21,10 @@ def check(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> None:
-    """Raise ValueError unless x is (N, C), the others (C,), and N > 1 in training."""
+    """Raise ValueError unless x is (N, C), the others (C,), N > 1 in training, and eps and momentum in range."""
+    non_negative("batch norm: eps", eps)
+    if not 0 <= number("batch norm: momentum", momentum) <= 1:
+        raise ValueError(f"batch norm: momentum must be in [0, 1], got {momentum}")
     if len(weight.shape) != 1:
         raise ValueError(f"batch norm takes a weight of shape (C,), got {weight.shape}")
     if len(x.shape) != 2 or x.shape[1] != weight.shape[0]:
@@ -39,7 +43,12 @@ def check(
         )
 
 
-@fusable(validate=check)
+def overwritten(*arrays: Array, training: bool, **settings: float) -> tuple[int, ...]:
+    """The places of the running arrays among the arguments, in training."""
+    return (3, 4) if training else ()
+
+
+@fusable(validate=check, overwrites=overwritten)
 def batch_norm(
     x: Array,
     weight: Array,
@@ -66,7 +75,7 @@ def batch_norm(
     >>> mean, var.round(4)
     (array([0.25]), array([1.0667]))
     """
-    xp = namespace_of(x, weight, bias)
+    xp = namespace_of(x, weight, bias, running_mean, running_var)
     momentum, eps = float(momentum), float(eps)  # a NumPy float64 would widen x
     if training:
         mean = xp.mean(x, axis=0)

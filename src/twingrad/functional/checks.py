@@ -32,9 +32,13 @@ def checked(of: str, **values: float) -> dict[str, float]:
 
 
 def number(name: str, value: Any) -> float:
-    if isinstance(value, str) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    return float(value)
+    """`value` as a float; TypeError for a text, None, a list and what else is no number."""
+    try:
+        if not isinstance(value, str | bytes):
+            return float(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} must be a number, got {value!r}")
 
 
 def positive_or_none(name: str, value: float | None) -> float | None:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from twingrad.autodiff import Tensor
+from twingrad.functional.checks import number
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
 from twingrad.random.draws import keep_mask
 from twingrad.random.philox import check_key
 
 
+def check_probability(who: str, p: float) -> float:
+    """`p` as a float; ValueError unless it is in [0, 1), TypeError where it is no number."""
+    if not 0 <= number(f"p of {who}", p) < 1:
+        raise ValueError(f"{who} drops with a probability p in [0, 1), got {p}; keep_prob of other texts is 1 - p")
+    return float(p)
+
+
 def check(x: Array, *, p: float, seed: int, stream: int, step: int) -> None:
-    """Raise ValueError unless p is in [0, 1) and seed, stream and step fit their bits."""
-    if not 0 <= p < 1:
-        raise ValueError(f"dropout drops with a probability p in [0, 1), got {p}; the course's keep_prob is 1 - p")
+    """Raise ValueError unless p is in [0, 1) and seed, stream and step fit their bits, TypeError for no numbers."""
+    check_probability("dropout", p)
     check_key(seed, stream, step)
 
 

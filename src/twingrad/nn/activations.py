@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from twingrad import functional as F
+from twingrad.functional.checks import number
 from twingrad.namespace import Array
 from twingrad.nn.module import Module
 
@@ -24,7 +25,7 @@ class LeakyReLU(Module):
     """x where x > 0, else negative_slope x: a unit that is off still passes a gradient."""
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        if not math.isfinite(negative_slope):
+        if not math.isfinite(number("negative_slope of LeakyReLU", negative_slope)):
             raise ValueError(f"LeakyReLU needs a finite negative_slope, got {negative_slope}")
         self.negative_slope = float(negative_slope)
 

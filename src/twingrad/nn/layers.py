@@ -10,6 +10,8 @@ import numpy as np
 from twingrad import functional as F
 from twingrad.autodiff import Tensor
 from twingrad.errors import DeviceError
+from twingrad.functional.checks import number
+from twingrad.functional.dropout import check_probability
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.nn.init import he_normal, normal, ones, zeros
 from twingrad.nn.module import Module
@@ -100,9 +102,10 @@ class BatchNorm(Module):
 
     def __init__(self, num_features: int, *, eps: float = 1e-5, momentum: float = 0.1, dtype: Any = np.float32) -> None:
         _positive("BatchNorm", num_features=num_features)
-        if not (eps > 0 and 0 <= momentum <= 1):
+        self.num_features = num_features
+        self.eps, self.momentum = number("eps of BatchNorm", eps), number("momentum of BatchNorm", momentum)
+        if not (self.eps > 0 and 0 <= self.momentum <= 1):
             raise ValueError(f"BatchNorm needs eps > 0 and momentum in [0, 1], got eps {eps} and momentum {momentum}")
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.weight = Parameter(shape=(num_features,), dtype=dtype, draw=ones)
         self.bias = Parameter(shape=(num_features,), dtype=dtype, draw=zeros)
         self.register_buffer("running_mean", np.zeros(num_features, dtype))
@@ -141,9 +144,7 @@ class Dropout(Module):
     counter: Counter
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout drops with a probability p in [0, 1), got {p}; the course's keep_prob is 1 - p")
-        self.p = p
+        self.p = check_probability("Dropout", p)
         self.counter = Counter()
 
     def forward(self, x: Array) -> Array:
@@ -169,7 +170,7 @@ class LayerNorm(Module):
 
     def __init__(self, num_features: int, *, eps: float = 1e-5, dtype: Any = np.float32) -> None:
         _positive("LayerNorm", num_features=num_features)
-        if not eps > 0:
+        if not number("eps of LayerNorm", eps) > 0:
             raise ValueError(f"LayerNorm needs eps > 0, got {eps}")
         self.num_features, self.eps = num_features, float(eps)
         self.weight = Parameter(shape=(num_features,), dtype=dtype, draw=ones)

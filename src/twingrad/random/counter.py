@@ -39,13 +39,24 @@ class Counter:
         self.cell[0] = value
 
     def advance(self) -> Tick:
-        """The value before this advance."""
+        """The value before this advance; ValueError where the counter is full."""
         current = recording.current()
         if current is not None:
-            return Tick(self, self.value + current.advance(self))
+            before = current.advance(self)
+            self.check_room(before + 1)
+            return Tick(self, self.value + before)
+        self.check_room(1)
         tick = Tick(self, self.value)
         self.cell[0] += 1
         return tick
+
+    def check_room(self, advances: int) -> None:
+        """Raise ValueError unless so many advances leave the value in its range."""
+        if self.value + advances >= 1 << 32:
+            raise ValueError(
+                f"a counter holds an integer in [0, 2**32), and {self.value} cannot advance by {advances}; "
+                "begin again from 0 under another seed"
+            )
 
     def __repr__(self) -> str:
         return f"Counter({self.value})"

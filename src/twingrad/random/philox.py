@@ -70,12 +70,21 @@ def words(count: int, *, seed: int, stream: int, step: int, start: int = 0, xp: 
 
 
 def check_key(seed: int, stream: int, step: int) -> tuple[int, int]:
-    """The Philox key of a 64-bit seed; ValueError where seed, stream or step is out of range."""
+    """The Philox key of a 64-bit seed; ValueError where seed, stream or step is out of range, TypeError for others."""
     for name, value, bits in (("seed", seed, 64), ("stream", stream, 32), ("step", step, 32)):
-        if not 0 <= value < 1 << bits:
-            raise ValueError(f"{name} must be an integer in [0, 2**{bits}), got {value}")
+        _check_integer(name, value, bits)
     plain = operator.index(seed)  # a NumPy integer would turn the words into floats
     return plain & _LOW, plain >> 32
+
+
+def _check_integer(name: str, value: int, bits: int) -> None:
+    wanted = f"{name} must be an integer in [0, 2**{bits}), got {value if isinstance(value, int) else repr(value)}"
+    try:
+        inside = 0 <= operator.index(value) < 1 << bits
+    except TypeError:
+        raise TypeError(wanted) from None
+    if not inside:
+        raise ValueError(wanted)
 
 
 def stream_of(path: str) -> int:
