@@ -70,6 +70,21 @@ def test_every_pair_of_npy_comes_back(tmp_path_factory, x, order):
     assert data.task == "regression"
 
 
+@pytest.mark.parametrize("kind", ["u8", ">u8", "u1", "i8", "?"])
+def test_labels_may_be_any_integers(tmp_path, kind):
+    save = {
+        "x.npy": X,
+        "y.npy": np.array([1, 0, 1, 1, 0], kind),
+        "ids.npy": np.array([2**63 + 5, 1, 1, 1, 1], np.uint64),
+    }
+    for name, array in save.items():
+        np.save(tmp_path / name, array)
+    data = tg.data.load((tmp_path / "x.npy", tmp_path / "y.npy"))
+    assert (data.y.tolist(), data.classes) == ([1, 0, 1, 1, 0], ("0", "1"))
+    with pytest.raises(ValueError, match="row 0, target 'target': too large for a class"):
+        tg.data.load((tmp_path / "x.npy", tmp_path / "ids.npy"))
+
+
 def test_labels_may_be_text(tmp_path):
     np.savez(tmp_path / "t.npz", x=X, y=np.array(["b", "a", "b", "a", "c"]))
     data = tg.data.load(tmp_path / "t.npz")

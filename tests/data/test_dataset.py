@@ -49,6 +49,7 @@ BAD = {
     ),
     "column as labels": (X, [0, 1, 1, 0], {"task": "multi-label"}, TypeError, r"must be \(N, K\) integers of 0 and 1"),
     "unknown task": (X, [0, 1, 1, 0], {"task": "multilabel"}, ValueError, "unknown task .*did you mean 'multi-label'"),
+    "masked": (np.ma.masked_array(X, X == 0), [0, 1, 1, 0], {}, TypeError, "x must not be masked; fill in"),
     "names": (X, [0, 1, 1, 0], {"feature_names": ("a",)}, ValueError, "3 features need so many feature_names; got 1"),
     "own test": (X, [0, 1, 1, 0], {"own_test": 4}, ValueError, "must leave examples to train on; got 4 of 4"),
     "NaN by name": (

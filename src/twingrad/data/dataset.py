@@ -176,6 +176,8 @@ def _check_finite_table(table: Table, who: str) -> None:
 
 
 def _check_arrays(x: Features, y: NDArray[Any]) -> None:
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError("Dataset: x must not be masked; fill in what is missing, or leave those examples out")
     if not isinstance(x, Table) and x.dtype.kind not in "fiub":
         raise TypeError(f"Dataset: x must hold floating point numbers or integers, got {x.dtype}")
     if y.dtype.kind not in "fiub":

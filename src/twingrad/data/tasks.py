@@ -73,6 +73,8 @@ def _plain(raw: NDArray[Any] | Text, who: str) -> NDArray[Any] | Text:
         return Text.of(raw)
     if raw.dtype.kind not in "biuf":
         raise ValueError(f"{who}: targets must be numbers, or one column of text; got {raw.dtype}")
+    if raw.dtype.kind == "u" and raw.dtype.itemsize == 8:
+        return raw.astype(np.float64)  # int64 does not hold them all
     return raw.astype(np.int64) if raw.dtype.kind in "bu" else raw
 
 
