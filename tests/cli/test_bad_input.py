@@ -10,11 +10,21 @@ from twingrad import devices
 
 BAD = {
     "unknown device": (["--device", "gpu"], r"unknown device 'gpu': .* did you mean \"cuda\"\?"),
+    "no such device": (["--device", "tpu"], r"unknown device 'tpu': .*, or \"auto\"\n"),
+    "more than memory holds": (
+        ["--hidden", 99999999999],
+        "error: --hidden 99999999999 is a network of 7,399,999,999,926 weights, which memory does not hold",
+    ),
+    "another program's name": (["--learning-rate", 1], "--learning-rate 1; did you mean --lr\\?"),
+    "output without a name": (["--out", ""], "--out: must not be empty"),
     "batch size 0": (["--batch-size", 0], "--batch-size: must be a whole number from 1; got '0'"),
-    "batch size above the data": (["--batch-size", 1079], "must not exceed the 1078 training examples; got 1079"),
+    "batch size above the data": (
+        ["--batch-size", 1079],
+        "error: --batch-size must not exceed the 1078 training examples; got 1079",
+    ),
     "batch size 1 with batch norm": (
         ["--batch-size", 1],
-        "batch_size must be at least 2, because the model has batch n",
+        "--batch-size must be at least 2, because the model has batch n",
     ),
     "dropout 1": (["--dropout", 1], "--dropout: must be a number from 0 and below 1; got '1'"),
     "dropout below 0": (["--dropout=-0.1"], "--dropout: must be a number from 0 and below 1; got '-0.1'"),

@@ -13,6 +13,7 @@ import time
 import pytest
 
 import twingrad as tg
+from twingrad.cli import command, main
 from twingrad.train import load_model
 
 
@@ -53,7 +54,9 @@ def test_info(call):
 
 
 def test_nothing_optional_is_imported_early(tmp_path):
-    code = "import sys, twingrad, twingrad.cli, twingrad.cli.main; print([m for m in sys.argv[1:] if m in sys.modules])"
+    code = (
+        "import sys, twingrad, twingrad.cli, twingrad.cli.command; print([m for m in sys.argv[1:] if m in sys.modules])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, "rich", "matplotlib", "cupy", "optuna"], capture_output=True, text=True, check=True
     )
@@ -76,7 +79,52 @@ def test_a_closed_pipe_is_no_error(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def in_terminal(arguments, cwd, act=lambda text, process: None):
+def test_a_pipe_that_closes_before_the_table_is_no_error(tmp_path, quick):
+    command = f"{sys.executable} -m twingrad train {' '.join(quick)} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def stop(arguments, cwd, ready):
+    """Ctrl-C once ready(); returns exit code, standard output, standard error."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "twingrad", *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 60
+    while not ready() and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+def test_ctrl_c_with_json_tells_what_is_known(tmp_path):
+    history = tmp_path / "run" / "history.jsonl"
+    arguments = ["train", "--epochs", "100000", "--device", "cpu", "--json", "--out", "run"]
+    code, out, err = stop(arguments, tmp_path, lambda: history.exists() and history.stat().st_size)
+    found = json.loads(out)
+    assert code == 130
+    assert err.startswith("twingrad train: interrupted in epoch")
+    assert found["interrupted"] is True
+    assert found["out"] == "run"
+    assert 1 <= found["best_epoch"] <= found["epochs"] < 100000
+    assert 0 < found["dev_accuracy"] <= 1
+
+
+def test_ctrl_c_before_a_command_begins_is_one_line(monkeypatch, capsys):
+    def interrupted(argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "execute", interrupted)
+    assert main(["info"]) == 130
+    assert capsys.readouterr().err == "twingrad: interrupted\n"
+
+
+def in_terminal(arguments, cwd, act=lambda text, process: None, columns="100"):
     """Run the command in a terminal of its own; act(text so far, process) at each word of it; returns (code, text)."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -85,7 +133,7 @@ def in_terminal(arguments, cwd, act=lambda text, process: None):
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env=os.environ | {"TERM": "xterm", "COLUMNS": "100"},
+        env=os.environ | {"TERM": "xterm", "COLUMNS": columns},
         start_new_session=True,
     )
     os.close(theirs)
@@ -109,6 +157,13 @@ def test_a_terminal_shows_a_progress_bar(tmp_path, quick):
     assert "run folder" in text
 
 
+def test_a_narrow_terminal_cuts_no_word(tmp_path, quick):
+    _, text = in_terminal(["train", *quick], tmp_path, columns="40")
+    shown = [line for line in re.split(r"[\r\n]|\x1b\[[\d;?]*[A-Za-z]", text) if "epoch " in line]
+    assert shown
+    assert "…" not in text.partition("examples")[0]
+
+
 def test_quiet_in_a_terminal(tmp_path, quick):
     code, text = in_terminal(["train", *quick, "--quiet"], tmp_path)
     assert (code, text) == (0, "")
@@ -118,14 +173,14 @@ def test_ctrl_c_keeps_the_best_model_and_says_where(tmp_path):
     pressed = []
 
     def press(text, process):
-        if "; accuracy" in text and not pressed:
+        if ", accuracy" in text and not pressed:
             pressed.append(process.send_signal(signal.SIGINT))
 
     code, text = in_terminal(["train", "--epochs", "100000", "--device", "cpu"], tmp_path, press)
     assert code == 130
     line = text.strip().splitlines()[-1]
     assert re.search(
-        r"twingrad train: interrupted in epoch \d+: the best model so far \(epoch \d+, dev accuracy 0", line
+        r"twingrad train: interrupted in epoch \d+: the best model so far \(epoch \d+, dev accuracy \d", line
     )
     assert "Traceback" not in text
     run = tmp_path / "runs" / "digits-1"

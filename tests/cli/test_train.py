@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import twingrad as tg
+from twingrad.cli import report
 from twingrad.train import History, curves, evaluate, load_model
 
 
@@ -72,7 +73,7 @@ def test_the_table_says_what_ran(call, quick):
     rows = dict(re.findall(r"^ +(train|dev|test) +\d+ +[\d.]+ +([\d.]+)%", out, re.MULTILINE))
     assert rows.keys() == {"train", "dev", "test"}
     assert re.search(r"time +\d+\.\d s on cpu", out)
-    assert re.search(r"path +(fused|reference \()", out)
+    assert re.search(r"kernels +(fused \(compiled, |reference \()", out)
     assert re.search(r"step +(captured|eager \()", out)
     assert re.search(r"parameters +1,242\b", out)
     assert ("no curves.png: pip install 'twingrad[plot]'" in out) != curves.available()
@@ -82,7 +83,7 @@ def test_the_reference_path_is_said(call, quick):
     with tg.fused("never"):
         code, out, _ = call("train", *quick)
     assert code == 0
-    assert re.search(r"path +reference \(asked for", out)
+    assert re.search(r"kernels +reference \(asked for", out)
 
 
 def test_json_alone_on_standard_output(call, quick):
@@ -142,3 +143,39 @@ def test_accuracy_does_not_depend_on_the_path(call):
         return np.mean([result["test_accuracy"] for result in results])
 
     assert abs(accuracy("auto") - accuracy("never")) < 0.02
+
+
+def test_training_that_came_to_nothing_is_noted(call, quick):
+    code, _, err = call("train", *quick, "--lr", "1e9", "--quiet")
+    assert code == 0
+    assert re.fullmatch(
+        r"twingrad: note: training came to no more than chance \(loss .*\): lower --lr, .*1e\+09\n", err
+    )
+
+
+def test_a_picture_that_is_not_drawn_is_said(call, tmp_path, quick):
+    _, out, _ = call("train", *quick, "--epochs", 1, "--out", "run")
+    assert not (tmp_path / "run" / "curves.png").exists()
+    assert "no curves.png: " in out
+
+
+def test_piped_output_has_no_lines_of_spaces(call, quick):
+    _, out, _ = call("train", *quick)
+    lines = out.splitlines()
+    assert lines[0].split() == ["digits", "examples", "loss", "accuracy"]
+    assert lines[-1].startswith(("  run folder", "  no curves.png"))
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_a_tilde_is_the_home_folder(call, tmp_path, quick, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert call("train", *quick, "--quiet", "--out=~/run")[0] == 0
+    assert (tmp_path / "home" / "run" / "model.safetensors").exists()
+
+
+def test_why_nothing_was_compiled_is_said_once():
+    reason = "compiled CPU kernels are not installed: no C++ compiler (g++) was found"
+    result = {"path": f"reference ({reason})", "step": f"eager (linear: {reason})", "device": "cpu"}
+    assert report.kernels_told(result).endswith(": install g++ and run pip install again")
+    assert "compiler" not in report.step_told(result)
+    assert report.step_told(result | {"path": "fused"}) == result["step"]

@@ -1,5 +1,22 @@
-"""The command line: `twingrad train`, `evaluate`, `predict`, `info`."""
+"""The command line: `twingrad train`, `evaluate`, `predict`, `bench`, `info`."""
 
-from twingrad.cli.main import main
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
 
 __all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: see `twingrad.cli.command.execute`.
+
+    Ctrl-C while that is imported leaves in one line, as it does later.
+    """
+    try:
+        from twingrad.cli.command import execute
+
+        return execute(argv)
+    except KeyboardInterrupt:
+        print("twingrad: interrupted", file=sys.stderr)
+        return 130

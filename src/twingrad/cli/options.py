@@ -30,6 +30,7 @@ def _by_width(name: str) -> str:
     return f"{told[0]}; below {WIDE} features {told[1]}"
 
 
+DEVICES = "cpu, cuda, cuda:1, or auto: what TWINGRAD_DEVICE says, else a GPU that works, else the CPU"
 FILES = (
     "digits, fashion-mnist, a .csv, .tsv, .npz or .npy file (.csv and .tsv also .gz), a folder with MNIST's four idx "
     "files, or a pair: x.npy,y.npy or images,labels"
@@ -106,15 +107,15 @@ TRAINING = (
     Option("early_stopping", values.count(1), "stop after so many evaluations without a better one", None, "N", "off"),
     Option("evaluate_every", values.count(1), "measure every so many updates", None, "N", "each epoch"),
     Option("class_weight", values.class_weight, "weights of the classes, or balanced", None, "W,...", "none"),
-    Option("seed", values.count(0, 2**64), "of initial weights, dropout, split and shuffles", 0, "N"),
-    Option("device", values.text, "cpu, cuda, cuda:1, or auto: a GPU that works, else the CPU", "auto", "NAME"),
+    Option("seed", values.count(0, 2**64), "seed of initial weights, dropout, split and shuffles", 0, "N"),
+    Option("device", values.text, DEVICES, "auto", "NAME"),
 )
 OUTPUT = (
     Option("checkpoint_every", values.interval, "updates, or a time like 30s, 10min; or never", "30s", "N"),
-    Option("out", values.text, "new or empty run folder", None, "FOLDER", "the next runs/DATA-N", kept=False),
+    Option("out", values.path, "new or empty run folder", None, "FOLDER", "the next runs/DATA-N", kept=False),
     Option(
         "config",
-        values.text,
+        values.path,
         "TOML file with any of these options; the command line goes before",
         None,
         "FILE",
@@ -123,7 +124,7 @@ OUTPUT = (
     ),
     Option(
         "resume",
-        values.text,
+        values.path,
         "go on with a run that was cut short, as if nothing had happened; or for more --epochs",
         None,
         "RUN",
@@ -140,7 +141,7 @@ TRAIN_OPTIONS = tuple(option for group in TRAIN.values() for option in group)
 WITH_RESUME = ("resume", "epochs", "json", "quiet")
 """What may be given beside --resume, epochs to have more of them: the rest is the run's."""
 
-DEVICE = Option("device", values.text, "cpu, cuda, cuda:1, or auto", "auto", "NAME")
+DEVICE = Option("device", values.text, DEVICES, "auto", "NAME")
 FILE_OPTIONS = (
     Option("delimiter", values.character, "of a CSV file", None, "C", '",", a tab for .tsv'),
     DEVICE,
@@ -155,7 +156,7 @@ PREDICT_OPTIONS = (
     Option("data", values.text, f"{FILES}; targets are not needed", None, "SPEC"),
     Option("features", values.text, "the array of an .npz file", None, "NAME", "told by its names"),
     *FILE_OPTIONS,
-    Option("out", values.text, "a .csv or .jsonl file, written whole or not at all", None, "FILE", "standard output"),
+    Option("out", values.path, "a .csv or .jsonl file, written whole or not at all", None, "FILE", "standard output"),
     Option("probabilities", None, "the probability of each class or label too", False),
     Option("top_k", values.count(1), "the k most probable classes or labels, with their probabilities", None, "K", "1"),
     Option("batch_size", values.count(1), "rows that are held at a time", 1024, "N"),
@@ -164,8 +165,8 @@ PREDICT_OPTIONS = (
 SUITES = ("cpu", "kernels", "step")
 BENCH_OPTIONS = (
     Option("suite", values.one_of("suite", SUITES), "cpu (all), kernels (optimizers too), or step", "cpu", "NAME"),
-    Option("out", values.text, "folder for the result, a JSON file with a number of its own", "bench", "FOLDER"),
-    Option("compare", values.text, "an earlier result: tell what became slower", None, "OLD.json", "none"),
+    Option("out", values.path, "folder for the result, a JSON file with a number of its own", "bench", "FOLDER"),
+    Option("compare", values.path, "an earlier result: tell what became slower", None, "OLD.json", "none"),
     Option("quick", None, "few rounds, and no large cases", False),
     Option("json", None, "end standard output with one JSON object; the tables go to standard error", False),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from twingrad.cli import options
 from twingrad.cli.table import Option
@@ -20,16 +20,33 @@ EPILOGS = {
 }
 
 
+SYNONYMS = {
+    "--learning-rate": "--lr",
+    "--layers": "--hidden",
+    "--hidden-sizes": "--hidden",
+    "--batch": "--batch-size",
+    "--output": "--out",
+    "--dataset": "--data",
+    "--gpu": "--device",
+    "--l2": "--weight-decay",
+    "--patience": "--early-stopping",
+    "--labels": "--target",
+}
+"""Options by the names that other programs give them."""
+
+
 class Options(argparse.Namespace):
     """The parsed command line: those options that were given, and `command`."""
 
-    command: str
+    command: str = ""
     json: bool = False
     run: str = ""
+    known: ClassVar[dict[str, Any]] = {}
+    """What --json tells of a command that is interrupted: a command keeps it up to date."""
 
     def given(self) -> dict[str, Any]:
         """The options that were given, by name."""
-        return {name: value for name, value in vars(self).items() if name not in ("command", "run")}
+        return {name: value for name, value in vars(self).items() if name not in ("command", "run", "known")}
 
 
 class UsageError(Exception):
@@ -53,7 +70,8 @@ class Parser(argparse.ArgumentParser):
     def _suggestion(self, message: str) -> str:
         unknown = message.partition("unrecognized arguments: ")[2].split()
         known = [option for action in self._actions for option in action.option_strings]
-        near = get_close_matches(unknown[0].partition("=")[0], known, n=1) if unknown else []
+        asked = unknown[0].partition("=")[0] if unknown else ""
+        near = [SYNONYMS[asked]] if SYNONYMS.get(asked) in known else get_close_matches(asked, known, n=1)
         return f"; did you mean {near[0]}?" if near else f"; see {self.prog} --help"
 
 

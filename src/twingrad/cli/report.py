@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
 from typing import Any, TextIO
 
 from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.train import Evaluation, curves
-from twingrad.train.progress import HEADINGS, shown
+from twingrad.train.history import HEADINGS, shown
+from twingrad.train.run_folder import CURVES
 
 LABELS = 20
 """So many labels are listed."""
@@ -37,6 +40,7 @@ def show(
     """Print the measurements of each part, then what ran, where, how fast, and where the run folder is."""
     table(data.train.name, {part: len(each) for part, each in data._asdict().items()}, measured, file)
     by_label(data.train.classes, measured, file)
+    print(file=file)
     print(_facts(result, data.train, preprocessing), file=file)
 
 
@@ -52,9 +56,13 @@ def table(title: str, examples: dict[str, int], measured: dict[str, Evaluation],
     for heading in ("examples", *(HEADINGS.get(name, name) for name in names)):
         found.add_column(heading, justify="right")
     for part, evaluation in measured.items():
-        cells = [_cell(name, getattr(evaluation, name)) for name in names]
+        cells = [shown(name, getattr(evaluation, name)) for name in names]
         found.add_row(part, str(examples[part]), *cells, style="bold" if part == "test" else None)
-    Console(file=file, highlight=False).print(found)
+    console = Console(file=file, highlight=False)
+    with console.capture() as drawn:
+        console.print(found)
+    lines = [line.rstrip() for line in drawn.get().splitlines()]
+    print("\n".join(line for line in lines if line), file=file)  # rich itself would exit at a closed pipe
 
 
 def by_label(labels: Any, measured: dict[str, Evaluation], file: TextIO) -> None:
@@ -64,16 +72,11 @@ def by_label(labels: Any, measured: dict[str, Evaluation], file: TextIO) -> None
         return
     pairs = list(zip(labels, evaluation.by_label, strict=True))
     width = max(len(name) for name, _ in pairs[:LABELS])
-    print(f"  {part} accuracy of each label", file=file)
+    print(f"\n  {part} accuracy of each label", file=file)
     for name, value in pairs[:LABELS]:
         print(f"  {name:<{width}}  {value:.2%}", file=file)
     if len(pairs) > LABELS:
         print(f"  and {len(pairs) - LABELS} more", file=file)
-    print(file=file)
-
-
-def _cell(name: str, value: float) -> str:
-    return f"{value:.2%}" if name in ("accuracy", "exact_match") else shown(name, value)
 
 
 def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing) -> str:
@@ -86,10 +89,32 @@ def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing)
         "scaling": scaling_told(preprocessing),
         "best epoch": best,
         "time": f"{result['seconds']:.1f} s on {result['device']}" + (f", {each:.3g} s an epoch" if each else ""),
-        "path": result["path"],
-        "step": result["step"],
+        "kernels": kernels_told(result),
+        "step": step_told(result),
         "parameters": f"{result['parameters']:,}",
         "run folder": result["out"],
     }
     lines = [f"  {name:<10}  {value}" for name, value in facts.items()]
-    return "\n".join(lines if curves.available() else [*lines, f"  no curves.png: {curves.INSTALL} draws it"])
+    if not (Path(result["out"]) / CURVES).exists():
+        missing = "they take two evaluations" if curves.available() else f"{curves.INSTALL} draws them"
+        lines.append(f"  no {CURVES}: {missing}")
+    return "\n".join(lines)
+
+
+def kernels_told(result: dict[str, Any]) -> str:
+    """Whether compiled kernels ran, else why not and what helps."""
+    path: str = result["path"]
+    if path.startswith("reference (") and "compiler" in path:
+        return f"{path}: install g++ and run pip install again"
+    if result["device"] != "cpu" or not path.startswith("fused"):
+        return path
+    isa = import_module("twingrad.kernels.cpu").instruction_set()
+    return f"fused (compiled, {isa}){path.removeprefix('fused')}"
+
+
+def step_told(result: dict[str, Any]) -> str:
+    """Whether steps were replayed, else why not; the reason that is the kernels' too is not said again."""
+    step, why = result["step"], result["path"].removeprefix("reference (").removesuffix(")")
+    if step == "captured":
+        return "captured (replayed without Python)"
+    return "eager (without compiled kernels no step is replayed)" if why in step else step

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ from twingrad.cli.parser import Options, UsageError
 from twingrad.cli.table import to_toml
 from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.devices import resolve
-from twingrad.train import EarlyStopping, Evaluation, History, Progress, RunFolder, evaluate, fit
+from twingrad.train import EarlyStopping, Evaluation, History, Interrupted, Progress, RunFolder, evaluate, fit
 from twingrad.train.run_folder import CONFIG
 
 RESULT = "result.json"
+WORSE = 0.05
 
 
 def run(options: Options) -> None:
@@ -33,8 +36,12 @@ def run(options: Options) -> None:
         report.begin(data, preprocessing, file=sys.stderr)
     try:
         told, measured = _train(values, parts, preprocessing, folder, quiet)
+    except Interrupted as stopped:
+        options.known = _known(stopped.history, folder)
+        raise
     finally:
         folder.release()
+    _note_failure(values["lr"], measured["train"], parts.train)
     if not quiet:
         report.show(told, parts, measured, preprocessing, file=sys.stderr if as_json else sys.stdout)
     if as_json:
@@ -45,7 +52,7 @@ def _train(
     values: dict[str, Any], parts: Splits, preprocessing: Preprocessing, folder: RunFolder, quiet: bool
 ) -> tuple[dict[str, Any], dict[str, Evaluation]]:
     """Run it and write what it came to; returns that with its circumstances, and the evaluations of the parts."""
-    model = recipe.make_model(values, preprocessing, parts.train.outputs)
+    model = _make_model(values, preprocessing, parts.train.outputs)
     history = fit(
         model,
         parts,
@@ -60,6 +67,42 @@ def _train(
     result = _result(model, parts.train, history, measured)
     folder.write(RESULT, (json.dumps(result, indent=1) + "\n").encode())
     return result | _circumstances(history, folder), measured
+
+
+def _make_model(values: dict[str, Any], preprocessing: Preprocessing, outputs: int) -> Any:
+    try:
+        return recipe.make_model(values, preprocessing, outputs)
+    except (MemoryError, OverflowError) as error:
+        widths = [preprocessing.width, *values["hidden"], outputs]
+        weights = sum(a * b for a, b in pairwise(widths))
+        asked = ",".join(map(str, values["hidden"]))
+        raise ValueError(f"--hidden {asked} is a network of {weights:,} weights, which memory does not hold") from error
+
+
+def _note_failure(lr: float, train: Evaluation, data: Dataset) -> None:
+    """Say so where even the best model is clearly worse on its training data than one that knows no features."""
+    if not math.isfinite(train.loss):
+        return  # `fit` has said so
+    if data.task == "regression":
+        failed, told = train.r2 < -WORSE, f"R2 {train.r2:.3g}, where the mean of the targets has 0"
+    else:
+        chance = math.log(len(data.classes) if data.task == "multi-class" else 2)
+        failed, told = train.loss > (1 + WORSE) * chance, f"loss {train.loss:.3g}, where chance has {chance:.3g}"
+    if failed:
+        warnings.warn(f"training came to no more than chance ({told}): lower --lr, which is {lr:g}", stacklevel=2)
+
+
+def _known(history: History, folder: RunFolder) -> dict[str, Any]:
+    """What --json tells of a run that was interrupted."""
+    best = history.best
+    scores = {} if best is None else {"best_epoch": best.epoch} | best.to_dict()
+    measured = {name: value for name, value in scores.items() if name not in ("epoch", "step", "lr")}
+    return {
+        "epochs": history[-1].epoch if len(history) else 0,
+        "updates": history[-1].step if len(history) else 0,
+        **measured,
+        "out": str(folder.path) if folder.resumable else None,
+    }
 
 
 def _resolved(given: dict[str, Any]) -> tuple[dict[str, Any], Dataset]:

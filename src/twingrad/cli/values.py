@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -81,6 +82,11 @@ def text(given: str) -> str:
     if not given:
         raise ValueError("must not be empty")
     return given
+
+
+def path(given: str) -> str:
+    """The path of a file or folder; a leading ~ is the home folder."""
+    return os.path.expanduser(text(given))
 
 
 def character(given: str) -> str:

@@ -40,20 +40,31 @@ def png(history: History, title: str) -> bytes | None:
 
 
 def _panel(axes: Any, history: History, quantity: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     by_epoch = len({record.epoch for record in history}) == len(history)
     at = [record.epoch if by_epoch else record.step for record in history]
     for part, colour in (("train", TRAIN), ("dev", DEV)):
         values = [getattr(record, f"{part}_{quantity}") for record in history]
         if None not in values:
             axes.plot(at, values, color=colour, linewidth=1.6, label=part)
-    _mark_best(axes, history, quantity, by_epoch)
-    _scale(axes, history, quantity)
+    if _finite(history, quantity):
+        _mark_best(axes, history, quantity, by_epoch)
+        _scale(axes, history, quantity)
+    else:
+        axes.text(0.5, 0.5, f"the {quantity} is not finite", ha="center", va="center", transform=axes.transAxes)
     axes.set_xlim(at[0], at[-1])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch" if by_epoch else "updates")
     axes.set_ylabel(LABELS.get(quantity, quantity))
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+
+
+def _finite(history: History, quantity: str) -> list[float]:
+    measured = [getattr(record, f"{part}_{quantity}") for record in history for part in ("train", "dev")]
+    return sorted(value for value in measured if value is not None and math.isfinite(value))
 
 
 def _mark_best(axes: Any, history: History, quantity: str, by_epoch: bool) -> None:
@@ -73,10 +84,8 @@ def _scale(axes: Any, history: History, quantity: str) -> None:
     if quantity == "loss":
         axes.set_yscale("log")
         return
-    measured = [getattr(record, f"{part}_{quantity}") for record in history for part in ("train", "dev")]
-    values = sorted(value for value in measured if value is not None and math.isfinite(value))
+    values = _finite(history, quantity)
     if quantity in PERCENT:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
-    if values:
-        low = values[len(values) // 20]
-        axes.set_ylim(low - 0.1 * (1 - low) - 0.01, 1.003)
+    low = values[len(values) // 20]
+    axes.set_ylim(low - 0.1 * (1 - low) - 0.01, 1.003)

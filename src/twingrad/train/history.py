@@ -40,7 +40,7 @@ class Record:
     def __str__(self) -> str:
         chosen, part = (self.train, "train") if self.dev is None else (self.dev, "dev")
         name = "accuracy" if "accuracy" in chosen.metrics else "loss"
-        return f"epoch {self.epoch}, {part} {name} {getattr(chosen, name):.4f}"
+        return f"epoch {self.epoch}, {part} {name} {shown(name, getattr(chosen, name))}"
 
     @property
     def score(self) -> tuple[float, float]:
@@ -66,7 +66,25 @@ class Record:
         return cls(int(numbers["epoch"]), int(numbers["step"]), numbers["lr"], parts[0], parts[1])
 
 
-@dataclass
+HEADINGS = {"exact_match": "exact match", "r2": "R2", "rmse": "RMSE", "mae": "MAE"}
+
+
+def shown(name: str, value: float) -> str:
+    """A loss or a metric as people read it.
+
+    >>> shown("loss", 0.28439), shown("loss", 0.00042137), shown("loss", 380268597.0), shown("accuracy", 0.9417)
+    ('0.2844', '0.00042', '3.803e+08', '94.17%')
+    """
+    if not math.isfinite(value):
+        return "not finite"
+    if name in ("accuracy", "exact_match"):
+        return f"{value:.2%}"
+    if name not in ("loss", "r2") or abs(value) >= 1000:
+        return f"{value:.4g}"
+    return f"{value:.4f}" if abs(value) >= 0.01 or not value else f"{value:.2g}"
+
+
+@dataclass(repr=False)
 class History:
     """The records of a run, in order, and how it ran.
 
@@ -78,8 +96,8 @@ class History:
         seconds: wall-clock time of training and evaluation, since the run began or was resumed.
         interrupted: whether Ctrl-C or SIGTERM ended it.
 
-    >>> History([Record(1, 10, 0.01, Evaluation(2.0, {"accuracy": 0.5}))]).best.epoch
-    1
+    >>> History([Record(1, 10, 0.01, Evaluation(2.0, {"accuracy": 0.5}))])
+    History(1 records; best epoch 1, train accuracy 50.00%; cpu, fused, eager, 0.0 s)
     """
 
     records: list[Record] = field(default_factory=list)
@@ -88,6 +106,10 @@ class History:
     step: str = "eager"
     seconds: float = 0.0
     interrupted: bool = False
+
+    def __repr__(self) -> str:
+        how = f"{self.device}, {self.path}, {self.step}, {self.seconds:.1f} s" + ", interrupted" * self.interrupted
+        return f"History({len(self)} records{f'; best {self.best}' if self.records else ''}; {how})"
 
     def __len__(self) -> int:
         return len(self.records)
