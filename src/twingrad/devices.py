@@ -95,14 +95,14 @@ def resolve(device: str | None = None) -> Device:
     'cpu'
     """
     if device is not None and device != AUTO:
-        return _usable(Device(device))
+        return _usable(_named(device))
     chosen = _chosen.get()
     if device is None and chosen is not None:
         return chosen
     wanted = os.environ.get("TWINGRAD_DEVICE", "").strip()
     if wanted and wanted != AUTO:
         try:
-            return _usable(Device(wanted))
+            return _usable(_named(wanted))
         except DeviceError as error:
             raise DeviceError(f"the environment variable TWINGRAD_DEVICE: {error}") from None
     return _automatic()
@@ -199,6 +199,13 @@ def _automatic() -> Device:
     return Device("cpu")
 
 
+def _named(name: str) -> Device:
+    """The device of that name where "auto" is allowed too, as the message says."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise DeviceError(_unknown(name, auto=True))
+    return Device(name)
+
+
 def _usable(device: Device) -> Device:
     reason = probe(device.number).reason if device.kind == "cuda" else None
     if reason is not None:
@@ -239,14 +246,15 @@ def _driver_visible() -> bool:
     return any(os.path.exists(path) for path in DRIVER_FILES)
 
 
-def _unknown(name: object) -> str:
-    message = f'unknown device {name!r}: a device is "cpu", "cuda" or "cuda:N" with N = 0, 1, ...'
+def _unknown(name: object, auto: bool = False) -> str:
+    also = ', or "auto"' if auto else ""
+    message = f'unknown device {name!r}: a device is "cpu", "cuda" or "cuda:N" with N = 0, 1, ...{also}'
     if not isinstance(name, str):
         return message
     text = name.strip().lower()
     number = re.fullmatch(r"(?:cuda|gpu)[\s:_-]*0*(\d+)", text)
     near = [f"cuda:{number[1]}"] if number else [_ALIASES[text]] if text in _ALIASES else []
-    near = near or difflib.get_close_matches(text, ["cpu", "cuda"], n=1, cutoff=0.4)
+    near = near or difflib.get_close_matches(text, ["cpu", "cuda"], n=1, cutoff=0.7)
     return f'{message}; did you mean "{near[0]}"?' if near else message
 
 
