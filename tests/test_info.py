@@ -49,7 +49,7 @@ def test_the_path_of_matrix_products_is_told(found, monkeypatch):
     without = info.config()
     assert without["matmul"] == {
         "split": False,
-        "path": "np.matmul: its words may depend on the thread count",
+        "path": "np.matmul: its bits may depend on the thread count",
         "reason": "no compiler",
     }
     assert without["cpu_kernels"] == {"available": False, "reason": "no compiler"}

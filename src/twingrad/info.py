@@ -64,7 +64,7 @@ def render(config: dict[str, Any]) -> str:
     for section, entries in config.items():
         if isinstance(entries, dict) and entries:
             inner = max(len(key) for key in entries)
-            lines += [section, *(f"  {key:<{inner}}  {_plain(value)}" for key, value in entries.items())]
+            lines += [section, *(f"  {_words(key):<{inner}}  {_plain(value)}" for key, value in entries.items())]
         elif isinstance(entries, list) and entries:
             lines += [section, *(f"  {_plain(entry)}" for entry in entries)]
         else:
@@ -183,13 +183,13 @@ def _cpu_kernels() -> dict[str, Any]:
 
 
 def _matmul() -> dict[str, Any]:
-    """How matrix products of fused layers run on the CPU: their words depend on the thread count on one path only."""
+    """How matrix products of fused layers run on the CPU: their bits depend on the thread count on one path only."""
     cpu = importlib.import_module("twingrad.kernels.cpu")
     reason = cpu.unavailable() or cpu.blas()
     if reason is None:
-        path = "split over twingrad's threads, each calling the BLAS on one: the same words for any thread count"
+        path = "split over twingrad's threads, each calling the BLAS on one: the same bits for any thread count"
     else:
-        path = "np.matmul: its words may depend on the thread count"
+        path = "np.matmul: its bits may depend on the thread count"
     return {"split": reason is None, "path": path, "reason": reason}
 
 
@@ -198,6 +198,11 @@ def _cuda_kernels() -> dict[str, Any]:
         return {"available": False, "reason": "no GPU can be used: see device"}
     reason = importlib.import_module("twingrad.kernels.cuda.overrides").unavailable()
     return {"available": reason is None, "reason": reason}
+
+
+def _words(key: str) -> str:
+    """A key of a section as people read it; variables of the environment stay as they are."""
+    return "why no GPU" if key == "gpu_unused" else key if key.isupper() else key.replace("_", " ")
 
 
 def _plain(value: Any) -> str:
