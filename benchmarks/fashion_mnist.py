@@ -133,15 +133,15 @@ def _torch() -> Any:
     def epoch() -> None:
         x, y = data[0]
         model.train()
-        for index in torch.randperm(len(y)).split(BATCH):
+        for index in torch.randperm(len(y)).split(BATCH):  # type: ignore[no-untyped-call]
             loss = torch.nn.functional.cross_entropy(model(x[index]), y[index])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         model.eval()
         with torch.no_grad():
             for inputs, labels in data:
-                for part, target in zip(inputs.split(1024), labels.split(1024), strict=True):
+                for part, target in zip(inputs.split(1024), labels.split(1024), strict=True):  # type: ignore[no-untyped-call]
                     outputs = model(part)
                     torch.nn.functional.cross_entropy(outputs, target).item()
                     (outputs.argmax(1) == target).sum().item()

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernels_here import no_kernels
 
 from twingrad import CaptureError, FusedError, Tensor, fused, fused_report, recording
 from twingrad import functional as F
 from twingrad import fusable as module
 from twingrad.autodiff import Destination
 from twingrad.fusable import clear_fused_report, fusable, fused_mode, registry
+
+from kernels_here import no_kernels
 
 
 @pytest.fixture(autouse=True)

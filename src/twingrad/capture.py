@@ -140,8 +140,8 @@ class CapturedStep:
             for work in recording.before_replay:
                 done.append(work())
         except BaseException:
-            for take_back in reversed(done):
-                take_back()
+            while done:
+                done.pop()()
             raise
         self._program.run()
         for work in recording.after_replay:

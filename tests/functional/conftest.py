@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from kernels_here import no_kernels
 
 from twingrad import fused
+
+from kernels_here import no_kernels
 
 
 @pytest.fixture(params=["never", "require"])

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernels_here import no_kernels
 
 import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn, optim
 
+from kernels_here import no_kernels
 from networks import assert_same_bits, everything
 
 pytestmark = pytest.mark.skipif(no_kernels() is not None, reason=f"captures need kernels: {no_kernels()}")

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernels_here import no_kernels
 
 import twingrad as tg
 from twingrad import Tensor
 from twingrad import functional as F
 
+from kernels_here import no_kernels
 from numerics import central_differences, relative_error
 
 REDUCTIONS = ("mean", "sum", "none")

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernels_here import no_kernels
 from parity_rows import BOUNDS, OPERATIONS, ROWS, Row, terms
 
 from twingrad import Tensor, fused
 from twingrad.fusable import PROVIDERS, registry
 
+from kernels_here import no_kernels
 from numerics import largest, same_bits
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernels_here import no_kernels
 
 import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn
 from twingrad.kernels import cpu
 
+from kernels_here import no_kernels
 from numerics import central_differences, same_bits, ulps
 
 

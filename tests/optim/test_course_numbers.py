@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernels_here import no_kernels
 
 import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn, optim
+
+from kernels_here import no_kernels
 
 GRADIENTS = (0.1, 0.2, -0.3)
 ROWS: dict[str, tuple[Callable[..., optim.Optimizer], tuple[float, ...], list[float]]] = {

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernels_here import no_kernels
 
 import twingrad as tg
 from twingrad import optim
 from twingrad.optim import schedules as s
 
 import networks
+from kernels_here import no_kernels
 
 EXAMPLES = {
     "inverse time": (s.InverseTime(0.2, decay=1.0), "epoch", [0.2, 0.1, 0.2 / 3, 0.05, 0.04]),

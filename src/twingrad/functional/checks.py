@@ -23,7 +23,7 @@ def below_one(name: str, value: float) -> float:
     return given
 
 
-def checked(of: str, **values: float) -> dict[str, float]:
+def checked(of: str, **values: float) -> dict[str, Any]:
     """Each hyperparameter of an update rule as a float, by the check that belongs to its name.
 
     of: stands before the name in a message: "adam: " or nothing.

@@ -79,7 +79,7 @@ def rmsprop_segments(
     for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
         if length:
             part = slice(offset, offset + length)
-            states = [None if state is None else state[part] for state in (buffer, mean)]
+            states: list[Any] = [None if state is None else state[part] for state in (buffer, mean)]
             _update(theta[part], grad[part], v[part], *states, *row)
 
 

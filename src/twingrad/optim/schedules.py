@@ -152,7 +152,7 @@ class Table(Schedule):
         object.__setattr__(self, "rates", rows)
 
     def __call__(self, step: int, epoch: int) -> float:
-        return next(lr for start, lr in reversed(self.rates) if start <= epoch)
+        return float(next(lr for start, lr in reversed(self.rates) if start <= epoch))
 
 
 @dataclass(frozen=True)
