@@ -94,6 +94,15 @@ def test_an_unknown_device_is_named_with_what_is_allowed_and_the_nearest(name, s
     assert str(error.value).endswith(f"did you mean {suggestion}?")
 
 
+def test_auto_is_named_where_it_is_allowed_and_no_far_name_is_suggested():
+    with pytest.raises(DeviceError) as error:
+        resolve("tpu")
+    assert str(error.value).endswith(', or "auto"')
+    with pytest.raises(DeviceError) as error:
+        Device("auto")
+    assert '"auto"' not in str(error.value)
+
+
 @pytest.mark.parametrize("name", ["", "xyzzy", "cuda:-1", 3, b"cpu", np.float32(1)])
 def test_what_is_no_device_is_refused(name):
     with pytest.raises(DeviceError, match="unknown device"):

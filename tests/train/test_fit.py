@@ -1,6 +1,7 @@
 """`fit`: it learns, reproducibly, and what it keeps and says."""
 
 import math
+import re
 import threading
 import warnings
 
@@ -261,3 +262,8 @@ def test_bad_arguments_are_refused_before_anything_happens(data, make_model, tmp
 def test_batch_size_one_is_fine_without_batch_norm(data):
     history = fit(nn.Sequential(nn.Linear(64, 10), seed=0), data.train.take(slice(0, 20)), batch_size=1, epochs=1)
     assert len(history) == 1
+
+
+def test_a_history_prints_as_one_line(data):
+    history = fit(nn.Sequential(nn.Linear(64, 10), seed=0), data, epochs=3, device="cpu")
+    assert re.fullmatch(r"History\(3 records; best epoch \d, dev accuracy \d+\.\d\d%; cpu, .*\d s\)", repr(history))

@@ -32,6 +32,7 @@ WARM = {
         "optimizer": lambda: optim.RMSprop(lr=Warmup(Cosine(0.01, length=27), steps=5), momentum=0.5)
     },
     "scheduled by a function": {"optimizer": lambda: optim.Adam(lr=rate_of)},
+    "scheduled by a function of the epoch": {"optimizer": lambda: optim.Adam(lr=Warmup(Function(rate_of), steps=3))},
     "clipped": {"optimizer": lambda: optim.SGD(lr=0.1, clip_norm=0.5, l1=1e-3, weight_decay=1e-3)},
     "weighted": {"class_weight": np.arange(1.0, 11.0), "example_weight": np.linspace(0.5, 2.0, 144)},
     "streamed": {"prefetch": 2},
@@ -152,6 +153,10 @@ OTHERS = {
     "seed": ({"seed": 3}, "training.seed was 0 and is 3"),
     "weights": ({"class_weight": np.ones(10)}, "weights.class was null and is"),
     "schedule": ({"optimizer": lambda: optim.Adam(lr=rate_of)}, 'optimizer.lr was 0.005 and is "rate_of"'),
+    "a function's schedule": (
+        {"optimizer": lambda: optim.Adam(lr=Warmup(Function(rate_of), steps=3))},
+        'optimizer.lr was 0.005 and is {"schedule": "Warmup", "after": {"schedule": "Function", "function": "rate_of"',
+    ),
     "option": ({"optimizer": lambda: optim.Adam(lr=5e-3, clip_norm=1.0)}, "optimizer.clip_norm was null and is 1.0"),
 }
 
@@ -314,8 +319,15 @@ def test_batches_of_the_user_s_own_are_resumed(data, make_model, tmp_path):
         assert files(tmp_path / f"cut{step}") == files(tmp_path / "whole")
 
 
+class Stateless(optim.SGD):
+    """An optimizer that cannot be saved."""
+
+    def state_dict(self):
+        """Refuse."""
+        raise TypeError("Stateless has no state")
+
+
 def test_what_cannot_be_saved_is_refused_at_once(data, make_model, tmp_path):
-    unsaveable = optim.SGD(lr=Function(lambda epoch: 0.1))
-    with pytest.raises(TypeError, match="a schedule made of a Python function cannot be saved"):
-        fit(make_model(), data, optimizer=unsaveable, out=tmp_path / "run")
+    with pytest.raises(TypeError, match="Stateless has no state"):
+        fit(make_model(), data, optimizer=Stateless(lr=0.1), out=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []

@@ -61,7 +61,7 @@ def execute(argv: Sequence[str] | None = None) -> int:
 def _tell_interrupted(options: Options) -> None:
     """With --json: what is known, as one object; but not among the rows that `predict` writes."""
     if options.json and (options.command != "predict" or "out" in options.given()):
-        print(json.dumps({"interrupted": True} | options.known), flush=True)
+        print(json.dumps({"interrupted": True} | (options.known or {})), flush=True)
 
 
 def _with_flag(message: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from twingrad.cli import options
 from twingrad.cli.table import Option
@@ -41,7 +41,7 @@ class Options(argparse.Namespace):
     command: str = ""
     json: bool = False
     run: str = ""
-    known: ClassVar[dict[str, Any]] = {}
+    known: dict[str, Any] | None = None
     """What --json tells of a command that is interrupted: a command keeps it up to date."""
 
     def given(self) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing)
     }
     lines = [f"  {name:<10}  {value}" for name, value in facts.items()]
     if not (Path(result["out"]) / CURVES).exists():
-        missing = "they take two evaluations" if curves.available() else f"{curves.INSTALL} draws them"
+        missing = "a picture takes two evaluations" if curves.available() else f"{curves.INSTALL} draws it"
         lines.append(f"  no {CURVES}: {missing}")
     return "\n".join(lines)
 

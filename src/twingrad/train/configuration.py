@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from twingrad.data import Dataset, Table
 from twingrad.devices import device_of
+from twingrad.optim.schedules import Function, Warmup, described
 from twingrad.train.architecture import describe
 from twingrad.train.objective import Objective
 from twingrad.train.placement import first_parameter
@@ -41,11 +43,19 @@ def configuration(
 
 
 def hyperparameters(optimizer: Any) -> dict[str, Any]:
-    """What an optimizer was made with; of a function as learning rate its name."""
-    lr = optimizer.lr
-    if callable(lr):
-        lr = lr.to_dict() if hasattr(lr, "to_dict") else getattr(lr, "__qualname__", type(lr).__qualname__)
-    return {"lr": lr} | {name: getattr(optimizer, name) for name in optimizer.options}
+    """What an optimizer was made with; of a function as learning rate, or in its schedule, its name."""
+    return {"lr": _told(optimizer.lr)} | {name: getattr(optimizer, name) for name in optimizer.options}
+
+
+def _told(lr: Any) -> Any:
+    kept = described(lr)
+    if kept is not None:
+        return kept
+    if isinstance(lr, Function | Warmup):
+        given = {field.name: getattr(lr, field.name) for field in dataclasses.fields(lr)}
+        fields = {name: _told(value) if callable(value) else value for name, value in given.items()}
+        return {"schedule": type(lr).__name__, **fields}
+    return getattr(lr, "__qualname__", type(lr).__qualname__)
 
 
 def fingerprint(data: Any) -> Any:

@@ -91,7 +91,8 @@ def fit(
             and, with matplotlib, the curves; or a `RunFolder`, which the caller releases.
         resume: the folder of a run that was cut short. Called with the arguments of that run, it goes on within the
             epoch, to the same bytes; from the beginning where there is no checkpoint yet. With more epochs it ends as a
-            run of so many would have (but keeps the evaluation at its old end, with evaluate_every).
+            run of so many would have (but keeps the evaluation at its old end, with evaluate_every). A Python function
+            as learning rate is not saved, only its name compared: give the same one.
         checkpoint_every: 500 (updates), "30s", "10min" or None; and always at the end, and on Ctrl-C and SIGTERM.
 
     Raises:

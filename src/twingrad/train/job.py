@@ -82,7 +82,7 @@ class Job:
         )
         self._name_the_epoch(train.batches)
         if folder:
-            self.optimizer.state_dict()  # refuses now what cannot be saved later
+            self.optimizer.state_dict()  # an optimizer of the user's own that cannot give it is refused now
         saver = Saver(folder, every, about)
         trainer = Trainer(model, self.optimizer, objective, train, dev, self.plan, callbacks, saver)
         saver.go_on(trainer)
