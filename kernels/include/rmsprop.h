@@ -1,7 +1,7 @@
 // RMSprop, one element; the terms around it are those of terms.h.
 //
 //   v <- alpha v + ((1 - alpha) g) g
-//   a <- alpha a + (1 - alpha) g,  and v - a a in place of v below           (centered)
+//   a <- alpha a + (1 - alpha) g,  and v - a a in place of v below           (centered; 0 where rounding made it negative)
 //   d  = g / (sqrt(v scale_in + eps_in) scale_out + eps_out)                 (the scalars as in adam.h; 1 without correction)
 //   b <- momentum b + d,  and b in place of d below                          (with momentum)
 //   p <- p - step_size d
@@ -36,7 +36,8 @@ TG_HD void rmsprop_average(const Rule &s, T g, T &v) {
 template <class T, class Rule>
 TG_HD T rmsprop_centred(const Rule &s, T g, T v, T &a) {
   a = s.alpha * a + s.one_minus_alpha * g;
-  return v - a * a;
+  const T variance = v - a * a;
+  return variance < 0 ? T(0) : variance;
 }
 
 template <class T, class Rule>

@@ -72,7 +72,8 @@ def binary_cross_entropy(
     xp = namespace_of(logits, target, class_weight, example_weight)
     missing = _missing(plain(target))
     target, present = labels(logits, target, mask if missing is None else _both(mask, ~missing))
-    target = target if present is None else xp.where(present, target, 0)
+    if present is not None:
+        logits, target = xp.where(present, logits, 0), xp.where(present, target, 0)
     small = xp.log1p(xp.exp(xp.where(plain(logits) > 0, -logits, logits)))  # log(1 + e^-|z|), differentiable at 0
     ones, zeros = small + xp.where(plain(logits) > 0, 0, -logits), small + xp.where(plain(logits) > 0, logits, 0)
     if class_weight is None:

@@ -48,6 +48,15 @@ def labels(x: Array, target: Array, mask: Array | None) -> tuple[Array, Any]:
     return xp.reshape(target, x.shape), None if flags is None else namespace_of(flags).reshape(flags, x.shape)
 
 
+def difference(x: Array, target: Array, mask: Array | None) -> tuple[Array, Array | None]:
+    """x - target, 0 where the mask is False whatever stands there, and the mask."""
+    target, present = labels(x, target, mask)
+    if present is None:
+        return x - target, None
+    xp = namespace_of(x, target)
+    return xp.where(present, x, 0) - xp.where(present, target, 0), present
+
+
 def total(
     losses: Array, weights: Array | None, example_weight: Array | None, present: Array | None, reduction: str
 ) -> Array:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from twingrad.functional.elementwise_loss import check_shapes, labels, total
+from twingrad.functional.elementwise_loss import check_shapes, difference, total
 from twingrad.fusable import fusable
-from twingrad.namespace import Array, namespace_of
+from twingrad.namespace import Array
 
 
 def check(
@@ -41,7 +41,5 @@ def mean_absolute_error(
     >>> print(mean_absolute_error(np.asarray([1.0, 2.0]), np.asarray([0.0, 4.0])))
     1.5
     """
-    xp = namespace_of(x, target, example_weight)
-    target, present = labels(x, target, mask)
-    difference = x - (target if present is None else xp.where(present, target, 0))
-    return total(abs(difference), None, example_weight, present, reduction)
+    gap, present = difference(x, target, mask)
+    return total(abs(gap), None, example_weight, present, reduction)

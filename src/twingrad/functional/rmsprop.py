@@ -68,7 +68,8 @@ def rmsprop_segments(
     control: (S, 13) float64, the scalars of each, in the order of COLUMNS.
 
         v = alpha v + ((1 - alpha) g) g
-        mean = alpha mean + (1 - alpha) g,  and v - mean^2 in place of v below         where mean is given
+        mean = alpha mean + (1 - alpha) g,  and v - mean^2 in place of v below, or 0 where rounding made it negative
+                                            (PyTorch takes the root of that too: NaN)    where mean is given
         d = g / (sqrt(v scale_in + eps_in) scale_out + eps_out)
         buffer = momentum buffer + d,  and buffer in place of d below                  where buffer is given
         p = p - step_size d
@@ -126,6 +127,7 @@ def _update(p: Array, g: Array, v: Array, buffer: Array | None, mean: Array | No
     if mean is not None:
         mean[...] = alpha * mean + one_minus_alpha * g
         variance = v - mean * mean
+        variance = namespace_of(p).where(variance < 0, 0, variance)
     divisor = namespace_of(p).sqrt(variance * scale_in + eps_in) * scale_out + eps_out
     direction = g / divisor
     if buffer is not None:
