@@ -137,8 +137,8 @@ class CapturedStep:
     def _replay(self, recording: Recording) -> None:
         done: list[Callable[[], None]] = []
         try:
-            for work in recording.before_replay:
-                done.append(work())
+            for prepare in recording.before_replay:
+                done.append(prepare())
         except BaseException:
             while done:
                 done.pop()()

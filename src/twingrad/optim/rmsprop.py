@@ -23,6 +23,7 @@ class RMSprop(Optimizer):
     See `Optimizer` for the other arguments and `twingrad.functional.rmsprop_segments` for the arithmetic.
     """
 
+    momentum: float
     columns = COLUMNS
     options = ("alpha", "eps", "eps_form", "momentum", "centered", "bias_correction", *Optimizer.options)
 
