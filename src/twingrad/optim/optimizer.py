@@ -141,9 +141,9 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on besides the model, to go on later.
 
-        {"optimizer": the class's name, "hyperparameters": by name, with a schedule as its `to_dict()` and a function as
-        learning rate left out, "steps_taken": n, "steps": by the path of each parameter, "state": for each of
-        `state_names` copies as NumPy arrays, by path}. Decay and learning-rate scales of parameters are the model's.
+        {"optimizer": the class's name, "hyperparameters": by name, with a schedule as its `to_dict()`, and without a
+        learning rate that is a function or a schedule around one, "steps_taken": n, "steps": by the path of each
+        parameter, "state": for each of `state_names` copies as NumPy arrays, by path}. Decay and learning-rate scales of parameters are the model's.
         """
         refuse_while_recording("Optimizer.state_dict()", "it reads values that change from replay to replay")
         self._follow()

@@ -52,6 +52,24 @@ def from_dict(state: Mapping[str, Any]) -> Schedule:
         raise ValueError(f"schedule {name}: {error}") from None
 
 
+def described(lr: Any) -> Any:
+    """A learning rate as JSON can hold it: a number, or what `from_dict` takes; None for what cannot be saved.
+
+    That is a function, a schedule around one, and a schedule that is none of `SCHEDULES`.
+
+    >>> described(Warmup(0.1, steps=4))
+    {'schedule': 'Warmup', 'after': 0.1, 'steps': 4}
+    >>> described(Warmup(Function(lambda epoch: 0.1), steps=4)) is None
+    True
+    """
+    if not isinstance(lr, Schedule):
+        return None if callable(lr) else lr
+    within = [value for value in vars(lr).values() if isinstance(value, Schedule)]
+    if SCHEDULES.get(type(lr).__name__) is not type(lr) or isinstance(lr, Function) or None in map(described, within):
+        return None
+    return lr.to_dict()
+
+
 @dataclass(frozen=True)
 class InverseTime(Schedule):
     """lr / (1 + decay epoch), epochs from 0, where it is lr.

@@ -73,10 +73,8 @@ def _view(optimizer: Optimizer, array: Any, parameter: Parameter) -> Any:
 
 
 def _rate_of(optimizer: Optimizer) -> dict[str, Any]:
-    lr = optimizer.lr
-    if isinstance(lr, schedules.Schedule):
-        return {"lr": lr.to_dict()}
-    return {} if callable(lr) else {"lr": lr}
+    lr = schedules.described(optimizer.lr)
+    return {} if lr is None else {"lr": lr}
 
 
 def _twin(optimizer: Optimizer, hyperparameters: Mapping[str, Any]) -> Optimizer:
