@@ -65,6 +65,11 @@ def test_one_line_and_nothing_written(call, tmp_path, arguments, message, quick)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_tilde_in_the_data_is_the_home_folder(call, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/nobody")
+    assert "there is no file '/home/nobody/x.csv'" in call("train", "--data=~/x.csv")[2]
+
+
 DATA = {
     "no such file": (None, "there is no file 'table.csv'"),
     "no rows": ("a,b,y\n", "there are no rows below the header"),

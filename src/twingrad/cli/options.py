@@ -37,7 +37,7 @@ FILES = (
 )
 
 DATA = (
-    Option("data", values.text, FILES, "digits", "SPEC"),
+    Option("data", values.files, FILES, "digits", "SPEC"),
     Option("target", values.names, "column or columns to predict", None, "NAME,...", "target, label, class or y"),
     Option("features", values.names, "columns to learn from", None, "NAME,...", "all the others"),
     Option("task", values.one_of("task", TASKS), ", ".join(TASKS), None, "TASK", "told by the targets"),
@@ -147,13 +147,13 @@ FILE_OPTIONS = (
     DEVICE,
 )
 EVALUATE_OPTIONS = (
-    Option("data", values.text, FILES, None, "SPEC", "the run's own, in its parts"),
+    Option("data", values.files, FILES, None, "SPEC", "the run's own, in its parts"),
     Option("target", values.names, "column or columns to compare with", None, "NAME,...", "the run's"),
     *FILE_OPTIONS,
     Option("json", None, "one JSON object instead of the table", False),
 )
 PREDICT_OPTIONS = (
-    Option("data", values.text, f"{FILES}; targets are not needed", None, "SPEC"),
+    Option("data", values.files, f"{FILES}; targets are not needed", None, "SPEC"),
     Option("features", values.text, "the array of an .npz file", None, "NAME", "told by its names"),
     *FILE_OPTIONS,
     Option("out", values.path, "a .csv or .jsonl file, written whole or not at all", None, "FILE", "standard output"),

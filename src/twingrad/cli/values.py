@@ -89,6 +89,11 @@ def path(given: str) -> str:
     return os.path.expanduser(text(given))
 
 
+def files(given: str) -> str:
+    """A name, a path or two joined by a comma; a leading ~ of each is the home folder."""
+    return ",".join(map(os.path.expanduser, text(given).split(",")))
+
+
 def character(given: str) -> str:
     """One character; "tab" for a tab."""
     found = "\t" if given == "tab" else given
