@@ -340,3 +340,17 @@ def test_fused_and_reference_updates_give_the_same_bits(name, dtype):
             with tg.fused(mode):
                 optimizer.step()
     networks.assert_same_bits(*(networks.everything(m, o) for m, o in zip(models, optimizers, strict=True)))
+
+
+@pytest.mark.parametrize("name", ["clip_value", "clip_norm"])
+def test_an_infinite_limit_is_no_clipping(name: str) -> None:
+    weights = []
+    for limit in (np.inf, None):
+        model = nn.Sequential(nn.Linear(2, 1), seed=0)
+        optimizer = optim.SGD(model, lr=0.1, **{name: limit})
+        model(np.ones((1, 2), np.float32)).sum().backward()
+        optimizer.step()
+        assert getattr(optimizer, name) is None
+        weights.append(model.state_dict())
+    for path, array in weights[0].items():
+        np.testing.assert_array_equal(array, weights[1][path])

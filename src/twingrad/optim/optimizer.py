@@ -46,7 +46,7 @@ class Optimizer:
     (Adam's is divided by its root), and is 0 where it gets there: a proximal step, for the gradient of a penalty never
     gives exact zeros. `Module.sparsity` counts them.
     clip_norm: the largest norm of the gradient over all parameters; a longer one is scaled down to it, before decay.
-    clip_value: the largest absolute value of an element of it, after clip_norm.
+    clip_value: the largest absolute value of an element of it, after clip_norm. Infinity, for either, is None.
     Parameters that are frozen, or had no gradient since `zero_grad`, are left alone and their steps not counted.
 
     A subclass names its moments in `state_names`, its scalars in `columns`, its arguments in `options`, and gives `row`
@@ -71,8 +71,8 @@ class Optimizer:
         self.lr = lr
         self.weight_decay, self.l1 = checked("", weight_decay=weight_decay, l1=l1).values()
         self.decoupled = bool(decoupled)
-        self.clip_value = positive_or_none("clip_value", clip_value)
-        self.clip_norm = positive_or_none("clip_norm", clip_norm)
+        self.clip_value = _limit("clip_value", clip_value)
+        self.clip_norm = _limit("clip_norm", clip_norm)
         self.steps_per_epoch: int | None = None
         self.steps_taken = 0
         self.state: dict[str, Array] = {}
@@ -143,7 +143,8 @@ class Optimizer:
 
         {"optimizer": the class's name, "hyperparameters": by name, with a schedule as its `to_dict()`, and without a
         learning rate that is a function or a schedule around one, "steps_taken": n, "steps": by the path of each
-        parameter, "state": for each of `state_names` copies as NumPy arrays, by path}. Decay and learning-rate scales of parameters are the model's.
+        parameter, "state": for each of `state_names` copies as NumPy arrays, by path}. Decay and learning-rate scales
+        of parameters are the model's.
         """
         refuse_while_recording("Optimizer.state_dict()", "it reads values that change from replay to replay")
         self._follow()
@@ -344,3 +345,8 @@ class Optimizer:
         left = ("_flat", "_mine", "_segments", "_control", "_steps", "_norm")
         kept = {k: v for k, v in self.__dict__.items() if k not in left}
         return kept | {"_held": held, "_flat": None}
+
+
+def _limit(name: str, value: float | None) -> float | None:
+    limit = positive_or_none(name, value)
+    return None if limit == math.inf else limit
