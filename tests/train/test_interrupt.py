@@ -9,6 +9,7 @@ import pytest
 import twingrad as tg
 from twingrad import optim
 from twingrad.train import Callback, History, Interrupted, evaluate, load_model
+from twingrad.train.saver import Saver
 
 
 class PressCtrlC(Callback):
@@ -94,3 +95,19 @@ def test_an_interrupted_run_s_best_is_that_of_the_uninterrupted_one(data, make_m
     tg.fit(whole, data, optimizer=optim.Adam(lr=5e-3), epochs=3, batch_size=16, device="cpu")
     x = data.test.x
     np.testing.assert_array_equal(cut.eval()(x).numpy(), whole.eval()(x).numpy())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_while_the_run_is_saved(data, make_model, tmp_path, monkeypatch, number):
+    save, calls = Saver.save, []
+
+    def interrupted_save(saver, trainer):
+        save(saver, trainer)
+        calls.append(trainer.run.step)
+        if trainer.run.history.interrupted:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Saver, "save", interrupted_save)
+    with pytest.raises(Interrupted, match=r"interrupted in epoch 2: .*; go on with it: --resume") as stopped:
+        fit(make_model(), data, PressCtrlC(epoch=2, number=number), out=tmp_path / "run")
+    assert (stopped.value.number, len(calls)) == (number, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import signal
@@ -62,7 +63,8 @@ class Trainer:
                 self.saver.save(self)
             except Leave:
                 run.history.interrupted = True
-                self.saver.save(self)
+                with contextlib.suppress(KeyboardInterrupt):  # a second signal: what was saved before stays
+                    self.saver.save(self)
             except KeyboardInterrupt:
                 run.history.interrupted = True  # perhaps within a step: what was saved before stays
             finally:
