@@ -6,7 +6,7 @@ from safetensors.numpy import load, save
 
 import twingrad as tg
 from twingrad import nn
-from twingrad.train import dense, load_model, save_model
+from twingrad.train import dense, load_model, predict, predict_probabilities, save_model
 from twingrad.train.model_file import model_bytes
 from twingrad.train.sealed import seal
 
@@ -96,3 +96,34 @@ def test_every_byte_flipped_and_every_truncation_are_refused(tmp_path):
                 load_model(file)
     file.write_bytes(whole)
     assert len(load_model(file)) == 1
+
+
+@pytest.mark.parametrize("task", ["regression", "multi-label", "binary", "multi-class"])
+def test_the_task_of_a_model_without_a_preprocessing_is_kept(tmp_path, task):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((40, 3)).astype(np.float32)
+    y = {
+        "regression": x @ np.array([[1.0, 2.0], [0.5, -1.0], [0.0, 1.0]]) + 0.25,
+        "multi-label": (x > 0).astype(np.int64),
+        "binary": (x[:, 0] > 0).astype(np.int64),
+        "multi-class": x.argmax(axis=1),
+    }[task]
+    outputs = {"regression": 2, "binary": 1}.get(task, 3)
+    model = nn.Sequential(nn.Linear(3, outputs), seed=0)
+    tg.fit(model, tg.data.Dataset(x, y, task=task), epochs=2, batch_size=8, device="cpu", out=tmp_path / "run")
+    z = model.eval()(x).numpy()
+    expected = {
+        "regression": z.astype(np.float64),
+        "multi-label": (z > 0).astype(np.int64),
+        "binary": (z[:, 0] > 0).astype(np.int64),
+        "multi-class": z.argmax(axis=1),
+    }[task]
+    for each in (model, load_model(tmp_path / "run")):
+        found = predict(each, x)
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+        if task == "regression":
+            with pytest.raises(ValueError, match="a regression has no probabilities"):
+                predict_probabilities(each, x)
+        else:
+            assert predict_probabilities(each, x).shape == (40, 2 if task == "binary" else 3)

@@ -65,7 +65,7 @@ class Job:
     def begin(self, device: str, callbacks: Sequence[Callback], folder: RunFolder | None, every: Interval) -> Trainer:
         """Move the model and the data to the device; the trainer stands where the folder's run stood."""
         model = self.model.to(device)
-        model.preprocessing = self.preprocessing
+        model.preprocessing, model.fitted_task = self.preprocessing, self.task
         weight = None if self.class_weight is None else placed(model, np.asarray(self.class_weight, np.float64))
         objective = make_objective(self.task, self.outputs, self.loss, self.preprocessing, weight)
         order = Order(self.plan.batch_size, self.plan.seed, 2 if checks.has_batch_norm(model) else 1)

@@ -18,13 +18,13 @@ KIND, FORMAT = "model", 2
 def model_bytes(model: Any, state: dict[str, Any] | None = None) -> bytes:
     """The model's arrays under their `state_dict` names, and as metadata what rebuilds it: the same bytes every time.
 
-    The sealed metadata hold the architecture (null where the model is not a Sequential of twingrad's layers) and the
-    preprocessing (null where `model.preprocessing` is None or missing).
+    The sealed metadata hold the architecture (null where the model is not a Sequential of twingrad's layers), the
+    preprocessing (null where `model.preprocessing` is None or missing) and the task that `fit` trained it on.
     state: these arrays instead of the model's own.
     """
     preprocessing = getattr(model, "preprocessing", None)
     about = preprocessing.to_dict() if preprocessing else None
-    header = {"architecture": describe(model), "preprocessing": about}
+    header = {"architecture": describe(model), "preprocessing": about, "task": getattr(model, "fitted_task", None)}
     return seal(KIND, FORMAT, model.state_dict() if state is None else state, header)
 
 
@@ -57,6 +57,7 @@ def load_model(path: str | Path) -> Any:
     model.load_state_dict(arrays)
     about = header["preprocessing"]
     model.preprocessing = Preprocessing.from_dict(about) if about else None
+    model.fitted_task = header.get("task")
     return model.eval()
 
 

@@ -21,7 +21,8 @@ def predict(model: Any, x: Any, *, names: tuple[str, ...] = ()) -> NDArray[Any]:
     the targets' own units.
 
     x: an array (N, ...) or a `twingrad.data.Table`, as the model's preprocessing takes it; without one, what the
-    network takes. names: of the columns of an array. A model without a preprocessing is one of classes.
+    network takes. names: of the columns of an array. A model without a preprocessing answers for
+    the task that `fit` trained it on (`model.fitted_task`); one that was never fitted is one of classes.
 
     Raises ValueError for features that differ from the model's.
 
@@ -67,8 +68,8 @@ def decided(outputs: NDArray[Any], model: Any) -> NDArray[Any]:
     """Classes, labels or values; see `predict`."""
     task = task_of(model)
     if task == "regression":
-        preprocessing: Preprocessing = model.preprocessing
-        return preprocessing.invert_targets(outputs)
+        preprocessing: Preprocessing | None = getattr(model, "preprocessing", None)
+        return outputs.astype(np.float64) if preprocessing is None else preprocessing.invert_targets(outputs)
     if task == "multi-label":
         return (outputs > 0).astype(np.int64)
     if outputs.shape[1] == 1:
@@ -77,9 +78,11 @@ def decided(outputs: NDArray[Any], model: Any) -> NDArray[Any]:
 
 
 def task_of(model: Any) -> str:
-    """The task of the model's preprocessing; "multi-class" for a model without one."""
+    """The task of the model's preprocessing; without one what `fit` learned, and "multi-class" before any `fit`."""
     preprocessing: Preprocessing | None = getattr(model, "preprocessing", None)
-    return "multi-class" if preprocessing is None else preprocessing.task
+    if preprocessing is not None:
+        return preprocessing.task
+    return getattr(model, "fitted_task", None) or "multi-class"
 
 
 def _chunks(model: Any, x: Any, names: tuple[str, ...]) -> Iterator[Any]:
