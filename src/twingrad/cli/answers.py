@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -15,13 +16,27 @@ from twingrad.train.predict import decided, probabilities
 Write = Callable[[NDArray[Any]], int]
 
 
+def finite(value: Any) -> Any:
+    """`value` with None for each NaN and infinity in it.
+
+    >>> finite({"row": 0, "prediction": [1.5, float("nan")]})
+    {'row': 0, 'prediction': [1.5, None]}
+    """
+    if isinstance(value, dict):
+        return {name: finite(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 class Answers:
     """What is written about each example.
 
     CSV: "prediction", a class; or a column for each label (0 or 1) or target of a regression. With probabilities a
     column "p(NAME)" for each class or label; with top_k "top1", "p1", "top2", ...
     JSON lines: {"row": 0, "prediction": a class, or an object by label or target, "probabilities": {}, "top": []}.
-    Numbers are written so that they read back as the same float64.
+    Numbers are written so that they read back as the same float64; in JSON, which has no NaN and infinity, these are
+    null.
     """
 
     def __init__(self, model: Any, with_probabilities: bool, top_k: int) -> None:
@@ -79,7 +94,7 @@ class Answers:
                     line["probabilities"] = dict(zip(self.pre.classes, map(float, p[number]), strict=True))
                 if self.top_k:
                     line["top"] = [{"class": name, "probability": chance} for name, chance in self._top(p, number)]
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.write(json.dumps(finite(line), ensure_ascii=False, allow_nan=False) + "\n")
             self.row += len(found)
             return len(found)
 
