@@ -11,7 +11,7 @@ import twingrad as tg
 from twingrad import nn, optim
 from twingrad.optim.schedules import Cosine, Function, InverseTime, Warmup
 from twingrad.train import Callback, Checkpoint, EarlyStopping, History, Interrupted, SaveError
-from twingrad.train.checkpoint import LAST
+from twingrad.train.checkpoint import LAST, differences
 from twingrad.train.interval import Interval
 from twingrad.train.sealed import seal
 
@@ -155,7 +155,7 @@ OTHERS = {
     "schedule": ({"optimizer": lambda: optim.Adam(lr=rate_of)}, 'optimizer.lr was 0.005 and is "rate_of"'),
     "a function's schedule": (
         {"optimizer": lambda: optim.Adam(lr=Warmup(Function(rate_of), steps=3))},
-        'optimizer.lr was 0.005 and is {"schedule": "Warmup", "after": {"schedule": "Function", "function": "rate_of"',
+        'optimizer.lr was 0.005 and is {"schedule": "Warmup", "after": {"schedule": "Function", ...',
     ),
     "option": ({"optimizer": lambda: optim.Adam(lr=5e-3, clip_norm=1.0)}, "optimizer.clip_norm was null and is 1.0"),
 }
@@ -331,3 +331,16 @@ def test_what_cannot_be_saved_is_refused_at_once(data, make_model, tmp_path):
     with pytest.raises(TypeError, match="Stateless has no state"):
         fit(make_model(), data, optimizer=Stateless(lr=0.1), out=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_difference_is_told_in_short():
+    numbers = list(range(100))
+    cases = {
+        "short": (0, 1, "0", "1"),
+        "begin": (numbers, [7, *numbers], r"\[0, 1, [^a-z]+\.\.\.", r"\[7, 0, 1, [^a-z]+\.\.\."),
+        "within": (numbers, [*numbers[:50], 1000, 7], r"\.\.\.[^a-z]+ 50, 51[^a-z]+\.\.\.", r"\.\.\.[^a-z]+ 1000, 7\]"),
+    }
+    told = differences({name: case[0] for name, case in cases.items()}, {name: case[1] for name, case in cases.items()})
+    for text, (name, (_, _, there, here)) in zip(told, cases.items(), strict=True):
+        assert re.fullmatch(f"{name} was {there} and is {here}", text), text
+        assert len(text) <= len(name) + 2 * 60 + len(" was  and is ")

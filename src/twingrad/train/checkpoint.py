@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from twingrad.train.sealed import Arrays, seal, unseal
 
 LAST = "last.safetensors"
 KIND, FORMAT = "checkpoint", 1
+SHOWN, AROUND = 60, 20
+"""So many characters of a value at most enter a message; and so many before the first difference of long ones."""
 
 
 @dataclass
@@ -78,7 +81,20 @@ def differences(there: Any, here: Any, name: str = "") -> list[str]:
         names = list(dict.fromkeys([*there, *here]))
         pairs = ((key, there.get(key), here.get(key)) for key in names)
         return [text for key, old, new in pairs for text in differences(old, new, f"{name}.{key}" if name else key)]
-    return [] if there == here else [f"{name} was {json.dumps(there)} and is {json.dumps(here)}"]
+    if there == here:
+        return []
+    old, new = json.dumps(there), json.dumps(here)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    start = same - AROUND if same > SHOWN - AROUND else 0
+    return [f"{name} was {_short(old, start)} and is {_short(new, start)}"]
+
+
+def _short(text: str, start: int) -> str:
+    """At most `SHOWN` characters of it, from about `start` on."""
+    if len(text) <= SHOWN:
+        return text
+    shown = f"...{text[start + 3 :]}" if start else text
+    return shown if len(shown) <= SHOWN else f"{shown[: SHOWN - 3]}..."
 
 
 def _without_arrays(value: Any, path: str, arrays: Arrays) -> Any:
