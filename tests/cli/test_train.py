@@ -179,3 +179,13 @@ def test_why_nothing_was_compiled_is_said_once():
     assert report.kernels_told(result).endswith(": install g++ and run pip install again")
     assert "compiler" not in report.step_told(result)
     assert report.step_told(result | {"path": "fused"}) == result["step"]
+
+
+def test_a_small_table_takes_a_smaller_batch_unless_one_is_given(call, tmp_path, quick):
+    rows = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(38)]
+    (tmp_path / "small.csv").write_text("\n".join(["x,z,class", *rows]) + "\n")
+    assert call("train", *quick, "--data", "small.csv", "--out", "run")[0] == 0
+    assert tomllib.loads((tmp_path / "run" / "config.toml").read_text())["train"]["batch_size"] == 23
+    code, _, err = call("train", *quick, "--data", "small.csv", "--out", "other", "--batch-size", 32)
+    assert code == 2
+    assert "--batch-size must not exceed the 23 training examples; got 32" in err

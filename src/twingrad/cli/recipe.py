@@ -30,9 +30,12 @@ def resolved(given: Values, config: Path | None = None) -> tuple[Values, Dataset
     if kind != "named":
         values["data"] = ",".join(str(path.resolve()) for path in paths)
     values["task"] = data.task
+    unsaid = values["batch_size"] is None
     for name, (wide, narrow) in BY_WIDTH.items():
         if values[name] is None:
             values[name] = wide if data.features >= WIDE else narrow
+    if unsaid:
+        values["batch_size"] = min(values["batch_size"], max(1, len(split(values, data).train)))
     if values["lr"] is None:
         values["lr"] = DEFAULT_LR[values["optimizer"]]
     return values, data
