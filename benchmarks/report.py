@@ -57,7 +57,8 @@ def rows(result: dict[str, Any]) -> str:
     for case in cases:
         found = {row["contender"]: row for row in case["contenders"]}
         own = [_ms(found[base]["median_ms"]) if base in found else "absent", _speed(found, base), _speed(found, "copy")]
-        lines.append(_row([case["case"], *own, *(_beside(found.get(name)) for name in others)]))
+        name = f"{case['case']} \\*" if _disturbed(case, result["effort"]) else case["case"]
+        lines.append(_row([name, *own, *(_beside(found.get(name)) for name in others)]))
     reasons = {f"{who}: {reason}" for case in cases for who, reason in case["absent"].items()}
     absent = [f"Absent: {reason}." for reason in sorted(reasons)]
     loads = [case["others_kept_busy_cores"] for case in cases if case["others_kept_busy_cores"] is not None]
@@ -66,7 +67,14 @@ def rows(result: dict[str, Any]) -> str:
         f"other programs kept at most {max(loads)} cores busy, {median(loads):.2f} in the median case" if loads else ""
     )
     told = f"Beside it, {busy or UNKNOWN}; {repeated} busier rounds were repeated."
+    if any(_disturbed(case, result["effort"]) for case in cases):
+        told += f" \\* beside more than {result['effort']['quiet']} busy cores: times and ratios are rough."
     return "\n".join([*lines, "", *absent, told])
+
+
+def _disturbed(case: dict[str, Any], effort: dict[str, Any]) -> bool:
+    """Whether other programs were busy even in the rounds that were kept."""
+    return bool((case["others_kept_busy_cores"] or 0) > effort["quiet"])
 
 
 def _speed(found: dict[str, Any], who: str) -> str:

@@ -148,7 +148,13 @@ def test_command_line_refuses(sleeping, options, capsys):
 
 QUOTED = {
     "README.md": ["step.json"],
-    "benchmarks/README.md": ["adam-long.json", "adam.json", "dropout.json", "step.json"],
+    "benchmarks/README.md": [
+        "adam-long.json",
+        "adam.json",
+        "dropout.json",
+        "kernels.json",
+        "step.json",
+    ],
 }
 
 

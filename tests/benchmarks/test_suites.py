@@ -37,7 +37,7 @@ def row(contender, ms):
 def result(layout="rows", **absent):
     case = {"absent": {}, "others_kept_busy_cores": 0.0, "rounds_repeated": 0}
     case["contenders"] = [row("fused", 1.0), row("reference", 8.0), row("copy", 0.5)]
-    effort = {"rounds": 3, "seconds": 0.1}
+    effort = {"rounds": 3, "seconds": 0.1, "quiet": 0.2}
     return {
         "workload": "w",
         "layout": layout,
@@ -93,6 +93,16 @@ def test_tables_of_both_layouts():
     assert "| one | 1 | 5.0 | 10.0 | 8 (8.00) |" in text
     assert "| reference | 8 | 7.6 to 8.4 | 0.6 | 8.00 |" in text
     assert text.endswith("## not measured\n\n- torch: not installed\n")
+
+
+def test_rows_measured_beside_busy_programs_are_marked():
+    busy = result()
+    busy["cases"][1]["others_kept_busy_cores"] = 0.3
+    text = suites.markdown(found(busy))
+    assert "| one | 1 |" in text
+    assert "| two \\* | 1 |" in text
+    assert r"\* beside more than 0.2 busy cores" in text
+    assert r"\*" not in suites.markdown(found(result()))
 
 
 def test_a_base_that_is_absent_leaves_its_cells_empty():
