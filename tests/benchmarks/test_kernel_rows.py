@@ -7,11 +7,12 @@ import math
 
 import numpy as np
 import pytest
-from kernels_here import no_kernels
 
 from twingrad.benchmarks import bench_kernels, bench_optimizers
 from twingrad.benchmarks.kernel_rows import ROWS, Row, Step, normal
 from twingrad.fusable import PROVIDERS, registry
+
+from kernels_here import no_kernels
 
 BENCHED = {row.operation for row in ROWS.values()} | {rule.operation for rule in bench_optimizers.RULES.values()}
 
