@@ -60,6 +60,7 @@ def test_every_kept_option_survives_toml(tmp_path):
     }
     samples |= {
         "encoding": "ordinal",
+        "unknown": "zeros",
         "scaling": "none",
         "activation": "tanh",
         "loss": "cross_entropy",

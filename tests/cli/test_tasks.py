@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,6 +96,19 @@ def test_a_table_with_text_end_to_end(call, homes, tmp_path):
     actual = np.array([float(row["price"]) for row in rows])
     assert 1 - ((found - actual) ** 2).sum() / ((actual - actual.mean()) ** 2).sum() > 0.95
     assert call("predict", "run", "--data", "new.csv")[1] == out
+
+
+def test_a_category_of_one_row_needs_unknown_zeros(call, homes):
+    lines = homes.read_text(encoding="utf-8").splitlines()
+    rare = [line.replace("Oslo", f"Town{i}").replace("Rome", f"Town{i}") for i, line in enumerate(lines[1:6])]
+    homes.write_text("\n".join([*lines, *rare]) + "\n", encoding="utf-8")
+    code, _, told = call("train", "--data", homes, "--target", "price", *QUICK)
+    assert code == 2
+    assert "unknown category 'Town" in told
+    assert "train with --unknown zeros" in told
+    assert not Path("run").exists()
+    code, _, told = call("train", "--data", homes, "--target", "price", "--unknown", "zeros", *QUICK)
+    assert code == 0, told
 
 
 def test_predictions_in_csv_and_json_lines(call, flowers):

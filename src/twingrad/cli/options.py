@@ -47,6 +47,13 @@ DATA = (
         "encoding", values.one_of("encoding", ("one-hot", "ordinal")), "of text: one-hot or ordinal", "one-hot", "NAME"
     ),
     Option(
+        "unknown",
+        values.one_of("unknown", ("error", "zeros")),
+        "for a text that the train part lacks: an error, or zeros, none of its categories",
+        "error",
+        "NAME",
+    ),
+    Option(
         "scaling",
         values.one_of("scaling", ("auto", "none", "pixels", "standardise")),
         "of features: none, pixels (by 255), standardise; auto chooses by the data",
@@ -158,7 +165,9 @@ PREDICT_OPTIONS = (
     *FILE_OPTIONS,
     Option("out", values.path, "a .csv or .jsonl file, written whole or not at all", None, "FILE", "standard output"),
     Option("probabilities", None, "the probability of each class or label too", False),
-    Option("top_k", values.count(1), "the k most probable classes or labels, with their probabilities", None, "K", "1"),
+    Option(
+        "top_k", values.count(1), "the k most probable classes or labels, with probabilities", None, "K", "none"
+    ),
     Option("batch_size", values.count(1), "rows that are held at a time", 1024, "N"),
     Option("json", None, "JSON lines on standard output; with --out one JSON object about the file", False),
 )

@@ -56,9 +56,8 @@ def split(values: Values, data: Dataset) -> Splits:
 
 def fit_preprocessing(values: Values, train: Dataset) -> Preprocessing:
     """What makes the network's numbers of raw examples, fitted on the train part."""
-    return Preprocessing.fit(
-        train, scaling=values["scaling"], encoding=values["encoding"], scale_targets=values["scale_targets"]
-    )
+    names = ("scaling", "encoding", "unknown", "scale_targets")
+    return Preprocessing.fit(train, **{name: values[name] for name in names})
 
 
 def make_model(values: Values, preprocessing: Preprocessing, outputs: int) -> Any:
@@ -73,7 +72,7 @@ def make_optimizer(values: Values, train: Dataset) -> Any:
     Raises:
         ValueError: an option that it does not take.
     """
-    kind = OPTIMIZERS[values["optimizer"]]
+    kind: Any = OPTIMIZERS[values["optimizer"]]
     takes = [name for name in UNSET if name in kind.options]
     batches = -(-len(train) // values["batch_size"])
     given: Values = {"lr": learning_rate(values, -(-batches // values["accumulate"]))}

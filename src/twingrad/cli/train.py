@@ -14,7 +14,7 @@ from twingrad.cli import recipe, report
 from twingrad.cli.options import TRAIN_OPTIONS, WITH_RESUME
 from twingrad.cli.parser import Options, UsageError
 from twingrad.cli.table import to_toml
-from twingrad.data import Dataset, Preprocessing, Splits
+from twingrad.data import Dataset, Preprocessing, Splits, Table
 from twingrad.devices import resolve
 from twingrad.train import EarlyStopping, Evaluation, History, Interrupted, Progress, RunFolder, evaluate, fit
 from twingrad.train.run_folder import CONFIG
@@ -31,6 +31,8 @@ def run(options: Options) -> None:
     values["device"] = str(resolve(None if values["device"] == "auto" else values["device"]))
     parts = recipe.split(values, data)
     preprocessing = recipe.fit_preprocessing(values, parts.train)
+    if isinstance(data.x, Table):
+        preprocessing.apply(parts.test)  # a category that the train part lacks is told before anything is trained
     folder = _folder(given, values, data)
     if not quiet and sys.stderr.isatty():
         report.begin(data, preprocessing, file=sys.stderr)
