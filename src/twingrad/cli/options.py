@@ -165,9 +165,7 @@ PREDICT_OPTIONS = (
     *FILE_OPTIONS,
     Option("out", values.path, "a .csv or .jsonl file, written whole or not at all", None, "FILE", "standard output"),
     Option("probabilities", None, "the probability of each class or label too", False),
-    Option(
-        "top_k", values.count(1), "the k most probable classes or labels, with probabilities", None, "K", "none"
-    ),
+    Option("top_k", values.count(1), "the k most probable classes or labels, with probabilities", None, "K", "none"),
     Option("batch_size", values.count(1), "rows that are held at a time", 1024, "N"),
     Option("json", None, "JSON lines on standard output; with --out one JSON object about the file", False),
 )

@@ -76,6 +76,7 @@ def positions(
         shown = ", ".join(repr(category) for category in known[:8]) + (", ..." if len(known) > 8 else "")
         raise ValueError(
             f"{table.where(row)}, column {name!r}: unknown category {column.values[column.codes[row]]!r}; "
-            f"the training part had {shown}; train with --unknown zeros (unknown='zeros') to take others for none of them"
+            f"the training part had {shown}; "
+            "train with --unknown zeros (unknown='zeros') to take others for none of them"
         )
     return found
