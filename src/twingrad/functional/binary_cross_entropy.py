@@ -20,7 +20,7 @@ def check(
     reduction: str = "mean",
 ) -> None:
     """Raise unless the shapes fit and targets, where they lie on the host, are in [0, 1] or missing."""
-    check_shapes(NAME, logits, target, example_weight, mask, reduction)
+    check_shapes(NAME, logits, target, example_weight, mask, reduction=reduction)
     if class_weight is not None:
         shapes = [(2,), (*logits.shape[1:], 2)]
         shape = shapes[1] if getattr(class_weight, "shape", None) == shapes[1] else shapes[0]

@@ -9,7 +9,13 @@ from twingrad.namespace import Array, namespace_of
 
 
 def check_shapes(
-    loss: str, x: Array, target: Array, example_weight: Array | None, mask: Array | None, reduction: str
+    loss: str,
+    x: Array,
+    target: Array,
+    example_weight: Array | None = None,
+    mask: Array | None = None,
+    *,
+    reduction: str = "mean",
 ) -> None:
     """Raise unless predictions and targets have one shape, (N,) or (N, K), and the weights and the mask fit it.
 

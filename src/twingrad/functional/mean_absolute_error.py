@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twingrad.functional.elementwise_loss import check_shapes, difference, total
 from twingrad.fusable import fusable
 from twingrad.namespace import Array
 
 
-def check(
-    x: Array,
-    target: Array,
-    example_weight: Array | None = None,
-    mask: Array | None = None,
-    *,
-    reduction: str = "mean",
-) -> None:
-    """Raise unless the shapes and dtypes fit."""
-    check_shapes("mean absolute error", x, target, example_weight, mask, reduction)
-
-
-@fusable(validate=check)
+@fusable(validate=partial(check_shapes, "mean absolute error"))
 def mean_absolute_error(
     x: Array,
     target: Array,
