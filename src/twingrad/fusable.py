@@ -141,7 +141,7 @@ class Fusable:
         """Tensors that a kernel is about to write count as overwritten, as the reference's own writes do."""
         for place in self.overwrites(*args, **kwargs):  # type: ignore[misc]
             if isinstance(args[place], Tensor):
-                args[place].writes[0] += 1
+                args[place].mark_written()
 
     def _choose(self, arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Kernel | None, str]:
         backend = backend_of(arrays[0])

@@ -13,6 +13,9 @@ import numpy as np
 Array = Any
 """An array of any library that follows the array API standard, or a `Tensor`."""
 
+NUMPY_OPERANDS = frozenset({np.ndarray, bool, int, float, complex, *np.sctypeDict.values()})
+"""The types that a ufunc of NumPy takes as they are; subclasses of them are asked for their namespace."""
+
 _NUMPY_TYPES = (np.ndarray, np.generic)
 _namespaces: dict[type, Any] = {np.ndarray: np}
 _backends: dict[type, str | None] = {np.ndarray: "cpu"}

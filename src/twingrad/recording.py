@@ -62,6 +62,8 @@ class _Local(threading.local):
 
 
 _local = _Local()
+under_way: list[Recording] = []
+"""The recordings of all threads: while it is empty, no operation need ask whether it may run."""
 
 
 def current() -> Recording | None:
@@ -81,6 +83,7 @@ def record() -> Iterator[Recording]:
     if _local.recording is not None:
         raise CaptureError("a step is already being captured in this thread; captures do not nest")
     recording = _local.recording = Recording()
+    under_way.append(recording)
     try:
         yield recording
     except BaseException:
@@ -88,4 +91,5 @@ def record() -> Iterator[Recording]:
         raise
     finally:
         _local.recording = None
+        under_way.remove(recording)
         recording.undo.clear()

@@ -1,15 +1,17 @@
 """The tape: which operation made which tensor, and the walk back over it.
 
 There is no global tape. Each recorded result holds its `Node`, each node its inputs, and numbers given in the order of
-recording sort them: an operation is always recorded after those that made its inputs.
+recording sort them: an operation is always recorded after those that made its inputs. Writes in place take numbers too,
+so that a backward pass can tell whether an array was overwritten after an operation had used it.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twingrad.errors import AutodiffError
@@ -19,8 +21,9 @@ from twingrad.recording import refuse_while_recording
 if TYPE_CHECKING:
     from twingrad.autodiff.tensor import Tensor
 
-_numbers = itertools.count()
-_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
+numbers = itertools.count(1)
+enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
+_new = object.__new__
 
 
 class Destination(NamedTuple):
@@ -33,6 +36,31 @@ class Destination(NamedTuple):
 FRESH = Destination(None, False)
 
 
+class Memory:
+    """Memory that tensors share: how often it was written in place, and the number of the last write."""
+
+    writes = 0
+    written = 0
+
+    def write(self) -> None:
+        """Count one write, now."""
+        self.writes += 1
+        self.written = next(numbers)
+
+
+class Operation:
+    """What all results of one function share.
+
+    pull(node, grad, into) -> a gradient for each of the node's inputs, None where into[i] is None; `grad` is a plain
+    array, or a Tensor where the gradient is itself to be differentiated.
+    """
+
+    __slots__ = ("name", "pull")
+
+    def __init__(self, name: str, pull: Callable[..., Sequence[Any]]) -> None:
+        self.name, self.pull = name, pull
+
+
 class OnTape:
     """The base of Tensor: what the tape needs to know of an array."""
 
@@ -40,12 +68,11 @@ class OnTape:
     data: Any
     requires_grad: bool
     node: Node | None
-    writes: list[int]
+    memory: Memory | None
 
-    @property
-    def version(self) -> int:
-        """How often the data were overwritten in place."""
-        raise NotImplementedError
+    def last_write(self) -> int:
+        """The number of the last write in place, 0 before the first."""
+        return 0 if self.memory is None else self.memory.written
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -54,40 +81,40 @@ class OnTape:
 
 
 class Node:
-    """One recorded operation.
+    """One recorded operation: `out`, an array, was made of `inputs` and `keywords`.
 
-    result: the tensor that it made; not held, for that would be a cycle: only the count of writes to its memory is.
-    backward(grad, into) -> a gradient for each input, None where into[i] is None; `grad` is a plain array, or a Tensor
-    where the gradient is itself to be differentiated.
+    The tensor that it made is not held, for that would be a cycle. memory: that of the result, once it is shared or
+    written. inputs is None once the node was freed. Made by `recorded`.
     """
 
-    __slots__ = ("backward", "inputs", "name", "number", "versions", "writes", "written")
+    __slots__ = ("inputs", "keywords", "memory", "number", "operation", "out")
+    inputs: Any
+    keywords: Any
+    memory: Memory | None
+    number: int
+    operation: Operation
+    out: Any
 
-    def __init__(
-        self, name: str, result: OnTape, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]]
-    ) -> None:
-        self.number = next(_numbers)
-        self.name = name
-        self.inputs = inputs
-        self.backward: Callable[..., Sequence[Any]] | None = backward
-        self.versions = tuple([i.version if isinstance(i, OnTape) else 0 for i in inputs])
-        self.writes, self.written = result.writes, result.writes[0]
+    @property
+    def name(self) -> str:
+        """The operation's name."""
+        return self.operation.name
 
     def check(self) -> None:
         """Raise AutodiffError if this node was freed, or an input or the result overwritten since it was recorded."""
-        if self.backward is None:
+        if self.inputs is None:
             raise AutodiffError(
                 f"backward through {self.name} a second time, but its tape was freed by the first; "
                 "compute the loss anew, or add the losses before one backward()"
             )
-        for position, (given, version) in enumerate(zip(self.inputs, self.versions, strict=True)):
-            if isinstance(given, OnTape) and given.version != version:
+        for position, given in enumerate(self.inputs):
+            if isinstance(given, OnTape) and given.last_write() > self.number:
                 raise AutodiffError(
                     f"input {position} of {self.name}, of shape {given.shape}, was overwritten in place after "
                     f"{self.name} was recorded, so its gradient cannot be computed; "
                     "call backward() before the write, or write to a copy"
                 )
-        if self.writes[0] != self.written:
+        if self.memory is not None and self.memory.written > self.number:
             raise AutodiffError(
                 f"the result of {self.name} was overwritten in place after {self.name} was recorded, so its gradient "
                 "cannot be computed; call backward() before the write, or write to a copy"
@@ -95,9 +122,19 @@ class Node:
 
     def free(self) -> None:
         """Drop what the node holds, so that arrays are released while the walk goes on."""
-        self.backward = None
-        self.inputs = ()
-        self.versions = ()
+        self.inputs = self.keywords = self.out = None
+
+
+def recorded(operation: Operation, out: Any, inputs: tuple[Any, ...], keywords: Any) -> Node:
+    """A node that knows that `operation` made the array `out` of `inputs`."""
+    node = _new(Node)
+    node.number = next(numbers)
+    node.operation = operation
+    node.inputs = inputs
+    node.keywords = keywords
+    node.out = out
+    node.memory = None
+    return node
 
 
 @contextmanager
@@ -111,68 +148,68 @@ def no_grad() -> Iterator[None]:
     ...     (w * w).requires_grad
     False
     """
-    token = _enabled.set(False)
+    token = enabled.set(False)
     try:
         yield
     finally:
-        _enabled.reset(token)
+        enabled.reset(token)
 
 
 @contextmanager
 def recording_on() -> Iterator[bool]:
     """Record within a `with` block, even inside `no_grad`; gives whether that was so outside."""
-    outside = _enabled.get()
-    token = _enabled.set(True)
+    outside = enabled.get()
+    token = enabled.set(True)
     try:
         yield outside
     finally:
-        _enabled.reset(token)
+        enabled.reset(token)
 
 
 def is_recording(inputs: Sequence[Any]) -> bool:
     """Whether an operation on `inputs` belongs on the tape."""
     for given in inputs:
         if isinstance(given, OnTape) and given.requires_grad:
-            return _enabled.get()
+            return enabled.get()
     return False
 
 
-def record(
-    name: str, out: Any, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]], *, view_of: Any = None
-) -> Tensor:
+def record(name: str, out: Any, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]]) -> Tensor:
     """The array `out` as a Tensor that knows that operation `name` made it of `inputs`.
 
-    view_of: the tensor whose memory it shares, where it does.
+    backward(grad, into) -> a gradient for each input, None where into[i] is None.
     """
-    from twingrad.autodiff.tensor import Tensor
+    from twingrad.autodiff.tensor import made
 
-    result = Tensor(out)
-    if isinstance(view_of, OnTape):
-        result.writes = view_of.writes
-    result.requires_grad = True
-    result.node = Node(name, result, inputs, backward)
-    return result
+    operation = Operation(name, lambda node, grad, into: backward(grad, into))
+    return made(out, recorded(operation, None, inputs, None))
+
+
+def is_complex(array: Any) -> bool:
+    """Whether the elements are complex numbers, whatever the library calls its dtypes."""
+    kind = getattr(array.dtype, "kind", None)
+    return kind == "c" if kind is not None else "complex" in str(array.dtype)
 
 
 def backward(root: Tensor, seed: Any) -> None:
     """Add the gradient of `root` to every leaf that requires one, freeing the tape on the way."""
     if not root.requires_grad:
         raise AutodiffError("backward() of a tensor that does not require a gradient: nothing was recorded")
-    cotangent = _seed(root, seed)
+    cotangent = seed_of(root, seed)
     if root.node is None:
         root.receive_grad(cotangent, FRESH)
         return
     pending = {root.node: cotangent}
-    for node in _in_reverse(root):
-        grad = pending.pop(node)
+    for node in reversed(_behind([root])):
         node.check()
         inputs = node.inputs
         into = tuple([_destination(i) for i in inputs])
-        for given, gradient, destination in zip(inputs, node.backward(grad, into), into, strict=True):  # type: ignore[misc]
-            if destination is None:
+        found = node.operation.pull(node, pending.pop(node), into)
+        for given, gradient, place in zip(inputs, found, into, strict=True):
+            if place is None:
                 continue
             if given.node is None:
-                given.receive_grad(gradient, destination)
+                given.receive_grad(gradient, place)
             else:
                 _add(pending, given.node, gradient)
         node.free()
@@ -184,47 +221,69 @@ def gradients(root: Tensor, targets: Sequence[Tensor], seed: Any = None, *, crea
     Leaves' `.grad` are not touched and the tape is kept. A target that `root` does not depend on gets zeros. Targets
     are independent variables: of two that depend on each other, neither gets what reaches it through the other.
     """
-    from twingrad.autodiff.tensor import Tensor
+    return pull_back([root], [seed_of(root, seed)], targets, create_graph=create_graph)
+
+
+def pull_back(
+    roots: Sequence[Tensor], seeds: Sequence[Any], targets: Sequence[Tensor], *, create_graph: bool = False
+) -> list[Any]:
+    """Like `gradients`, for the sum of several roots, each with its cotangent of the root's shape."""
+    from twingrad.autodiff.tensor import made
 
     refuse_while_recording("a gradient of a function", "the copy that it gives has no bound form yet")
-    cotangent = _seed(root, seed)
-    wanted: dict[int, Any] = {id(target): None for target in targets}
+    found: dict[int, Any] = {id(target): None for target in targets}
+    useful = _leading_to(found, _behind(roots, found))
     pending: dict[Any, Any] = {}
 
     def distribute(tensor: Tensor, gradient: Any) -> None:
-        if id(tensor) in wanted:
-            held = wanted[id(tensor)]
-            wanted[id(tensor)] = gradient if held is None else held + gradient
-        elif tensor.node is not None:
-            _add(pending, tensor.node, gradient)
+        if id(tensor) in found:
+            held = found[id(tensor)]
+            found[id(tensor)] = gradient if held is None else held + gradient
+        elif tensor.node in useful:
+            _add(pending, tensor.node, gradient)  # type: ignore[arg-type]
 
-    distribute(root, Tensor(cotangent) if create_graph else cotangent)
-    for node in _in_reverse(root, wanted):
-        grad = pending.pop(node, None)
-        if grad is None:
-            continue
+    for root, seed in zip(roots, seeds, strict=True):
+        distribute(root, made(seed) if create_graph and not isinstance(seed, OnTape) else seed)
+    for node in reversed(useful):
+        grad = pending.pop(node)
         node.check()
-        into = tuple([FRESH if _wants(i) else None for i in node.inputs])
-        for given, gradient, destination in zip(node.inputs, node.backward(grad, into), into, strict=True):  # type: ignore[misc]
-            if destination is not None:
+        into = tuple([FRESH if _wants(i) and (id(i) in found or i.node in useful) else None for i in node.inputs])
+        for given, gradient, place in zip(node.inputs, node.operation.pull(node, grad, into), into, strict=True):
+            if place is not None:
                 distribute(given, gradient)
-    return [_finished(t, wanted[id(t)], create_graph) for t in targets]
+    return [_finished(t, found[id(t)], create_graph) for t in targets]
 
 
-def _in_reverse(root: Tensor, stop_at: Any = ()) -> list[Node]:
-    """The nodes behind `root`, last recorded first, not walking through tensors whose ids are in `stop_at`."""
-    if root.node is None or id(root) in stop_at:
-        return []
-    found = {root.node}
-    stack = [root.node]
+def depends_on(root: Tensor, ids: Collection[int]) -> bool:
+    """Whether a recorded tensor whose id is among `ids` stands behind `root`."""
+    if id(root) in ids:
+        return True
+    return any(id(given) in ids for node in _behind([root]) for given in node.inputs or () if _wants(given))
+
+
+def _behind(roots: Sequence[Tensor], stop_at: Collection[int] = ()) -> list[Node]:
+    """The nodes behind `roots`, first recorded first, not walking through tensors whose ids are in `stop_at`."""
+    stack = [root.node for root in roots if root.node is not None and root.requires_grad and id(root) not in stop_at]
+    found = set(stack)
     while stack:
-        for given in stack.pop().inputs:
+        for given in stack.pop().inputs or ():
             if not _wants(given) or id(given) in stop_at:
                 continue
             if given.node is not None and given.node not in found:
                 found.add(given.node)
                 stack.append(given.node)
-    return sorted(found, key=lambda node: node.number, reverse=True)
+    return sorted(found, key=attrgetter("number"))
+
+
+def _leading_to(targets: Collection[int], nodes: Sequence[Node]) -> dict[Any, None]:
+    """Those of `nodes`, which are in the order of recording, behind which one of `targets` stands; freed ones too, so
+    that they are complained about.
+    """
+    useful: dict[Any, None] = {}
+    for node in nodes:
+        if node.inputs is None or any(_wants(i) and (id(i) in targets or i.node in useful) for i in node.inputs):
+            useful[node] = None
+    return useful
 
 
 def _wants(given: Any) -> bool:
@@ -232,9 +291,9 @@ def _wants(given: Any) -> bool:
 
 
 def _destination(given: Any) -> Destination | None:
-    if not _wants(given):
+    if not isinstance(given, OnTape) or not given.requires_grad:
         return None
-    return FRESH if given.node is not None else given.grad_destination()
+    return FRESH if given.node is not None else given.grad_destination()  # type: ignore[attr-defined]
 
 
 def _add(pending: dict[Any, Any], node: Node, gradient: Any) -> None:
@@ -244,7 +303,10 @@ def _add(pending: dict[Any, Any], node: Node, gradient: Any) -> None:
     pending[node] = gradient if held is None else held + gradient
 
 
-def _seed(root: Tensor, seed: Any) -> Any:
+def seed_of(root: Tensor, seed: Any) -> Any:
+    """The cotangent that a walk back from `root` starts with: `seed`, or 1 for a scalar; a recorded one stays so."""
+    if is_complex(root.data):
+        raise AutodiffError("a gradient of a complex tensor is not defined here: take xp.real, xp.imag or xp.abs first")
     xp = namespace_of(root.data)
     if seed is None:
         if root.shape != ():
@@ -262,9 +324,9 @@ def _seed(root: Tensor, seed: Any) -> Any:
 
 
 def _finished(target: Tensor, gradient: Any, create_graph: bool) -> Any:
-    from twingrad.autodiff.tensor import Tensor
+    from twingrad.autodiff.tensor import made
 
     xp = namespace_of(target.data)
     if gradient is None:
-        gradient = Tensor(xp.zeros_like(target.data)) if create_graph else xp.zeros_like(target.data)
-    return gradient if isinstance(gradient, Tensor) else xp.asarray(gradient, copy=True)  # rules give views and aliases
+        gradient = made(xp.zeros_like(target.data)) if create_graph else xp.zeros_like(target.data)
+    return gradient if isinstance(gradient, OnTape) else xp.asarray(gradient, copy=True)  # rules give views and aliases

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,16 +13,23 @@ from twingrad.namespace import namespace_of
 from twingrad.recording import refuse_while_recording
 
 xp: Any = None
-"""The namespace `twingrad.xp`, which sets itself here when it is imported: the operators below are its functions."""
+"""The namespace `twingrad.xp`, which sets itself and the operators here when it is imported."""
+
+API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+"""The revisions of the standard that `__array_namespace__` knows: each holds the one before it."""
+
+_new = object.__new__
 
 
 class Tensor(tape.OnTape):
     """An array of NumPy, CuPy or another library, with a place for its gradient.
 
-    A Tensor is itself an array API object: its namespace is `twingrad.xp`, whose functions record on the tape.
+    A Tensor is itself an array API object: its namespace is `twingrad.xp`, whose functions record on the tape. Its
+    operators are those functions; `t += u` means `t = t + u`, a new tensor.
 
-    data: the array that it wraps; not copied.
-    requires_grad: compute the gradient with respect to this tensor; floating dtypes only (else TypeError).
+    data: the array that it wraps; not copied. Write to it with `t[...] = value`, which a backward pass that needs the
+    old values sees, and refuses. What NumPy itself writes to `t.data`, nobody sees.
+    requires_grad: compute the gradient with respect to this tensor; real floating dtypes only (else TypeError).
 
     >>> x = Tensor(np.asarray([1.0, 2.0]), requires_grad=True)
     >>> (x * x).sum().backward()
@@ -30,7 +37,7 @@ class Tensor(tape.OnTape):
     array([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_grad", "data", "node", "requires_grad", "writes")
+    __slots__ = ("__weakref__", "_grad", "data", "memory", "node", "requires_grad")
     __array_ufunc__ = None
     __hash__ = object.__hash__
 
@@ -44,11 +51,12 @@ class Tensor(tape.OnTape):
         self.data = data
         self.requires_grad = False
         self.node: tape.Node | None = None
-        self.writes = [0]  # how often the memory was written in place; views share it
+        self.memory: tape.Memory | None = None  # once it was written in place, or has views
         self._grad: Any = None
         if requires_grad:
             if not namespace_of(data).isdtype(data.dtype, "real floating"):
-                raise TypeError(f"requires_grad needs a real floating dtype, got {data.dtype}; cast it first")
+                cure = "differentiate by its real and imaginary part" if tape.is_complex(data) else "cast it first"
+                raise TypeError(f"requires_grad needs a real floating dtype, got {data.dtype}; {cure}")
             self.requires_grad = True
 
     # -- the gradient -------------------------------------------------------------------------------------------------
@@ -61,11 +69,6 @@ class Tensor(tape.OnTape):
     @grad.setter
     def grad(self, value: Any) -> None:
         self._grad = value
-
-    @property
-    def version(self) -> int:
-        """How often the data were overwritten in place: a backward pass refuses to use what has changed."""
-        return self.writes[0]
 
     def backward(self, seed: Any = None) -> None:
         """Add the gradient of this tensor to `.grad` of every leaf that requires one, and free the tape.
@@ -85,27 +88,51 @@ class Tensor(tape.OnTape):
         )
         xp = namespace_of(self.data)
         if self._grad is None:  # a copy: rules give views, and one array to several leaves
-            self._grad = xp.asarray(gradient, copy=True)
+            self._grad = gradient.copy() if type(gradient) is np.ndarray else xp.asarray(gradient, copy=True)
         else:
             self._grad = xp.asarray(self._grad + gradient)
 
     def detach(self) -> Tensor:
         """The same data, off the tape."""
         tensor = Tensor(self.data)
-        tensor.writes = self.writes
+        tensor.memory = self.shared_memory()
         return tensor
+
+    # -- writes in place ----------------------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> int:
+        """How often the data were overwritten in place: a backward pass refuses to use what has changed."""
+        return 0 if self.memory is None else self.memory.writes
+
+    def mark_written(self) -> None:
+        """Count a write in place, by whoever wrote to `data`."""
+        self.shared_memory().write()
+
+    def shared_memory(self) -> tape.Memory:
+        """The count of writes that views and `detach()` share with this tensor."""
+        if self.memory is None:
+            self.memory = tape.Memory() if self.node is None else self.node.memory or tape.Memory()
+            if self.node is not None:
+                self.node.memory = self.memory
+        return self.memory
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        refuse_while_recording("Tensor.__setitem__", "in-place writes have no bound form")
+        if tape.is_recording((self, value)):
+            raise AutodiffError(
+                "in-place write to, or of, a tensor that requires a gradient; build the result with xp.where or "
+                "xp.concat, or write inside `with tg.no_grad():`"
+            )
+        self.data[_plain_key(key)] = value.data if isinstance(value, Tensor) else value
+        self.mark_written()
 
     # -- leaving the tape ---------------------------------------------------------------------------------------------
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A read-only NumPy view of the data; data of another device are copied to the host."""
         refuse_while_recording("Tensor.numpy()", "it reads a value that changes from replay to replay")
-        if isinstance(self.data, np.ndarray):
-            view = self.data.view()
-        else:
-            from twingrad import backends, devices
-
-            view = backends.get(devices.device_of(self.data)).to_numpy(self.data).view()
+        view = on_host(self.data).view()
         view.flags.writeable = False
         return view
 
@@ -116,7 +143,7 @@ class Tensor(tape.OnTape):
             raise ValueError(f"item() needs a tensor of one element, got shape {self.shape}")
         kind = self.data.dtype
         namespace = namespace_of(self.data)
-        scalar = self.data.reshape(()) if hasattr(self.data, "reshape") else namespace.reshape(self.data, ())
+        scalar = namespace.reshape(self.data, ())
         if namespace.isdtype(kind, "bool"):
             return bool(scalar)
         if namespace.isdtype(kind, "integral"):
@@ -145,9 +172,17 @@ class Tensor(tape.OnTape):
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError("a Tensor does not turn into a NumPy array by itself: t.numpy() gives a read-only view")
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
         refuse_while_recording("Tensor.__dlpack__()", "what is done with the memory would be left out by a replay")
-        return self.data.__dlpack__(**kwargs)
+        asked = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+        return self.data.__dlpack__(**{name: value for name, value in asked.items() if value is not None})
 
     def __dlpack_device__(self) -> Any:
         return self.data.__dlpack_device__()
@@ -155,6 +190,8 @@ class Tensor(tape.OnTape):
     # -- what an array is ---------------------------------------------------------------------------------------------
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        if api_version is not None and api_version not in API_VERSIONS:
+            raise ValueError(f"twingrad.xp follows the array API standard {API_VERSIONS[-1]}, not {api_version!r}")
         return xp
 
     @property
@@ -212,115 +249,8 @@ class Tensor(tape.OnTape):
         body = repr(self.data).removeprefix("array(").removesuffix(")")
         return f"Tensor({body}{', requires_grad=True' if self.requires_grad else ''})"
 
-    # -- indexing -----------------------------------------------------------------------------------------------------
-
     def __getitem__(self, key: Any) -> Tensor:
         return xp.getitem(self, _plain_key(key))  # type: ignore[no-any-return]
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        refuse_while_recording("Tensor.__setitem__", "in-place writes have no bound form")
-        if tape.is_recording((self, value)):
-            raise AutodiffError(
-                "in-place write to, or of, a tensor that requires a gradient; build the result with xp.where or "
-                "xp.concat, or write inside `with tg.no_grad():`"
-            )
-        self.data[_plain_key(key)] = value.data if isinstance(value, Tensor) else value
-        self.writes[0] += 1
-
-    # -- operators: the functions of twingrad.xp ----------------------------------------------------------------------
-
-    def __add__(self, other: Any) -> Tensor:
-        return xp.add(self, other)  # type: ignore[no-any-return]
-
-    def __radd__(self, other: Any) -> Tensor:
-        return xp.add(other, self)  # type: ignore[no-any-return]
-
-    def __sub__(self, other: Any) -> Tensor:
-        return xp.subtract(self, other)  # type: ignore[no-any-return]
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return xp.subtract(other, self)  # type: ignore[no-any-return]
-
-    def __mul__(self, other: Any) -> Tensor:
-        return xp.multiply(self, other)  # type: ignore[no-any-return]
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return xp.multiply(other, self)  # type: ignore[no-any-return]
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return xp.divide(self, other)  # type: ignore[no-any-return]
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return xp.divide(other, self)  # type: ignore[no-any-return]
-
-    def __floordiv__(self, other: Any) -> Tensor:
-        return xp.floor_divide(self, other)  # type: ignore[no-any-return]
-
-    def __rfloordiv__(self, other: Any) -> Tensor:
-        return xp.floor_divide(other, self)  # type: ignore[no-any-return]
-
-    def __mod__(self, other: Any) -> Tensor:
-        return xp.remainder(self, other)  # type: ignore[no-any-return]
-
-    def __rmod__(self, other: Any) -> Tensor:
-        return xp.remainder(other, self)  # type: ignore[no-any-return]
-
-    def __pow__(self, other: Any) -> Tensor:
-        return xp.pow(self, other)  # type: ignore[no-any-return]
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return xp.pow(other, self)  # type: ignore[no-any-return]
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return xp.matmul(self, other)  # type: ignore[no-any-return]
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return xp.matmul(other, self)  # type: ignore[no-any-return]
-
-    def __neg__(self) -> Tensor:
-        return xp.negative(self)  # type: ignore[no-any-return]
-
-    def __pos__(self) -> Tensor:
-        return xp.positive(self)  # type: ignore[no-any-return]
-
-    def __abs__(self) -> Tensor:
-        return xp.abs(self)  # type: ignore[no-any-return]
-
-    def __invert__(self) -> Tensor:
-        return xp.bitwise_invert(self)  # type: ignore[no-any-return]
-
-    def __and__(self, other: Any) -> Tensor:
-        return xp.bitwise_and(self, other)  # type: ignore[no-any-return]
-
-    def __or__(self, other: Any) -> Tensor:
-        return xp.bitwise_or(self, other)  # type: ignore[no-any-return]
-
-    def __xor__(self, other: Any) -> Tensor:
-        return xp.bitwise_xor(self, other)  # type: ignore[no-any-return]
-
-    def __lshift__(self, other: Any) -> Tensor:
-        return xp.bitwise_left_shift(self, other)  # type: ignore[no-any-return]
-
-    def __rshift__(self, other: Any) -> Tensor:
-        return xp.bitwise_right_shift(self, other)  # type: ignore[no-any-return]
-
-    def __lt__(self, other: Any) -> Tensor:
-        return xp.less(self, other)  # type: ignore[no-any-return]
-
-    def __le__(self, other: Any) -> Tensor:
-        return xp.less_equal(self, other)  # type: ignore[no-any-return]
-
-    def __gt__(self, other: Any) -> Tensor:
-        return xp.greater(self, other)  # type: ignore[no-any-return]
-
-    def __ge__(self, other: Any) -> Tensor:
-        return xp.greater_equal(self, other)  # type: ignore[no-any-return]
-
-    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
-        return xp.equal(self, other)  # type: ignore[no-any-return]
-
-    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
-        return xp.not_equal(self, other)  # type: ignore[no-any-return]
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """The sum over `axis`, or over all."""
@@ -334,6 +264,76 @@ class Tensor(tape.OnTape):
         """The same elements in C order under another shape."""
         given = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
         return xp.reshape(self, tuple(given))  # type: ignore[no-any-return]
+
+    # -- operators: functions of twingrad.xp, set by twingrad.xp.operators --------------------------------------------
+
+    __pos__: ClassVar[_Unary]
+    __neg__: ClassVar[_Unary]
+    __abs__: ClassVar[_Unary]
+    __invert__: ClassVar[_Unary]
+
+    __add__: ClassVar[_Binary]
+    __sub__: ClassVar[_Binary]
+    __mul__: ClassVar[_Binary]
+    __truediv__: ClassVar[_Binary]
+    __floordiv__: ClassVar[_Binary]
+    __mod__: ClassVar[_Binary]
+    __pow__: ClassVar[_Binary]
+    __matmul__: ClassVar[_Binary]
+    __and__: ClassVar[_Binary]
+    __or__: ClassVar[_Binary]
+    __xor__: ClassVar[_Binary]
+    __lshift__: ClassVar[_Binary]
+    __rshift__: ClassVar[_Binary]
+
+    __radd__: ClassVar[_Binary]
+    __rsub__: ClassVar[_Binary]
+    __rmul__: ClassVar[_Binary]
+    __rtruediv__: ClassVar[_Binary]
+    __rfloordiv__: ClassVar[_Binary]
+    __rmod__: ClassVar[_Binary]
+    __rpow__: ClassVar[_Binary]
+    __rmatmul__: ClassVar[_Binary]
+    __rand__: ClassVar[_Binary]
+    __ror__: ClassVar[_Binary]
+    __rxor__: ClassVar[_Binary]
+    __rlshift__: ClassVar[_Binary]
+    __rrshift__: ClassVar[_Binary]
+
+    __lt__: ClassVar[_Binary]
+    __le__: ClassVar[_Binary]
+    __gt__: ClassVar[_Binary]
+    __ge__: ClassVar[_Binary]
+    __eq__: ClassVar[_Binary]  # type: ignore[assignment]
+    __ne__: ClassVar[_Binary]  # type: ignore[assignment]
+
+
+_Unary = Callable[[Tensor], Tensor]
+_Binary = Callable[[Tensor, Any], Tensor]
+
+
+def made(data: Any, node: tape.Node | None = None) -> Tensor:
+    """The array `data` as a Tensor, made by `node` where it was recorded: like the constructor, without its checks."""
+    if type(data) is not np.ndarray and isinstance(data, np.generic):
+        data = np.asarray(data)
+    tensor = _new(Tensor)
+    tensor.data = data
+    tensor.requires_grad = node is not None
+    tensor.node = node
+    tensor.memory = None
+    tensor._grad = None
+    return tensor
+
+
+def on_host(array: Any) -> np.ndarray[Any, Any]:
+    """The values of an array of any library as a NumPy array: a view of it where it is on the host already."""
+    if isinstance(array, np.ndarray):
+        return array
+    if type(array).__module__.partition(".")[0] == "cupy":
+        return np.asarray(array.get())
+    return np.from_dlpack(
+        array.detach().cpu() if hasattr(array, "detach") else array
+    )  # PyTorch's has a tape of its own
 
 
 def _plain_key(key: Any) -> Any:

@@ -73,7 +73,7 @@ def _plain(array: Array, *, writes: bool) -> Array:
     if not isinstance(array, Tensor):
         return array
     if writes:
-        array.writes[0] += 1
+        array.mark_written()
     return array.data
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from twingrad import backends, devices
 from twingrad.autodiff import Destination
+from twingrad.autodiff.tape import Memory
 from twingrad.errors import CaptureError
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.nn.parameter import Parameter
@@ -26,7 +27,7 @@ class FlatParameters:
     like: an array whose library, device and dtype the buffers take.
 
     theta, grad: (P,), padded between segments; segments: (S, 2) int64, offset and length of each parameter.
-    touched: (S,), whether a gradient was written since `zero_grad`. writes counts the optimizer's updates, settings the
+    touched: (S,), whether a gradient was written since `zero_grad`. memory counts the optimizer's updates, settings the
     changes of a parameter's decay or learning-rate scale. valid turns False once the parameters live elsewhere.
     """
 
@@ -34,7 +35,7 @@ class FlatParameters:
         self.parameters = list(parameters)
         self.segments, size = _lay_out(self.parameters, ALIGNMENT // _itemsize(like))
         self.touched: NDArray[np.bool_] = np.zeros(len(self.parameters), np.bool_)
-        self.writes = 0
+        self.memory = Memory()
         self.settings = 0
         self.valid = True
         self._theta, self._grad = _zeros(size, like), _zeros(size, like)

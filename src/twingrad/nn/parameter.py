@@ -93,7 +93,12 @@ class Parameter(Tensor):
     @property
     def version(self) -> int:
         """How often the values were overwritten, by assignment or by an optimizer."""
-        return self.writes[0] if self.flat is None else self.writes[0] + self.flat.writes
+        return super().version + (0 if self.flat is None else self.flat.memory.writes)
+
+    def last_write(self) -> int:
+        """The number of the last write, by assignment or by an optimizer."""
+        own = super().last_write()
+        return own if self.flat is None else max(own, self.flat.memory.written)
 
     @property
     def grad(self) -> Any:
@@ -145,7 +150,7 @@ class Parameter(Tensor):
         refuse_while_recording("assigning to a parameter", "a replay would leave it out")
         self.origin = None
         self.data[...] = array
-        self.writes[0] += 1
+        self.mark_written()
 
     def draw_for(self, seed: int, stream: int) -> None:
         """Draw the values of this seed and stream, unless others were drawn and since settled or overwritten."""
@@ -168,7 +173,10 @@ class Parameter(Tensor):
         """Live in `view`, which holds the values, from now on; what was recorded with another dtype is out of date."""
         if self.flat is not None:
             self.flat.valid = False
-            self.writes[0] += self.flat.writes + (type(view) is not type(self.data) or view.dtype != self.data.dtype)
+            memory, before = self.shared_memory(), self.flat.memory
+            memory.writes, memory.written = memory.writes + before.writes, max(memory.written, before.written)
+            if type(view) is not type(self.data) or view.dtype != self.data.dtype:
+                memory.write()
         self.data, self.flat, self.segment = view, flat, segment
 
     def __repr__(self) -> str:

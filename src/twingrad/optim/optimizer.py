@@ -192,7 +192,7 @@ class Optimizer:
         if self._plan:
             theta, grad = flat.buffers()
             self.rule(theta, grad, *self._tables(grad))
-            flat.writes += 1
+            flat.memory.write()
 
     def steps_of(self, parameter: Parameter) -> int:
         """How often `parameter` was updated."""
@@ -325,7 +325,7 @@ class Optimizer:
         recording.undo.append(self._back_to_here())
 
     def _count_write(self, flat: FlatParameters) -> None:
-        flat.writes += 1
+        flat.memory.write()
 
     def _back_to_here(self) -> Callable[[], None]:
         """A function that puts parameters, moments and step numbers back as they are now."""

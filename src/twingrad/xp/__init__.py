@@ -26,6 +26,7 @@ from numpy import (
 
 from twingrad.autodiff import tensor as _tensor
 from twingrad.namespace import register_tensor as _register_tensor
+from twingrad.xp import operators as _operators  # noqa: F401  gives Tensor its operators
 from twingrad.xp.creation import (
     arange,
     asarray,

@@ -3,21 +3,29 @@
 A rule is one line: it takes the cotangent g, the result, and the function's own arguments, and returns the cotangent of
 one argument. Rules are written with the functions of this namespace, so they are differentiable themselves: a plain
 backward pass hands them plain arrays, a pass that builds a graph hands them Tensors.
+
+A recorded operation on small arrays must cost little beside the operation itself. So functions of one and two arrays,
+most of the namespace, have a form of their own without loops, and one that knows NumPy's ufunc; see `bench_autodiff`.
 """
 
 from __future__ import annotations
 
-import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twingrad.autodiff.tape import Node, is_recording, record
-from twingrad.autodiff.tensor import Tensor
+import numpy as np
+from numpy import ndarray
+
+from twingrad.autodiff.tape import Node, Operation, enabled, is_complex, is_recording, recorded
+from twingrad.autodiff.tensor import Tensor, made
 from twingrad.errors import AutodiffError
-from twingrad.namespace import Array, namespace_of
-from twingrad.recording import refuse_while_recording
+from twingrad.namespace import NUMPY_OPERANDS, Array, namespace_of
+from twingrad.recording import refuse_while_recording, under_way
+from twingrad.xp.complaints import complaint
 
 Rule = Callable[..., Any]
+Function = Callable[..., Any]
 
 primitives: dict[str, tuple[Rule, ...]] = {}
 """Every differentiable function with its rules: the tests and the documentation walk it."""
@@ -28,68 +36,212 @@ def primitive(
     *rules: Rule,
     broadcasts: bool = False,
     views: bool = False,
-    implementation: Callable[..., Any] | None = None,
-) -> Callable[..., Any]:
+    implementation: Function | None = None,
+) -> Function:
     """The array API function `name`, recording with `rules`: one for each leading array argument.
 
     broadcasts: the arguments broadcast together, so each rule's result is summed back to its argument's shape.
     views: the result may share the first argument's memory, so a write to one counts as a write to both.
     implementation: computes with plain arrays; by default the function `name` of the arrays' own namespace.
     """
+    first = rules[0]
     if broadcasts:
         rules = tuple(_summed_back(rule, position) for position, rule in enumerate(rules))
     primitives[name] = rules
+    return recording(name, rules, views=views, implementation=implementation, signature=(first, 2))
+
+
+def recording(
+    name: str,
+    rules: tuple[Rule, ...],
+    *,
+    signature: tuple[Function, int],
+    views: bool = False,
+    implementation: Function | None = None,
+) -> Function:
+    """`primitive` without an entry in the table of `primitives`; signature: see `_named`."""
+    operation = Operation(name, _pull_by(rules))
+    ufunc = None if implementation or views else _ufunc(name, len(rules))
+    if ufunc is not None:
+        return _named((_unary if ufunc.nin == 1 else _binary)(operation, ufunc), name, *signature)
+    general = _general(operation, len(rules), views, implementation)
+    return _named(_single(operation, general, views, implementation) if len(rules) == 1 else general, name, *signature)
+
+
+def passthrough(name: str) -> Function:
+    """The array API function `name` where no gradient flows: Tensors in, an unrecorded Tensor out."""
 
     def function(*args: Any, **kwargs: Any) -> Any:
         plain = tuple([a.data if isinstance(a, Tensor) else a for a in args])
-        compute = implementation or getattr(namespace_of(*plain[: len(rules)]), name)
-        out = compute(*plain, **kwargs)
+        try:
+            out = getattr(namespace_of(*plain), name)(*plain, **kwargs)
+        except Exception as error:
+            raise complaint(name, plain, error) from error
         if not any([isinstance(a, Tensor) for a in args]):
             return out
-        refuse_while_recording(f"xp.{name}", "it has no bound form yet")
-        return _result(name, rules, out, args, kwargs, views=views or out is plain[0])
+        refuse_while_recording(f"xp.{name}", UNBOUND)
+        return made(out)
 
     return _named(function, name)
 
 
-def sequence_primitive(name: str, rule: Rule) -> Callable[..., Any]:
+def sequence_primitive(name: str, rule: Rule) -> Function:
     """Like `primitive`, for functions whose first argument is a sequence of arrays.
 
     The rule returns the cotangents of all of them.
     """
     primitives[name] = (rule,)
 
+    def pull(node: Node, grad: Any, into: tuple[Any, ...]) -> Sequence[Any]:
+        given = node.inputs if isinstance(grad, Tensor) else _plain(node.inputs)
+        return [_cast(name, g, a) for g, a in zip(rule(grad, given, **node.keywords), given, strict=True)]
+
+    operation = Operation(name, pull)
+
     def function(arrays: Sequence[Any], /, **kwargs: Any) -> Any:
         arrays = tuple(arrays)
-        plain = tuple([a.data if isinstance(a, Tensor) else a for a in arrays])
-        out = getattr(namespace_of(*plain), name)(plain, **kwargs)
+        plain = _plain(arrays)
+        try:
+            out = getattr(namespace_of(*plain), name)(plain, **kwargs)
+        except Exception as error:
+            raise complaint(name, plain, error) from error
         if not any([isinstance(a, Tensor) for a in arrays]):
             return out
-        refuse_while_recording(f"xp.{name}", "it has no bound form yet")
-        if not is_recording(arrays):
-            return Tensor(out)
+        refuse_while_recording(f"xp.{name}", UNBOUND)
+        return made(out, recorded(operation, out, arrays, kwargs) if is_recording(arrays) else None)
 
-        def backward(grad: Any, into: tuple[Any, ...]) -> Sequence[Any]:
-            given = arrays if isinstance(grad, Tensor) else plain
-            return [_cast(g, a) for g, a in zip(rule(grad, given, **kwargs), given, strict=True)]
-
-        return record(name, out, arrays, backward)
-
-    return _named(function, name)
+    return _named(function, name, rule, 1)
 
 
-def passthrough(name: str) -> Callable[..., Any]:
-    """The array API function `name` where no gradient flows: Tensors in, an unrecorded Tensor out."""
+UNBOUND = "it has no bound form yet"
+_NONE: dict[str, Any] = {}
+
+
+def _unary(operation: Operation, ufunc: Any) -> Function:
+    name = operation.name
+
+    def function(x: Any, /) -> Any:
+        plain = x.data if isinstance(x, Tensor) else x
+        try:
+            out = ufunc(plain) if type(plain) is ndarray else getattr(namespace_of(plain), name)(plain)
+        except Exception as error:
+            raise complaint(name, (plain,), error) from error
+        if plain is x:
+            return out
+        if under_way:
+            refuse_while_recording(f"xp.{name}", UNBOUND)
+        return made(out, recorded(operation, out, (x,), _NONE) if x.requires_grad and enabled.get() else None)
+
+    return function
+
+
+def _binary(operation: Operation, ufunc: Any) -> Function:
+    name = operation.name
+
+    def function(x: Any, y: Any, /) -> Any:
+        if isinstance(x, Tensor):
+            a, tensor, wanted = x.data, True, x.requires_grad
+        else:
+            a, tensor, wanted = x, False, False
+        if isinstance(y, Tensor):
+            b, tensor, wanted = y.data, True, wanted or y.requires_grad
+        else:
+            b = y
+        try:
+            if (type(a) is ndarray and type(b) in NUMPY_OPERANDS) or (type(b) is ndarray and type(a) in NUMPY_OPERANDS):
+                out = ufunc(a, b)
+            else:
+                out = getattr(namespace_of(a, b), name)(a, b)
+        except Exception as error:
+            raise complaint(name, (a, b), error) from error
+        if not tensor:
+            return out
+        if under_way:
+            refuse_while_recording(f"xp.{name}", UNBOUND)
+        return made(out, recorded(operation, out, (x, y), _NONE) if wanted and enabled.get() else None)
+
+    return function
+
+
+def _single(operation: Operation, general: Function, views: bool, implementation: Function | None) -> Function:
+    """For one array and options, which may be arrays too; `general` does what is rare."""
+    name, numpys = operation.name, implementation or getattr(np, operation.name, None)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        plain = tuple([a.data if isinstance(a, Tensor) else a for a in args])
-        out = getattr(namespace_of(*plain), name)(*plain, **kwargs)
+        x = args[0] if args else None
+        if not isinstance(x, Tensor) or type(x.data) is not ndarray:
+            return general(*args, **kwargs)
+        plain = x.data
+        try:
+            out = numpys(plain, *_plain(args[1:]), **kwargs) if len(args) > 1 else numpys(plain, **kwargs)  # type: ignore[misc]
+        except Exception as error:
+            raise complaint(name, (plain,), error) from error
+        if under_way:
+            refuse_while_recording(f"xp.{name}", UNBOUND)
+        result = made(out, recorded(operation, out, args, kwargs) if is_recording(args) else None)
+        if views or out is plain:
+            result.memory = x.shared_memory()
+        return result
+
+    return function
+
+
+def _general(operation: Operation, arrays: int, views: bool, implementation: Function | None) -> Function:
+    name = operation.name
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        plain = _plain(args)
+        try:
+            compute = implementation or getattr(namespace_of(*plain[:arrays]), name)
+            out = compute(*plain, **kwargs)
+        except Exception as error:
+            raise complaint(name, plain[:arrays], error) from error
         if not any([isinstance(a, Tensor) for a in args]):
             return out
-        refuse_while_recording(f"xp.{name}", "it has no bound form yet")
-        return Tensor(out)
+        if under_way:
+            refuse_while_recording(f"xp.{name}", UNBOUND)
+        result = made(out, recorded(operation, out, args, kwargs) if is_recording(args) else None)
+        if (views or out is plain[0]) and isinstance(args[0], Tensor):
+            result.memory = args[0].shared_memory()
+        return result
 
-    return _named(function, name)
+    return function
+
+
+def _ufunc(name: str, arity: int) -> Any:
+    """NumPy's ufunc of that name, where it takes so many arrays."""
+    found = getattr(np, name, None)
+    return found if isinstance(found, np.ufunc) and found.nin == arity and found.nout == 1 else None
+
+
+def _pull_by(rules: tuple[Rule, ...]) -> Callable[..., list[Any]]:
+    def pull(node: Node, grad: Any, into: tuple[Any, ...]) -> list[Any]:
+        if isinstance(grad, Tensor):
+            args, out = node.inputs, _again(node)
+        else:
+            args, out = _plain(node.inputs), node.out
+        gradients: list[Any] = []
+        for position, destination in enumerate(into):
+            if destination is None:
+                gradients.append(None)
+            elif position < len(rules):
+                gradients.append(_cast(node.name, rules[position](grad, out, *args, **node.keywords), args[position]))
+            else:
+                raise AutodiffError(f"{node.name} is not differentiable in its argument {position}; detach() it")
+        return gradients
+
+    return pull
+
+
+def _again(node: Node) -> Tensor:
+    """The result of a node once more, on the tape, for a rule that is itself to be differentiated."""
+    tensor = made(node.out, node)
+    tensor.memory = node.memory
+    return tensor
+
+
+def _plain(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([a.data if isinstance(a, Tensor) else a for a in args])
 
 
 def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
@@ -105,67 +257,40 @@ def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
 
 def _summed_back(rule: Rule, position: int) -> Rule:
     def summed(g: Any, out: Any, *args: Any, **kwargs: Any) -> Any:
-        return unbroadcast(rule(g, out, *args, **kwargs), args[position].shape)
+        found = rule(g, out, *args, **kwargs)
+        shape = args[position].shape
+        return found if found.shape == shape else unbroadcast(found, shape)
 
     return summed
 
 
-def _backward(
-    name: str,
-    rules: tuple[Rule, ...],
-    out: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    grad: Any,
-    into: tuple[Any, ...],
-) -> list[Any]:
-    if isinstance(grad, Tensor):
-        # A node that held its own result would be a cycle, so the result is put on the tape once more.
-        return _apply(name, rules, grad, _result(name, rules, out, args, kwargs), args, kwargs, into)
-    plain = tuple([a.data if isinstance(a, Tensor) else a for a in args])
-    return _apply(name, rules, grad, out, plain, kwargs, into)
+def _cast(name: str, g: Any, argument: Array) -> Any:
+    """`g` in the argument's dtype, which differs where two dtypes were promoted.
 
-
-def _result(
-    name: str, rules: tuple[Rule, ...], out: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, views: bool = False
-) -> Tensor:
-    result = Tensor(out)
-    if views and isinstance(args[0], Tensor):
-        result.writes = args[0].writes
-    if is_recording(args):
-        result.requires_grad = True
-        result.node = Node(name, result, args, functools.partial(_backward, name, rules, out, args, kwargs))
-    return result
-
-
-def _apply(
-    name: str,
-    rules: tuple[Rule, ...],
-    g: Any,
-    out: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    into: tuple[Any, ...],
-) -> list[Any]:
-    gradients: list[Any] = []
-    for position, destination in enumerate(into):
-        if destination is None:
-            gradients.append(None)
-        elif position < len(rules):
-            gradients.append(_cast(rules[position](g, out, *args, **kwargs), args[position]))
-        else:
-            raise AutodiffError(f"{name} is not differentiable in its argument {position}; detach() it")
-    return gradients
-
-
-def _cast(g: Any, argument: Array) -> Any:
-    """`g` in the argument's dtype, which differs where two dtypes were promoted."""
+    Every way from a real loss to a real leaf through complex numbers meets a difference of kind here.
+    """
     from twingrad import xp
 
-    return g if g.dtype == argument.dtype else xp.astype(g, argument.dtype)
+    if g.dtype == argument.dtype:
+        return g
+    if is_complex(g) or is_complex(argument):
+        raise AutodiffError(no_complex_gradients(name))
+    return xp.astype(g, argument.dtype)
 
 
-def _named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    function.__name__ = function.__qualname__ = name
+def no_complex_gradients(name: str) -> str:
+    """Why a backward pass stops at `name`."""
+    return (
+        f"{name} takes or gives complex numbers here, and gradients through complex arrays are not defined; "
+        "detach() the tensor before, or compute with real and imaginary parts as two real arrays"
+    )
+
+
+def _named(function: Function, name: str, rule: Rule | None = None, before: int = 0) -> Function:
+    """`function` with the parameters of its rule, which has `before` others first."""
+    function.__name__ = function.__qualname__ = name.rpartition(".")[2]
     function.__doc__ = f"The array API's `{name}`, on plain arrays and on Tensors, which record it."
+    if rule is not None:
+        parameters = list(inspect.signature(rule).parameters.values())[before:]
+        function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return function
