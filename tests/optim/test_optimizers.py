@@ -354,3 +354,18 @@ def test_an_infinite_limit_is_no_clipping(name: str) -> None:
         weights.append(model.state_dict())
     for path, array in weights[0].items():
         np.testing.assert_array_equal(array, weights[1][path])
+
+
+@pytest.mark.parametrize("name", ["clip_norm", "clip_value", "weight_decay", "l1"])
+def test_what_is_set_later_is_checked_as_at_first(name):
+    optimizer = optim.SGD(lr=0.1)
+    for bad, kind in ((-1.0, ValueError), ("x", TypeError), (True, TypeError)):
+        with pytest.raises(kind, match=f"^{name} must be"):
+            setattr(optimizer, name, bad)
+    setattr(optimizer, name, 2)
+    assert getattr(optimizer, name) == 2.0
+
+
+def test_a_boolean_is_no_learning_rate():
+    with pytest.raises(TypeError, match="lr must be a number, got True"):
+        optim.SGD(lr=True)

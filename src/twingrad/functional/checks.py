@@ -32,9 +32,9 @@ def checked(of: str, **values: float) -> dict[str, Any]:
 
 
 def number(name: str, value: Any) -> float:
-    """`value` as a float; TypeError for a text, None, a list and what else is no number."""
+    """`value` as a float; TypeError for a text, a boolean, None, a list and what else is no number."""
     try:
-        if not isinstance(value, str | bytes):
+        if not isinstance(value, str | bytes | bool):
             return float(value)
     except TypeError:
         pass

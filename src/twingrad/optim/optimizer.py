@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from twingrad import backends, devices
 from twingrad import functional as F
 from twingrad.errors import CaptureError
-from twingrad.functional.checks import checked, non_negative, positive_or_none
+from twingrad.functional.checks import non_negative, positive_or_none
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.nn import FlatParameters, Module, Parameter
@@ -32,6 +32,27 @@ class Shared(TypedDict, total=False):
     l1: float
     clip_value: float | None
     clip_norm: float | None
+
+
+class Checked:
+    """An attribute that is checked whenever it is set."""
+
+    def __init__(self, check: Callable[[str, Any], Any]) -> None:
+        self.check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, optimizer: Optimizer | None, owner: type) -> Any:
+        return self if optimizer is None else optimizer.__dict__[self.name]
+
+    def __set__(self, optimizer: Optimizer, value: Any) -> None:
+        optimizer.__dict__[self.name] = self.check(self.name, value)
+
+
+def _limit(name: str, value: float | None) -> float | None:
+    limit = positive_or_none(name, value)
+    return None if limit == math.inf else limit
 
 
 class Optimizer:
@@ -56,6 +77,10 @@ class Optimizer:
     state_names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     options: tuple[str, ...] = ("weight_decay", "decoupled", "l1", "clip_value", "clip_norm")
+    weight_decay = Checked(non_negative)
+    l1 = Checked(non_negative)
+    clip_value = Checked(_limit)
+    clip_norm = Checked(_limit)
 
     def __init__(
         self,
@@ -69,12 +94,11 @@ class Optimizer:
         clip_norm: float | None = None,
     ) -> None:
         self.lr = lr
-        self.weight_decay, self.l1 = checked("", weight_decay=weight_decay, l1=l1).values()
-        self.decoupled = bool(decoupled)
-        self.clip_value = _limit("clip_value", clip_value)
-        self.clip_norm = _limit("clip_norm", clip_norm)
+        self.weight_decay, self.l1, self.decoupled = weight_decay, l1, bool(decoupled)
+        self.clip_value, self.clip_norm = clip_value, clip_norm
         self.steps_per_epoch: int | None = None
         self.steps_taken = 0
+        self._epoch_began = 0, 0
         self.state: dict[str, Array] = {}
         self._model: Module | None = None
         self._flat: FlatParameters | None = None
@@ -120,6 +144,22 @@ class Optimizer:
         self._steps_per_epoch = value
 
     @property
+    def epochs_done(self) -> int:
+        """How many epochs have ended, for schedules that count them: of `steps_per_epoch` steps each, or as told."""
+        steps, epochs = self._epoch_began
+        return epochs + (self.steps_taken - steps) // (self.steps_per_epoch or 2**31)
+
+    def count_epochs(self, steps: int) -> None:
+        """From here on an epoch has so many steps; those done stay done, and one that had begun begins anew."""
+        self.steps_per_epoch = self.steps_per_epoch or steps
+        self._epoch_began = self.steps_taken, self.epochs_done
+        self.steps_per_epoch = steps
+
+    def end_epoch(self) -> None:
+        """An epoch ends here, however many steps it had."""
+        self._epoch_began = self.steps_taken, self._epoch_began[1] + 1
+
+    @property
     def rate(self) -> float:
         """The learning rate of the next step."""
         lr = self._lr
@@ -142,9 +182,9 @@ class Optimizer:
         """All that the next step depends on besides the model, to go on later.
 
         {"optimizer": the class's name, "hyperparameters": by name, with a schedule as its `to_dict()`, and without a
-        learning rate that is a function or a schedule around one, "steps_taken": n, "steps": by the path of each
-        parameter, "state": for each of `state_names` copies as NumPy arrays, by path}. Decay and learning-rate scales
-        of parameters are the model's.
+        learning rate that is a function or a schedule around one, "steps_taken": n, "epoch_began": [the steps taken
+        then, the epochs done], "steps": by the path of each parameter, "state": for each of `state_names` copies as
+        NumPy arrays, by path}. Decay and learning-rate scales of parameters are the model's.
         """
         refuse_while_recording("Optimizer.state_dict()", "it reads values that change from replay to replay")
         self._follow()
@@ -211,14 +251,12 @@ class Optimizer:
         return flat
 
     def _epoch(self, lr: Schedule) -> int:
-        if self.steps_per_epoch is not None:
-            return self.steps_taken // self.steps_per_epoch
-        if lr.counts_epochs:
+        if self.steps_per_epoch is None and lr.counts_epochs:
             raise ValueError(
                 f"{lr!r} counts epochs, and the optimizer does not know how many steps make one: "
                 "set optimizer.steps_per_epoch (tg.fit does)"
             )
-        return 0
+        return self.epochs_done
 
     def _tables(self, grad: Array) -> tuple[Array, Array]:
         """The segments and their scalars for the rule; clipping writes its factor into the latter, where they lie."""
@@ -345,8 +383,3 @@ class Optimizer:
         left = ("_flat", "_mine", "_segments", "_control", "_steps", "_norm")
         kept = {k: v for k, v in self.__dict__.items() if k not in left}
         return kept | {"_held": held, "_flat": None}
-
-
-def _limit(name: str, value: float | None) -> float | None:
-    limit = positive_or_none(name, value)
-    return None if limit == math.inf else limit

@@ -15,7 +15,7 @@ from twingrad.optim import schedules
 if TYPE_CHECKING:
     from twingrad.optim.optimizer import Optimizer
 
-PARTS = {"optimizer", "hyperparameters", "steps_taken", "steps", "state"}
+PARTS = {"optimizer", "hyperparameters", "steps_taken", "epoch_began", "steps", "state"}
 
 
 def gathered(optimizer: Optimizer) -> dict[str, Any]:
@@ -25,6 +25,7 @@ def gathered(optimizer: Optimizer) -> dict[str, Any]:
         "optimizer": type(optimizer).__name__,
         "hyperparameters": _rate_of(optimizer) | {name: getattr(optimizer, name) for name in optimizer.options},
         "steps_taken": optimizer.steps_taken,
+        "epoch_began": list(optimizer._epoch_began),
         "steps": {path: optimizer.steps_of(parameter) for path, parameter in paths.items()},
         "state": {
             name: {path: host_copy(_view(optimizer, array, parameter)) for path, parameter in paths.items()}
@@ -42,6 +43,7 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     twin, paths = _twin(optimizer, state["hyperparameters"]), _paths(optimizer)
     counts = {path: _count(f"the steps of {path}", value) for path, value in state["steps"].items()}
     taken = _count("steps_taken", state["steps_taken"])
+    began = [_count("epoch_began", value) for value in state["epoch_began"]]
     _same_names(f"the steps of {name}", paths, counts)
     _same_names(f"the moments of {name}", optimizer.state, state["state"])
     arrays = {
@@ -50,7 +52,7 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     }
     for option in ("lr", *optimizer.options):
         setattr(optimizer, option, getattr(twin, option))
-    optimizer.steps_taken = taken
+    optimizer.steps_taken, optimizer._epoch_began = taken, (began[0], began[1])
     for path, parameter in paths.items():
         optimizer._steps[parameter.segment] = counts[path]
         for moment, given in arrays.items():
