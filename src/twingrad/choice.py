@@ -17,6 +17,6 @@ def choose(kind: str, name: object, known: Iterable[str]) -> str:
     names = sorted(known)
     if isinstance(name, str) and name in names:
         return name
-    near = get_close_matches(str(name).lower(), names, n=1, cutoff=0.4)
+    near = get_close_matches(str(name).lower(), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ";"
     raise ValueError(f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}")

@@ -100,10 +100,10 @@ UNSUITED = {
     "nesterov of adam": (["--nesterov"], "--nesterov does not apply to adam, which takes --weight-decay"),
     "nesterov without momentum": (["--nesterov", "--optimizer", "sgd"], "nesterov and bias_correction are of momentum"),
     "decay of cosine": (["--schedule", "cosine", "--decay", 1], "--decay does not apply to the schedule cosine"),
-    "weights of classes": (["--class-weight", "1,2"], "10 classes need so many weights; got 2"),
+    "weights of classes": (["--class-weight", "1,2"], "--class-weight must be 10 numbers, one for each class"),
     "loss": (["--loss", "mean_squared_error"], "loss 'mean_squared_error' does not suit task 'multi-class'"),
     "split": (["--split", "0.5,0.6,0.1"], "--split: must be the shares of train, dev and test, which sum to 1"),
-    "no config": (["--config", "none.toml"], "No such file or directory: 'none.toml'"),
+    "no config": (["--config", "none.toml"], "error: there is no file of options 'none.toml'"),
     "resume nothing": (["--resume", "none"], "--resume goes on with the run's own options; leave out --hidden"),
 }
 

@@ -181,7 +181,7 @@ def test_bad_data_for_a_prediction_write_nothing(call, homes, tmp_path, lines, m
 WRONG = {
     "probabilities of a regression": (["predict", "run", "--probabilities"], "this model is of a regression"),
     "ending": (["predict", "run", "--out", "p.txt"], "--out: must end in .csv or .jsonl; got 'p.txt'"),
-    "no run": (["predict", "nowhere"], "No such file or directory: 'nowhere'"),
+    "no run": (["predict", "nowhere"], "error: there is no run folder or model file 'nowhere'"),
     "no such data": (
         ["predict", "run", "--data", "home.csv"],
         "there is no file 'home.csv'; did you mean 'homes.csv'?",

@@ -129,11 +129,16 @@ def test_a_last_example_left_over_is_told_once(call, batch_size, joined, quick):
     assert err.count("note: ") == err.count(f"it joins the last mini-batch, of {joined}") == bool(joined)
 
 
-def test_a_loss_that_is_not_finite_is_noted_and_null(call, quick):
+def test_training_that_diverges_has_its_own_exit_code(call, tmp_path, quick):
     code, out, err = call("train", *quick, "--no-batch-norm", "--optimizer", "sgd", "--lr", "1e30", "--json")
-    assert code == 0
-    assert "note: the loss is nan" in err
-    assert json.loads(out)["test_loss"] is None
+    assert code == 4
+    assert err == (
+        "twingrad train: training diverged: the loss is nan after epoch 1, update 17; lower the learning rate (it was "
+        "1e+30), clip the gradient (--clip-norm 1), or look for extreme values in the data; "
+        "there is no trained model to keep\n"
+    )
+    assert json.loads(out) == {"diverged": True, "epochs": 1, "updates": 17, "out": None}
+    assert not (tmp_path / "runs").exists()
 
 
 def test_accuracy_does_not_depend_on_the_path(call):

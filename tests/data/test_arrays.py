@@ -163,7 +163,10 @@ def bad_files(folder):
         "pickle.npy": ({"target": -1}, "is no .npy file; perhaps a pickle, which is never loaded"),
         "pickle.npz": ({}, "is no .npz archive; perhaps a pickle, which is never loaded"),
         "member.npz": (named, "member 'x.pkl' is no array; only .npy members are read, and nothing is unpickled"),
-        "names.npz": ({}, r"cannot tell features from targets: it holds a, b; name them with .* \(--features"),
+        "names.npz": (
+            {},
+            "it holds a, b; name them with features='NAME' and target='NAME'",
+        ),
         "lengths.npz": ({}, r"must hold as many examples; got shapes \(5, 4\) and \(4,\)"),
         "nan.npz": ({}, "must be finite; row 1, column 2 holds nan"),
         "text.npz": ({}, "features must be numbers; got <U"),

@@ -150,7 +150,11 @@ BAD = {
     "no such feature": (GOOD, {"features": ["agee"]}, "there is no column 'agee'; did you mean 'age'"),
     "class beyond float64": ("a,y\n1,3\n2,9007199254740993\n", {}, "line 3, target 'y': too large for a class"),
     "no such category": (GOOD, {"categories": ["town"]}, "there is no column 'town'"),
-    "no target": (GOOD.replace(",y\n", ",z\n", 1), {}, "say which column is the target .* it has age, city, size, z"),
+    "no target": (
+        GOOD.replace(",y\n", ",z\n", 1),
+        {},
+        "the target, as in target='z'; it has age, city, size, z",
+    ),
     "target as feature": (GOOD, {"features": ["y", "age"]}, "column 'y' cannot be a feature and the target"),
     "target alone": ("y\n1\n2\n", {}, "beside the target there is no column to learn from"),
     "Latin 1": (
@@ -239,9 +243,9 @@ def test_what_is_not_there(write, spec, kind, message):
 
 
 def test_options_that_do_not_apply():
-    with pytest.raises(ValueError, match="target does not apply to digits; it takes no options"):
+    with pytest.raises(ValueError, match="target does not apply to digits; it is for csv or npz or npy"):
         tg.data.load("digits", target="y")
-    with pytest.raises(ValueError, match="task 'regression' does not apply to digits, which is multi-class"):
+    with pytest.raises(ValueError, match="task='regression' does not apply to digits, which is multi-class"):
         tg.data.load("digits", task="regression")
     assert tg.data.load("digits", task="multi-class").task == "multi-class"
 
@@ -254,4 +258,5 @@ def test_diabetes_as_scikit_learn_has_it(write):
     data = tg.data.load(write("diabetes.csv", "\n".join(lines)))
     np.testing.assert_array_equal(data.x, theirs.data)
     np.testing.assert_array_equal(data.y, theirs.target)
-    assert (data.task, data.task_reason) == ("regression", "'target' holds 214 different whole numbers")
+    reason = "'target' holds 214 different whole numbers; task='multi-class' would take them for classes"
+    assert (data.task, data.task_reason) == ("regression", reason)

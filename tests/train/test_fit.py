@@ -3,7 +3,6 @@
 import math
 import re
 import threading
-import warnings
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import pytest
 import twingrad as tg
 from twingrad import nn, optim
 from twingrad.data import Dataset
-from twingrad.train import Callback, evaluate
+from twingrad.train import Callback, Checkpoint, Diverged, History, evaluate, load_model
 
 
 def assert_same(one, other):
@@ -195,16 +194,71 @@ def test_a_loss_of_the_user_s_own(data, make_model):
     assert history[-1].train_accuracy > 0.8
 
 
-def test_a_loss_that_is_not_finite_is_said_once_and_written_as_null(data, make_model):
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")  # the reference path's overflows too
-        history = fit(make_model(batch_norm=False), data, optimizer=optim.SGD(lr=1e30), epochs=3)
-    told = [str(warning.message) for warning in said if warning.category is UserWarning]
-    assert len(told) == 1
-    assert "lower the learning rate" in told[0]
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of the reference path
+def test_a_loss_that_is_not_finite_ends_the_run(data, make_model, tmp_path):
+    model = make_model(batch_norm=False)
+    told = r"the loss is nan after epoch 1, update 9; lower the learning rate \(it was 1e\+30\), .*no trained model"
+    with pytest.raises(Diverged, match=told) as caught:
+        fit(model, data, optimizer=optim.SGD(lr=1e30), out=tmp_path / "run")
+    history = caught.value.history
+    assert (len(history), history.best) == (1, None)
     assert not math.isfinite(history[-1].train_loss)
     assert "null" in history.to_jsonl()
     assert "NaN" not in history.to_jsonl()
+    assert list(tmp_path.iterdir()) == []
+
+
+class Explode(Callback):
+    """A learning rate beyond all bounds after so many updates."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, run):
+        run.optimizer.lr = 1e30 if run.step >= self.step else run.optimizer.lr
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_what_was_best_before_a_run_diverged_is_kept(data, make_model, tmp_path, keep):
+    model = make_model(batch_norm=False)
+    with pytest.raises(Diverged, match=r"the best model so far \(epoch 2, dev accuracy .*\) is in .*model.safetensors"):
+        fit(model, data, epochs=9, keep=keep, callbacks=[Explode(18)], out=tmp_path)
+    history = History.read(tmp_path / "history.jsonl")
+    assert [record.epoch for record in history] == [1, 2, 3]
+    assert history.best.epoch == 2
+    for found in (model, load_model(tmp_path)):
+        assert evaluate(found, data.dev).accuracy == history.best.dev_accuracy
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_no_checkpoint_holds_what_is_not_finite(data, make_model, tmp_path):
+    with pytest.raises(Diverged, match=r"the model is not finite in epoch 2, update 1[12];"):
+        fit(make_model(batch_norm=False), data, callbacks=[Explode(10)], out=tmp_path, checkpoint_every=1)
+    last = Checkpoint.read(tmp_path / "last.safetensors")
+    assert last.step in (10, 11)
+    assert all(np.isfinite(array).all() for array in last.model.values())
+
+
+def test_any_integers_are_counts(data, make_model):
+    numbers = {"epochs": np.int64(2), "batch_size": np.int32(16), "seed": np.uint8(3), "accumulate": np.int16(1)}
+    plain, other = make_model(), make_model()
+    fit(plain, data, keep="last", **{name: int(value) for name, value in numbers.items()})
+    assert len(fit(other, data, keep="last", evaluate_every=np.int64(9), **numbers)) == 2
+    assert_same(plain.state_dict(), other.state_dict())
+
+
+def test_balanced_weights_are_those_of_the_counts(data, make_model):
+    counts = np.bincount(data.train.y)
+    one, two = make_model(), make_model()
+    fit(one, data, class_weight="balanced", keep="last")
+    fit(two, data, class_weight=len(data.train) / (10 * counts), keep="last")
+    assert_same(one.state_dict(), two.state_dict())
+    with pytest.raises(ValueError, match="class_weight='balanced' needs a data set"):
+        fit(make_model(), [(data.train.x, data.train.y)], class_weight="balanced")
+    numbers = Dataset(data.train.x, data.train.y.astype(float))
+    with pytest.raises(ValueError, match="class_weight does not apply to a regression task"):
+        fit(nn.Sequential(nn.Linear(64, 1)), numbers, class_weight="balanced")
 
 
 def test_fit_works_in_a_thread(data, make_model):
@@ -242,6 +296,12 @@ BAD = {
     "features": ({"data": narrow}, ValueError, r"data set 'data' \(5 features\) does not suit the model: .*64"),
     "labels": ({"data": many}, ValueError, r"10 outputs: labels must lie in \[0, 10\); row \d+ has label 1[0-2]"),
     "data": ({"data": lambda data: (data.train.x, data.train.y)}, TypeError, "must be a Dataset or the Splits"),
+    "a name": ({"data": lambda data: "digits"}, TypeError, r"not its name; tg.data.load\('digits'\).split\(seed=0\)"),
+    "no integer": ({"seed": np.float64(1)}, TypeError, r"seed must be an int; got np.float64\(1.0\)"),
+    "true": ({"epochs": True}, TypeError, "epochs must be an int; got True"),
+    "class weights": ({"class_weight": [1, 2]}, ValueError, "class_weight must be 10 numbers, one for each class,"),
+    "negative weight": ({"class_weight": [-1] * 10}, ValueError, "finite and at least 0"),
+    "word of weights": ({"class_weight": "balance"}, ValueError, "'balance'; did you mean 'balanced'"),
     "no data": ({"data": lambda data: data.train.take(slice(0, 0))}, ValueError, "holds no examples"),
 }
 

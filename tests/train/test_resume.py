@@ -147,7 +147,8 @@ def test_a_callback_may_keep_a_state(data, make_model, tmp_path):
 
 OTHERS = {
     "batch size": ({"batch_size": 18}, "training.batch_size was 16 and is 18"),
-    "fewer epochs": ({"epochs": 2}, "training.epochs was 3 and is 2"),
+    "frozen": ({"frozen": True}, 'parameters.0.weight was null and is {"requires_grad": false}'),
+    "patience": ({"callbacks": [EarlyStopping(3)]}, "early_stopping was [] and is [3]"),
     "lr": ({"optimizer": lambda: optim.Adam(lr=1e-3)}, "optimizer.lr was 0.005 and is 0.001"),
     "optimizer": ({"optimizer": lambda: optim.AdamW(lr=5e-3)}, 'optimizer.name was "Adam" and is "AdamW"'),
     "seed": ({"seed": 3}, "training.seed was 0 and is 3"),
@@ -165,9 +166,17 @@ OTHERS = {
 def test_a_checkpoint_of_another_configuration_is_refused(data, make_model, tmp_path, options, message):
     cut(make_model(), data, 4, out=tmp_path)
     before = files(tmp_path)
+    model, given = make_model(), dict(options)
+    model[0].weight.requires_grad = not given.pop("frozen", False)
     with pytest.raises(ValueError, match=r"is the checkpoint of another configuration: .*" + re.escape(message)):
-        fit(make_model(), data, resume=tmp_path, **options)
+        fit(model, data, resume=tmp_path, **given)
     assert files(tmp_path) == before
+
+
+def test_a_run_cannot_go_on_for_fewer_epochs(data, make_model, tmp_path):
+    cut(make_model(), data, 4, out=tmp_path)
+    with pytest.raises(ValueError, match="epochs must be at least the 3 of the run that goes on; got 2"):
+        fit(make_model(), data, resume=tmp_path, epochs=2)
 
 
 def test_a_run_goes_on_for_more_epochs(data, make_model, tmp_path):

@@ -5,18 +5,18 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import re
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
-from twingrad.cli.options import TRAIN_OPTIONS
+from twingrad.cli.argued import in_options
 from twingrad.cli.parser import Options, UsageError, parser
 from twingrad.devices import DeviceWarning
 
-OK, FAILED, BAD_INPUT, NOT_SAVED, SIGNAL = 0, 1, 2, 3, 128
+OK, FAILED, BAD_INPUT, NOT_SAVED, DIVERGED, SIGNAL = 0, 1, 2, 3, 4, 128
 TRACEBACK = "TWINGRAD_TRACEBACK"
 
 
@@ -24,8 +24,9 @@ def execute(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     0: done. 2: bad input, nothing was written. 3: the run could not be written, as on a full disk; what was saved
-    before stays. 130: Ctrl-C, and 143: SIGTERM; the run is saved and `--resume` goes on with it. 1: a defect of
-    twingrad's; with TWINGRAD_TRACEBACK=1 in the environment any failure shows where it happened.
+    before stays. 4: training diverged; the best model before that is kept, if there is one. 130: Ctrl-C, and 143:
+    SIGTERM; the run is saved and `--resume` goes on with it. 1: a defect of twingrad's; with TWINGRAD_TRACEBACK=1 in
+    the environment any failure shows where it happened.
     """
     command, options = "twingrad", Options()
     try:
@@ -43,37 +44,43 @@ def execute(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt as stopped:
-        _tell_interrupted(options)
+        _tell_known(options, "interrupted")
         return _fail(f"{command}: {str(stopped) or 'interrupted'}", SIGNAL + getattr(stopped, "number", signal.SIGINT))
     except UsageError as error:
         return _fail(str(error), BAD_INPUT)
     except OSError as error:
-        return _fail(f"{command}: error: {error}", NOT_SAVED if type(error).__name__ == "SaveError" else BAD_INPUT)
+        return _fail(f"{command}: error: {_told(error)}", NOT_SAVED if _is(error, "SaveError") else BAD_INPUT)
     except ValueError as error:
-        return _fail(f"{command}: error: {_with_flag(str(error))}", BAD_INPUT)
+        return _fail(f"{command}: error: {in_options(str(error))}", BAD_INPUT)
     except MemoryError as error:
         return _fail(f"{command}: error: memory does not hold what was asked for: {error}", BAD_INPUT)
     except Exception as error:
+        if _is(error, "Diverged"):
+            _tell_known(options, "diverged")
+            return _fail(f"{command}: {in_options(str(error))}", DIVERGED)
         text = f"{type(error).__name__}: {error} (this is a defect; {TRACEBACK}=1 shows where)"
         return _fail(f"{command}: error: {text}", FAILED)
 
 
-def _tell_interrupted(options: Options) -> None:
+def _is(error: Exception, name: str) -> bool:
+    """By name: what `twingrad.train` defines is not imported for that."""
+    return type(error).__name__ == name
+
+
+def _told(error: OSError) -> str:
+    """What the system says of a file, without the number of the error."""
+    return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
+
+
+def _tell_known(options: Options, how: str) -> None:
     """With --json: what is known, as one object; but not among the rows that `predict` writes."""
     if options.json and (options.command != "predict" or "out" in options.given()):
-        print(json.dumps({"interrupted": True} | (options.known or {})), flush=True)
-
-
-def _with_flag(message: str) -> str:
-    """The message with the option's name in place of that of a function's argument."""
-    flags = {option.name: option.flag for option in TRAIN_OPTIONS}
-    found = re.match(r"\w+: (\w+) (?=must )", message)
-    return f"{flags[found[1]]} {message[found.end() :]}" if found and found[1] in flags else message
+        print(json.dumps({how: True} | (options.known or {})), flush=True)
 
 
 def _fail(text: str, code: int) -> int:
     if os.environ.get(TRACEBACK) == "1":
-        raise
+        traceback.print_exc()
     print(" ".join(text.split()), file=sys.stderr)
     return code
 

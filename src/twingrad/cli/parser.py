@@ -71,8 +71,10 @@ class Parser(argparse.ArgumentParser):
         unknown = message.partition("unrecognized arguments: ")[2].split()
         known = [option for action in self._actions for option in action.option_strings]
         asked = unknown[0].partition("=")[0] if unknown else ""
-        near = [SYNONYMS[asked]] if SYNONYMS.get(asked) in known else get_close_matches(asked, known, n=1)
-        return f"; did you mean {near[0]}?" if near else f"; see {self.prog} --help"
+        names = {option.lstrip("-"): option for option in known}  # dashes would make all of them alike
+        near = get_close_matches(asked.lstrip("-"), names, n=1)
+        found = SYNONYMS[asked] if SYNONYMS.get(asked) in known else names[near[0]] if near else None
+        return f"; did you mean {found}?" if found else f"; see {self.prog} --help"
 
 
 def parser() -> Parser:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from twingrad.cli.options import BY_WIDTH, DEFAULT_LR, TRAIN_OPTIONS, WIDE
 from twingrad.cli.schedules import learning_rate
 from twingrad.cli.table import read_toml
@@ -23,9 +21,12 @@ LOAD = ("target", "features", "task", "categories", "delimiter")
 def resolved(given: Values, config: Path | None = None) -> tuple[Values, Dataset]:
     """Every option's value: from the command line, the TOML file, or by default; and the data, which some depend on."""
     values = {option.name: option.default for option in TRAIN_OPTIONS if option.kept}
-    values |= read_toml(config, TRAIN_OPTIONS, COMMAND) if config else {}
+    written = read_toml(config, TRAIN_OPTIONS, COMMAND) if config else {}
+    values |= written
     values |= {name: value for name, value in given.items() if name in values}
     data = load_data(values)
+    if "task" in written and "task" not in given and data.task_reason == "asked for":
+        data = data.because(f"by {config}")
     kind, paths = kind_of(values["data"])
     if kind != "named":
         values["data"] = ",".join(str(path.resolve()) for path in paths)
@@ -91,26 +92,7 @@ UNSET = {"momentum": 0.0, "nesterov": False, "weight_decay": None, "l1": 0.0, "c
 """What leaves an optimizer's option at its own default."""
 
 
-def fit_options(values: Values, train: Dataset) -> Values:
+def fit_options(values: Values) -> Values:
     """The arguments of `fit` that are not the model, the data and the folder."""
-    plain = ("loss", "epochs", "batch_size", "seed", "accumulate", "evaluate_every", "checkpoint_every")
-    return {name: values[name] for name in plain} | {"class_weight": class_weight(values, train)}
-
-
-def class_weight(values: Values, train: Dataset) -> Any:
-    """The weights of the classes: those given, or N / (C N_c) for "balanced"; None for none.
-
-    Raises:
-        ValueError: another number of weights than classes; a task without classes.
-    """
-    asked = values["class_weight"]
-    if asked is None:
-        return None
-    if train.task not in ("binary", "multi-class"):
-        raise ValueError(f"--class-weight does not apply to a {train.task} task")
-    if asked == "balanced":
-        counts = np.bincount(train.y, minlength=len(train.classes))
-        return len(train) / (len(counts) * np.maximum(counts, 1))
-    if len(asked) != len(train.classes):
-        raise ValueError(f"--class-weight: {len(train.classes)} classes need so many weights; got {len(asked)}")
-    return np.asarray(asked)
+    names = ("loss", "epochs", "batch_size", "seed", "accumulate", "evaluate_every", "checkpoint_every", "class_weight")
+    return {name: values[name] for name in names}

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
+from twingrad.cli.argued import in_options
 from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.train import Evaluation, curves
 from twingrad.train.history import HEADINGS, shown
@@ -22,7 +23,7 @@ def begin(data: Dataset, preprocessing: Preprocessing, file: TextIO) -> None:
 
 def task_told(data: Dataset) -> str:
     """The task and why."""
-    return f"{data.task} ({data.task_reason})"
+    return f"{data.task} ({in_options(data.task_reason)})"
 
 
 def scaling_told(preprocessing: Preprocessing) -> str:
@@ -82,7 +83,7 @@ def by_label(labels: Any, measured: dict[str, Evaluation], file: TextIO) -> None
 def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing) -> str:
     """Plain lines: a long path or reason stays in one piece, to be copied or searched."""
     by = "loss" if train.task == "regression" else "accuracy"
-    best = f"{result['best_epoch']} of {result['epochs']}, by dev {by}" if result["epochs"] else "none"
+    best = f"{result['best_epoch']} of {result['epochs']}, by dev {by}" if result["best_epoch"] else "none"
     each = result["seconds_per_evaluation"]
     facts = {
         "task": task_told(train),

@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from twingrad.cli.values import listed
+
 
 @dataclass(frozen=True)
 class Option:
@@ -51,7 +53,9 @@ class Option:
         items = value if isinstance(value, list) else [value]
         if not all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in items):
             raise ValueError(f"must be a number, a text or a list of them; got {value!r}")
-        return self.parse(",".join(map(str, items)) if value != [] else "none")
+        if not isinstance(value, list):
+            return self.parse(str(value))
+        return self.parse(listed(value) if value else "none")
 
 
 def read_toml(path: Path, options: Iterable[Option], command: str) -> dict[str, Any]:
@@ -61,6 +65,8 @@ def read_toml(path: Path, options: Iterable[Option], command: str) -> dict[str, 
         OSError: there is no such file.
         ValueError: it is no TOML; an unknown name (suggests the nearest); a bad value, by name and rule.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file of options {str(path)!r}")
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -14,9 +14,10 @@ from twingrad.cli import recipe, report
 from twingrad.cli.options import TRAIN_OPTIONS, WITH_RESUME
 from twingrad.cli.parser import Options, UsageError
 from twingrad.cli.table import to_toml
-from twingrad.data import Dataset, Preprocessing, Splits, Table
+from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.devices import resolve
-from twingrad.train import EarlyStopping, Evaluation, History, Interrupted, Progress, RunFolder, evaluate, fit
+from twingrad.train import Diverged, EarlyStopping, Evaluation, History, Interrupted, Progress, RunFolder, evaluate, fit
+from twingrad.train.model_file import MODEL
 from twingrad.train.run_folder import CONFIG
 
 RESULT = "result.json"
@@ -31,14 +32,13 @@ def run(options: Options) -> None:
     values["device"] = str(resolve(None if values["device"] == "auto" else values["device"]))
     parts = recipe.split(values, data)
     preprocessing = recipe.fit_preprocessing(values, parts.train)
-    if isinstance(data.x, Table):
-        preprocessing.apply(parts.test)  # a category that the train part lacks is told before anything is trained
+    preprocessing.check_categories(parts.test)  # what the train part lacks is told before anything is trained
     folder = _folder(given, values, data)
     if not quiet and sys.stderr.isatty():
         report.begin(data, preprocessing, file=sys.stderr)
     try:
         told, measured = _train(values, parts, preprocessing, folder, quiet)
-    except Interrupted as stopped:
+    except (Interrupted, Diverged) as stopped:
         options.known = _known(stopped.history, folder)
         raise
     finally:
@@ -63,7 +63,7 @@ def _train(
         device=values["device"],
         callbacks=_callbacks(values, quiet),
         out=folder,
-        **recipe.fit_options(values, parts.train),
+        **recipe.fit_options(values),
     )
     measured = {part: evaluate(model, each, loss=values["loss"]) for part, each in parts._asdict().items() if len(each)}
     result = _result(model, parts.train, history, measured)
@@ -83,8 +83,6 @@ def _make_model(values: dict[str, Any], preprocessing: Preprocessing, outputs: i
 
 def _note_failure(lr: float, train: Evaluation, data: Dataset) -> None:
     """Say so where even the best model is clearly worse on its training data than one that knows no features."""
-    if not math.isfinite(train.loss):
-        return  # `fit` has said so
     if data.task == "regression":
         failed, told = train.r2 < -WORSE, f"R2 {train.r2:.3g}, where the mean of the targets has 0"
     else:
@@ -95,7 +93,7 @@ def _note_failure(lr: float, train: Evaluation, data: Dataset) -> None:
 
 
 def _known(history: History, folder: RunFolder) -> dict[str, Any]:
-    """What --json tells of a run that was interrupted."""
+    """What --json tells of a run that was interrupted or diverged."""
     best = history.best
     scores = {} if best is None else {"best_epoch": best.epoch} | best.to_dict()
     measured = {name: value for name, value in scores.items() if name not in ("epoch", "step", "lr")}
@@ -103,7 +101,7 @@ def _known(history: History, folder: RunFolder) -> dict[str, Any]:
         "epochs": history[-1].epoch if len(history) else 0,
         "updates": history[-1].step if len(history) else 0,
         **measured,
-        "out": str(folder.path) if folder.resumable else None,
+        "out": str(folder.path) if folder.resumable or (folder.path / MODEL).exists() else None,
     }
 
 

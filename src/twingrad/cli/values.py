@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import os
 from collections.abc import Callable, Iterable
@@ -70,11 +72,30 @@ def shares(text: str) -> list[float]:
 
 
 def names(text: str) -> list[str]:
-    """Names, joined by commas."""
-    found = [part.strip() for part in text.split(",")]
-    if not all(found):
-        raise ValueError(f"must be names, joined by commas; got {text!r}")
+    """Names, joined by commas; one that holds a comma stands in double quotes, as in a CSV file.
+
+    >>> names('price, "width, cm"')
+    ['price', 'width, cm']
+    """
+    try:
+        rows = list(csv.reader([text], skipinitialspace=True, strict=True))
+    except csv.Error:
+        rows = []
+    found = [name.strip() for row in rows for name in row]
+    if not found or not all(found):
+        raise ValueError(f"must be names, joined by commas; quote one that holds a comma: 'a,\"b, c\"'; got {text!r}")
     return found
+
+
+def listed(items: Iterable[Any]) -> str:
+    """These names as `names` reads them.
+
+    >>> listed(["price", "width, cm"])
+    'price,"width, cm"'
+    """
+    file = io.StringIO()
+    csv.writer(file, lineterminator="").writerow(items)
+    return file.getvalue()
 
 
 def text(given: str) -> str:

@@ -47,8 +47,10 @@ class Tally:
         return TEXT
 
 
-def numbers(cells: tuple[str, ...], lines: NDArray[np.int64], name: str, path: Path) -> NDArray[np.float64]:
-    """The cells as float64.
+def numbers(
+    cells: tuple[str, ...], lines: NDArray[np.int64], name: str, path: Path, trained: bool = False
+) -> NDArray[np.float64]:
+    """The cells as float64; trained: because a model takes numbers there.
 
     Raises:
         ValueError: a gap, text, NaN or infinity; with line, column and value.
@@ -62,10 +64,10 @@ def numbers(cells: tuple[str, ...], lines: NDArray[np.int64], name: str, path: P
         if not cell.strip():
             raise ValueError(f"{where}: {_GAP}")
         if value is None:
-            raise ValueError(
-                f"{where}: a number is due, got {cell!r}; mend or remove the row, or declare the column to be text: "
-                f"categories=[{name!r}]"
+            other = (
+                "; the model takes numbers" if trained else f", or declare the column to be text: categories=[{name!r}]"
             )
+            raise ValueError(f"{where}: a number is due, got {cell!r}; mend or remove the row{other}")
         if not np.isfinite(value[0]):
             raise ValueError(f"{where}: must be finite, got {cell.strip()!r}; fill it in or remove the row")
     raise AssertionError("unreachable: some cell is no finite number")

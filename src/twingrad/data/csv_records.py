@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ def header(path: Path, delimiter: str) -> tuple[str, ...]:
         ValueError: an empty file, names that are empty or occur twice, numbers instead of names, another delimiter.
     """
     with opened(path) as file:
-        reader = csv.reader(_text(file, path), delimiter=delimiter, strict=True)
+        reader = _reader(file, path, delimiter)
         return _header(next(_whole(reader, path), []), path, delimiter)
 
 
@@ -43,7 +43,7 @@ def records(path: Path, delimiter: str, rows: int = ROWS) -> Iterator[Records]:
             that is not closed; each with its line.
     """
     with opened(path) as file:
-        reader = csv.reader(_text(file, path), delimiter=delimiter, strict=True)
+        reader = _reader(file, path, delimiter)
         found = _whole(reader, path)
         names = _header(next(found, []), path, delimiter)
         chunk: list[list[str]] = []
@@ -62,6 +62,11 @@ def records(path: Path, delimiter: str, rows: int = ROWS) -> Iterator[Records]:
                 chunk, lines = [], []
         if chunk:
             yield Records(list(zip(*chunk, strict=True)), np.array(lines))
+
+
+def _reader(file: BufferedIOBase, path: Path, delimiter: str) -> Any:
+    """A quote may follow the space after a delimiter."""
+    return csv.reader(_text(file, path), delimiter=delimiter, strict=True, skipinitialspace=True)
 
 
 def _whole(reader: Iterator[list[str]], path: Path) -> Iterator[list[str]]:

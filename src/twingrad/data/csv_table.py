@@ -11,8 +11,8 @@ import numpy as np
 from twingrad.data import csv_records
 from twingrad.data.csv_cells import NUMBERS, TEXT, Tally, numbers, texts
 from twingrad.data.dataset import Dataset
-from twingrad.data.matching import columns_like, same_names
-from twingrad.data.picking import column_roles, pick_columns
+from twingrad.data.matching import columns_like, same_count, same_names
+from twingrad.data.picking import column_roles, find_column, listed, pick_columns
 from twingrad.data.table import Column, Table, Text
 
 
@@ -42,24 +42,30 @@ def csv(
         if column not in names:
             column_roles(names, column, targets, str(path))
     kinds = _kinds(path, delimiter, names, (*chosen, *targets), _declared(like, categories))
-    table = _joined(list(_tables(path, delimiter, names, kinds, csv_records.ROWS)), kinds, path)
+    trained = () if like is None else like.names
+    table = _joined(list(_tables(path, delimiter, names, kinds, csv_records.ROWS, trained)), kinds, path)
     unused = tuple(column for column in names if column not in kinds)
     return pick_columns(table, chosen, targets, name=name or _stem(path), task=task, like=like, unused=unused)
 
 
-def csv_chunks(path: Path, like: Any, rows: int, delimiter: str = ",") -> Iterator[Table]:
+def csv_chunks(path: Path, like: Any, rows: int, delimiter: str = ",", features: Any = None) -> Iterator[Table]:
     """The rows of a CSV file as tables of at most `rows`, with the columns that the `Preprocessing` knows.
 
-    Bounded memory: nothing else of the file is held. Columns of targets are left out.
+    Bounded memory: nothing else of the file is held. Columns of targets are left out. features: these columns alone.
 
     Raises:
         ValueError: columns that differ from the model's, all by name; a bad cell, with line, column and value.
     """
     names = csv_records.header(path, delimiter)
+    chosen = listed(features) or names
+    for name in chosen:
+        find_column(names, name, str(path))
     if like.names:
-        same_names(names, like, str(path))
-    kinds = dict.fromkeys(like.names or names, NUMBERS) | _declared(like, ())
-    return _tables(path, delimiter, names, kinds, rows)
+        same_names(chosen, like, str(path))
+    else:
+        same_count(len(chosen), like, str(path))
+    kinds = dict.fromkeys(like.names or chosen, NUMBERS) | _declared(like, ())
+    return _tables(path, delimiter, names, kinds, rows, tuple(kinds))
 
 
 def _declared(like: Any, categories: Sequence[str]) -> dict[str, str]:
@@ -86,13 +92,16 @@ def _kinds(
     return {name: declared[name] if name in declared else tallies[name].kind(name, path) for name in wanted}
 
 
-def _tables(path: Path, delimiter: str, names: tuple[str, ...], kinds: dict[str, str], rows: int) -> Iterator[Table]:
+def _tables(
+    path: Path, delimiter: str, names: tuple[str, ...], kinds: dict[str, str], rows: int, trained: tuple[str, ...]
+) -> Iterator[Table]:
+    """The columns of `kinds`; trained: those that a model takes."""
     for chunk in csv_records.records(path, delimiter, rows):
         columns: list[Column] = []
         for name, kind in kinds.items():
             cells = chunk.cells[names.index(name)]
             if kind == NUMBERS:
-                columns.append(numbers(cells, chunk.lines, name, path))
+                columns.append(numbers(cells, chunk.lines, name, path, name in trained))
             else:
                 columns.append(Text.of(texts(cells, chunk.lines, name, path)))
         yield Table(tuple(kinds), tuple(columns), chunk.lines, str(path))

@@ -105,6 +105,12 @@ class Dataset:
             object.__setattr__(part, field, value)
         return part
 
+    def because(self, reason: str) -> Dataset:
+        """The same data set, with another reason for its task."""
+        found = copy.copy(self)
+        object.__setattr__(found, "task_reason", reason)
+        return found
+
     def split(
         self, train: float | None = None, dev: float | None = None, test: float | None = None, *, seed: int = 0
     ) -> Splits:

@@ -77,6 +77,6 @@ def positions(
         raise ValueError(
             f"{table.where(row)}, column {name!r}: unknown category {column.values[column.codes[row]]!r}; "
             f"the training part had {shown}; "
-            "train with --unknown zeros (unknown='zeros') to take others for none of them"
+            "train with unknown='zeros' to take others for none of them"
         )
     return found

@@ -61,7 +61,7 @@ def load(spec: Spec, **options: Any) -> Dataset:
 def _named(name: str, task: str | None) -> Dataset:
     data = NAMED[name]()
     if task not in (None, "", data.task):
-        raise ValueError(f"load: task {task!r} does not apply to {name}, which is {data.task}")
+        raise ValueError(f"load: task={task!r} does not apply to {name}, which is {data.task}")
     return data
 
 
@@ -105,10 +105,12 @@ def _checked_options(kind: str, spec: Spec, options: dict[str, Any]) -> dict[str
     for option in given:
         choose("option of load", option, TAKES["csv"])
         if option not in TAKES[kind]:
-            raise ValueError(
-                f"load: {option} does not apply to {spec}; it takes {', '.join(TAKES[kind]) or 'no options'}"
-            )
+            raise ValueError(f"load: {option} does not apply to {spec}; it is for {_takers(option)}")
     return given
+
+
+def _takers(option: str) -> str:
+    return " or ".join(kind for kind, options in TAKES.items() if option in options)
 
 
 def kind_of(spec: Spec) -> tuple[str, tuple[Path, ...]]:
@@ -134,11 +136,12 @@ def kind_of(spec: Spec) -> tuple[str, tuple[Path, ...]]:
 
 
 def feature_batches(
-    spec: Spec, preprocessing: Preprocessing, rows: int = 1024, *, features: str | None = None, delimiter: str = ""
+    spec: Spec, preprocessing: Preprocessing, rows: int = 1024, *, features: Any = None, delimiter: str = ""
 ) -> Iterator[NDArray[np.float32]]:
     """The examples of a file without their targets, preprocessed, at most `rows` at a time: float32 (B, D).
 
     For prediction, in bounded memory for CSV and .npy. `spec` as in `load`; an idx file or an .npz needs no labels.
+    features: the array of an .npz; or the columns of a CSV file that are the model's, where it has others too.
 
     Raises:
         ValueError: features that differ from the model's, column by column; an unknown category; a bad cell.
@@ -146,18 +149,21 @@ def feature_batches(
     if rows < 1:
         raise ValueError(f"feature_batches: rows must be at least 1; got {rows}")
     kind, paths = kind_of(spec)
+    for option, value, kinds in (("features", features, ("csv", "npz")), ("delimiter", delimiter, ("csv",))):
+        if value and kind not in kinds:
+            raise ValueError(f"load: {option} does not apply to {spec}; it is for {' or '.join(kinds)}")
     if kind == "csv":
         from twingrad.data.csv_table import csv_chunks
 
         sign = delimiter or ("\t" if _is_tsv(paths[0]) else ",")
-        pieces: Iterator[Any] = csv_chunks(paths[0], preprocessing, rows, sign)
+        pieces: Iterator[Any] = csv_chunks(paths[0], preprocessing, rows, sign, features)
     else:
         x = _examples(kind, spec, paths, features)
         pieces = (x[start : start + rows] for start in range(0, len(x), rows))
     return (preprocessing.apply(piece) for piece in pieces)
 
 
-def _examples(kind: str, spec: Spec, paths: tuple[Path, ...], features: str | None) -> Any:
+def _examples(kind: str, spec: Spec, paths: tuple[Path, ...], features: Any) -> Any:
     if kind in ("named", "idx folder"):
         return load(spec).x
     if kind == "npz":

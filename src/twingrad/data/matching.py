@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twingrad.data.dataset import Dataset
+from twingrad.data.picking import listed
 from twingrad.data.rows import Features
 from twingrad.data.table import Table, Text
+
+FEW = 12
+"""So many columns are listed at most."""
 
 
 def arrange(by: Any, x: Features, names: tuple[str, ...]) -> Features:
@@ -36,21 +40,28 @@ def columns_like(by: Any, names: tuple[str, ...], features: Any, target: Any, wh
     """Which columns are features and which the target: as given, or as the `Preprocessing` has them, if there is one.
 
     Raises:
-        ValueError: as `same_names`.
+        ValueError: as `same_names` and `same_count`.
     """
-    if by is None or not by.names:
+    if by is None:
         return features, target
-    same_names(names, by, who)
+    chosen = listed(features)
+    if not by.names:
+        same_count(len(chosen) or len(names) - max(1, len(listed(target))), by, who)
+        return features, target
+    same_names(chosen or names, by, who)
     return by.names, target or by.target_names
+
+
+def same_count(count: int, by: Any, who: str) -> None:
+    """Raise a ValueError unless there are as many columns as the features, without names, of the `Preprocessing`."""
+    due = int(np.prod(by.shape))
+    if count != due:
+        raise ValueError(f"{who}: {count} columns of features, but the model was trained on {due}, without names")
 
 
 def _arrange_table(by: Any, table: Table) -> Table:
     if not by.names:
-        if table.shape[1] != int(np.prod(by.shape)):
-            raise ValueError(
-                f"{table.source}: the model was trained on examples of shape {by.shape}, without names; "
-                f"these have {table.shape[1]} columns"
-            )
+        same_count(table.shape[1], by, table.source)
         return table
     same_names(table.names, by, table.source)
     columns = tuple(table.column(name) for name in by.names)
@@ -72,6 +83,8 @@ def same_names(names: tuple[str, ...], by: Any, who: str) -> None:
     for name in unexpected:
         near = get_close_matches(name, missing, n=1)
         told.append(f"unexpected {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+    if not missing and len(by.names) <= FEW:
+        told.append(f"to leave it out: features={list(by.names)}")
     raise ValueError(f"{who}: the columns differ from those the model was trained on: {'; '.join(told)}")
 
 

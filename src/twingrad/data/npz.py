@@ -52,12 +52,13 @@ def npz(
     return from_arrays(x, y, str(path), name or path.stem, own_test=own_test, **options)
 
 
-def npz_features(path: Path, features: str | None = None) -> NDArray[Any]:
+def npz_features(path: Path, features: Any = None) -> NDArray[Any]:
     """The features alone of an .npz file, for prediction: as `npz` names them (x_test where there are parts), or all
     that it holds.
     """
     with _opened(path) as archive:
         there = list(archive.files)
+        features = only(features, "array of features", str(path))
         if features is not None:
             _check_there(path, features, there)
         usual = [*(parts[2] for parts in PARTED), *(pair[0] for pair in PAIRS)]
@@ -65,7 +66,7 @@ def npz_features(path: Path, features: str | None = None) -> NDArray[Any]:
         if found is None:
             raise ValueError(
                 f"{path}: cannot tell which array holds the features; it has {', '.join(there) or 'none'}; name one: "
-                "features=... (--features NAME)"
+                f"features={(there or ['x'])[0]!r}"
             )
         return _member(path, archive, found)
 
@@ -115,5 +116,5 @@ def _names(path: Path, there: list[str], features: str | None, target: str | Non
             return {"x": features or x, "y": target or y}
     raise ValueError(
         f"{path}: cannot tell features from targets: it holds {', '.join(there) or 'no arrays'}; name them with "
-        "features=... and target=... (--features, --target), or call them x and y"
+        "features='NAME' and target='NAME', or call them x and y"
     )

@@ -25,25 +25,30 @@ def column_roles(names: Sequence[str], features: Any, target: Any, who: str) -> 
     Raises:
         ValueError: a column that does not exist (suggests the nearest), or that is both; no target can be told.
     """
-    targets = _listed(target)
+    targets = listed(target)
     if not targets:
         targets = tuple(name for name in names if name.lower() in GUESSES)
         if len(targets) != 1:
             raise ValueError(
-                f"{who}: say which column is the target (target=..., --target NAME); it has {', '.join(names)}"
+                f"{who}: say which column is the target, as in target={names[-1]!r}; it has {', '.join(names)}"
             )
-    chosen = _listed(features) or tuple(name for name in names if name not in targets)
+    chosen = listed(features) or tuple(name for name in names if name not in targets)
     for name in (*targets, *chosen):
-        if name not in names:
-            near = get_close_matches(name, names, n=1, cutoff=0.4)
-            hint = f"; did you mean {near[0]!r}?" if near else ";"
-            raise ValueError(f"{who}: there is no column {name!r}{hint} It has {', '.join(names)}")
+        find_column(names, name, who)
     both = [name for name in chosen if name in targets]
     if both:
         raise ValueError(f"{who}: column {both[0]!r} cannot be a feature and the target")
     if not chosen:
         raise ValueError(f"{who}: beside the target there is no column to learn from")
     return chosen, targets
+
+
+def find_column(names: Sequence[str], name: str, who: str) -> None:
+    """Raise a ValueError for a column that does not exist; it suggests the nearest."""
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
+        raise ValueError(f"{who}: there is no column {name!r}{hint} It has {', '.join(names)}")
 
 
 def only(given: Any, what: str, who: str) -> Any:
@@ -59,7 +64,8 @@ def only(given: Any, what: str, who: str) -> Any:
     return given[0] if given else None
 
 
-def _listed(names: Any) -> tuple[str, ...]:
+def listed(names: Any) -> tuple[str, ...]:
+    """A name or several as a tuple; () for None."""
     if names is None:
         return ()
     return (names,) if isinstance(names, str) else tuple(names)

@@ -13,7 +13,7 @@ from twingrad.data import encoding, scaling
 from twingrad.data.dataset import Dataset, Splits
 from twingrad.data.matching import arrange, match_classes
 from twingrad.data.rows import Features
-from twingrad.data.table import Table
+from twingrad.data.table import Table, Text
 
 FORMAT = 1
 
@@ -156,6 +156,14 @@ class Preprocessing:
         if isinstance(found, Table):
             return _encoding.encoded(self, found)
         return _scaling.scaled(np.asarray(found[:]), self.shift, self.scale, self.names)
+
+    def check_categories(self, data: Dataset) -> None:
+        """Raise a ValueError for a category of `data` that is unknown, with its row, as `apply` does."""
+        if not isinstance(data.x, Table) or not self.categories:
+            return
+        for name, column, known in zip(data.x.names, data.x.columns, self.categories, strict=True):
+            if isinstance(column, Text):
+                _encoding.positions(data.x, name, column, known or (), self.unknown)
 
     def targets(self, y: NDArray[Any] | Dataset) -> NDArray[Any]:
         """What the loss compares with: float32 (N, T) scaled, for a regression; else y, int64, as it is.

@@ -125,13 +125,15 @@ class _Encoder:
         whole = bool((values == np.round(values)).all())
         few = len(values) <= FEW or np.array_equal(values, np.arange(len(values)))
         if task == "regression" or (task is None and not (whole and few)):
-            looks = f"{len(values)} different whole numbers" if whole else "numbers with fractions"
+            looks = "numbers with fractions"
+            if whole:
+                looks = f"{len(values)} different whole numbers; task='multi-class' would take them for classes"
             return self._found(raw.astype(np.float64), "regression", f"{name!r} holds {looks}", ())
         if task == "multi-label":
             return self._multi_label(raw[:, None], "")
         if not whole:
             self._refuse(np.flatnonzero(raw != np.round(raw))[:1], f"task {task!r} needs whole numbers or text", raw)
-        looks = "values" if len(values) == 2 else "whole numbers"
+        looks = "values" if len(values) == 2 else "whole numbers; task='regression' would take them for amounts"
         if raw.dtype.kind == "f" and abs(values).max() > EXACT:
             self._refuse(np.flatnonzero(abs(raw) > EXACT)[:1], "too large for a class; declare it to be text", raw)
         named = bool(self.known) and not any(_is_whole(known) for known in self.known)  # the numbers stand for those

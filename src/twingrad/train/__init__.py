@@ -3,6 +3,7 @@
 from twingrad.train.atomic import SaveError
 from twingrad.train.callbacks import Callback, EarlyStopping, Run
 from twingrad.train.checkpoint import Checkpoint
+from twingrad.train.diverged import Diverged
 from twingrad.train.evaluate import evaluate
 from twingrad.train.fit import fit
 from twingrad.train.history import History, Record
@@ -17,6 +18,7 @@ from twingrad.train.run_folder import RunFolder
 __all__ = [
     "Callback",
     "Checkpoint",
+    "Diverged",
     "EarlyStopping",
     "Evaluation",
     "History",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from twingrad.train.checks import integer
 from twingrad.train.history import History, Record
 
 
@@ -83,9 +84,9 @@ class EarlyStopping(Callback):
     """
 
     def __init__(self, patience: int) -> None:
-        if not isinstance(patience, int) or isinstance(patience, bool) or patience < 1:
+        self.patience = integer("EarlyStopping: patience", patience)
+        if self.patience < 1:
             raise ValueError(f"EarlyStopping: patience is a number of evaluations from 1; got {patience!r}")
-        self.patience = patience
 
     def on_evaluation(self, run: Run, record: Record) -> None:
         """Count the evaluations since the best."""

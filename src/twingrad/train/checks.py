@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,10 @@ def parts(data: Any, dev: Any) -> tuple[Dataset | BatchSource, Dataset | None]:
     if dev is not None and (isinstance(data, Splits) or not isinstance(dev, Dataset)):
         told = "Splits bring their own dev part" if isinstance(data, Splits) else f"got {type(dev).__name__}"
         raise TypeError(f"fit: dev must be a Dataset, beside a Dataset or batches; {told}")
+    if isinstance(data, str | PurePath):
+        raise TypeError(
+            f"fit: data must be a data set, not its name; tg.data.load({str(data)!r}).split(seed=0) reads it"
+        )
     if isinstance(data, Splits):
         return data.train, data.dev if len(data.dev) else None
     if isinstance(data, Dataset):
@@ -56,23 +62,43 @@ def has_batch_norm(model: Any) -> bool:
     return any(isinstance(module, nn.BatchNorm) for _, module in model.modules())
 
 
-def check_numbers(
-    epochs: int, batch_size: int, seed: int, accumulate: int, evaluate_every: int | None, prefetch: int | None
-) -> None:
-    """Raise for a count that is no count: epochs from 0, batch_size from 1, seed in [0, 2**64), and so on."""
-    for name, value, low, high in (
-        ("epochs", epochs, 0, 2**32),
-        ("batch_size", batch_size, 1, 2**63),
-        ("seed", seed, 0, 2**64),
-        ("accumulate", accumulate, 1, 2**32),
-        ("evaluate_every", 1 if evaluate_every is None else evaluate_every, 1, 2**63),
-        ("prefetch", 0 if prefetch is None else prefetch, 0, 2**16),
-    ):
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"fit: {name} must be an int; got {value!r}")
-        if not low <= value < high:
-            below = f" and below 2**{high.bit_length() - 1}" if value >= high or name == "seed" else ""
-            raise ValueError(f"fit: {name} must be at least {low}{below}; got {value}")
+COUNTS = {
+    "epochs": (0, 2**32),
+    "batch_size": (1, 2**63),
+    "seed": (0, 2**64),
+    "accumulate": (1, 2**32),
+    "evaluate_every": (1, 2**63),
+    "prefetch": (0, 2**16),
+}
+"""For each count of `fit` the least and the first that is too large."""
+OPTIONAL = ("evaluate_every", "prefetch")
+
+
+def counts(**given: Any) -> list[Any]:
+    """The values as ints, in their order; None stays where it says "no such thing".
+
+    Raises:
+        TypeError, ValueError: one is no integer, or none in the bounds of `COUNTS`.
+    """
+    return [None if value is None and name in OPTIONAL else _count(name, value) for name, value in given.items()]
+
+
+def _count(name: str, value: Any) -> int:
+    whole, (low, high) = integer(f"fit: {name}", value), COUNTS[name]
+    if not low <= whole < high:
+        below = f" and below 2**{high.bit_length() - 1}" if whole >= high or name == "seed" else ""
+        raise ValueError(f"fit: {name} must be at least {low}{below}; got {value}")
+    return whole
+
+
+def integer(name: str, value: Any) -> int:
+    """`value`, any kind of integer but a bool, as an int; else a TypeError."""
+    try:
+        if not isinstance(value, bool | np.bool_):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} must be an int; got {value!r}")
 
 
 def check_batch_size(model: Any, batch_size: int, train: Dataset | BatchSource) -> None:
@@ -86,6 +112,34 @@ def check_batch_size(model: Any, batch_size: int, train: Dataset | BatchSource) 
             "fit: batch_size must be at least 2, because the model has batch normalisation, "
             "which cannot train on a batch of one example; got 1"
         )
+
+
+def class_weights(asked: Any, train: Dataset | BatchSource, task: str, outputs: int) -> Any:
+    """The weights of the classes as an array: those given, or N / (C N_c) for "balanced"; None for none.
+
+    Raises:
+        ValueError: another text, or another number of weights than classes; weights that are negative or not finite;
+            "balanced" for batches, or for a task other than one of classes.
+    """
+    if asked is None:
+        return None
+    classed = task in ("binary", "multi-class")
+    if task == "regression" or (isinstance(asked, str) and not classed):
+        raise ValueError(f"fit: class_weight does not apply to a {task} task")
+    count = max(2, outputs) if classed else 2  # two for one logit, and for each label
+    if isinstance(asked, str):
+        choose("value of class_weight", asked, ["balanced"])
+        if not isinstance(train, Dataset):
+            raise ValueError("fit: class_weight='balanced' needs a data set, whose classes can be counted; got batches")
+        found = np.bincount(train.y, minlength=count)
+        return len(train) / (np.count_nonzero(found) * np.maximum(found, 1))
+    weights = np.asarray(asked, np.float64)
+    shapes = [(count,)] if classed else [(2,), (outputs, 2)]
+    if weights.shape not in shapes or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError(
+            f"fit: class_weight must be {count} numbers, one for each class, finite and at least 0; got {asked}"
+        )
+    return weights
 
 
 def check_example_weight(weight: Any, train: Dataset | BatchSource) -> Any:

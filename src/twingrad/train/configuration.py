@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from twingrad.data import Dataset, Table
 from twingrad.devices import device_of
 from twingrad.optim.schedules import Function, Warmup, described
 from twingrad.train.architecture import describe
+from twingrad.train.callbacks import Callback, EarlyStopping
 from twingrad.train.objective import Objective
 from twingrad.train.placement import first_parameter
 from twingrad.train.plan import Plan
@@ -22,7 +24,13 @@ ROWS = 1000
 
 
 def configuration(
-    model: Any, optimizer: Any, objective: Objective, plan: Plan, parts: dict[str, Any], weights: dict[str, Any]
+    model: Any,
+    optimizer: Any,
+    objective: Objective,
+    plan: Plan,
+    parts: dict[str, Any],
+    weights: dict[str, Any],
+    callbacks: Sequence[Callback],
 ) -> dict[str, Any]:
     """Everything that decides the bits of a run, and can be told; as JSON gives it back."""
     parameter = first_parameter(model)
@@ -33,13 +41,21 @@ def configuration(
         "task": objective.task,
         "loss": objective.name,
         "optimizer": {"name": type(optimizer).__name__, **hyperparameters(optimizer)},
+        "parameters": {name: told for name, p in model.named_parameters().items() if (told := _unusual(p))},
         "training": plan.to_dict(),
+        "early_stopping": [each.patience for each in callbacks if isinstance(each, EarlyStopping)],
         "preprocessing": objective.preprocessing.to_dict() if objective.preprocessing else None,
         "data": {name: fingerprint(part) for name, part in parts.items()},
         "weights": {name: None if array is None else _hash(np.asarray(array)) for name, array in weights.items()},
     }
     plain: dict[str, Any] = json.loads(json.dumps(found))
     return plain
+
+
+def _unusual(parameter: Any) -> dict[str, Any]:
+    """What was set of a parameter, beside its value."""
+    usual = {"requires_grad": True, "lr_scale": 1.0, "decay": len(parameter.shape) > 1}
+    return {name: getattr(parameter, name) for name, value in usual.items() if getattr(parameter, name) != value}
 
 
 def hyperparameters(optimizer: Any) -> dict[str, Any]:

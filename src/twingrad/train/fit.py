@@ -11,6 +11,7 @@ from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.devices import resolve
 from twingrad.train import checks
 from twingrad.train.callbacks import Callback, as_callback
+from twingrad.train.diverged import Diverged, cures
 from twingrad.train.history import History, Record
 from twingrad.train.interrupt import Interrupted
 from twingrad.train.interval import Interval
@@ -84,7 +85,8 @@ def fit(
         accumulate: an update takes the gradient of so many mini-batches, the mean over their examples: each enters
             times its share of them, in order. The last update of an epoch may take fewer.
         evaluate_every: measure after so many updates (and at the end), instead of at the end of each epoch.
-        class_weight: (C,), or (2,) for two classes, multiplies the loss of each class.
+        class_weight: (C,), or (2,) for two classes, multiplies the loss of each class; "balanced" takes N / (C N_c),
+            so that each class weighs the same in total.
         example_weight: (N,), multiplies the loss of each training example. Neither enters what the history reports.
         prefetch: read batches so many ahead in a thread, as is done for memory-mapped data, instead of holding all.
         out: a new or empty folder, where the run is written: history.jsonl while it goes on, checkpoints, the model
@@ -100,6 +102,8 @@ def fit(
         DeviceError: the device does not exist or cannot be used.
         OSError: `out` cannot be written, or another process is at work there.
         SaveError: an OSError: the disk is full, or the like, while the run goes on; what was saved before stays.
+        Diverged: an ArithmeticError: the loss of the train part is NaN or infinite at an evaluation, or a parameter
+            when a checkpoint is due. The model, and `out`, hold the best parameters before that, if there are any.
         Interrupted: Ctrl-C or SIGTERM (a KeyboardInterrupt). The model holds the best parameters so far, the run is
             saved and can be resumed.
 
@@ -111,7 +115,10 @@ def fit(
     >>> len(history), history.best.dev_accuracy > 0.9
     (3, True)
     """
-    checks.check_numbers(epochs, batch_size, seed, accumulate, evaluate_every, prefetch)
+    epochs, batch_size, seed = checks.counts(epochs=epochs, batch_size=batch_size, seed=seed)
+    accumulate, evaluate_every, prefetch = checks.counts(
+        accumulate=accumulate, evaluate_every=evaluate_every, prefetch=prefetch
+    )
     choose("value of keep", keep, KEEP)
     choose("value of capture", capture, MODES)
     check_loss(loss)
@@ -127,6 +134,8 @@ def fit(
         folder.claim()
     try:
         return _finish(job.begin(target, told, folder, every), job.title, folder)
+    except Diverged:
+        raise
     except Exception:
         if folder:
             folder.drop()
@@ -147,18 +156,20 @@ def _folder(out: Any, resume: Any) -> RunFolder | None:
 
 
 def _finish(trainer: Trainer, title: str, folder: RunFolder | None) -> History:
-    """Run, and write the run; where a signal ended it, say what is kept and where."""
+    """Run, and write the run; where a signal or a loss that is not finite ended it, say what is kept and where."""
     history = trainer.go()
-    best = history.best
-    if folder and (best or not history.interrupted):
+    best, cut = history.best, history.interrupted or bool(history.diverged)
+    if folder and (best or not cut):
         folder.save(trainer.model, history, title)
-    if not history.interrupted:
+    if not cut:
         return history
     saved = bool(folder and folder.resumable)
-    if folder and not saved:
+    if folder and not saved and not best:
         folder.drop()
     place = folder.path / MODEL if folder else "the model in memory"
     kept = f"the best model so far ({best}) is in {place}" if best else "there is no trained model to keep"
+    if history.diverged:
+        raise Diverged(f"training diverged: {history.diverged}; {cures(trainer.lr)}; {kept}", history)
     when = f"in epoch {trainer.run.epoch}" if best or saved else "before the first epoch ended"
     on = f"; go on with it: --resume {folder.path}" if folder and saved else ""
     raise Interrupted(f"interrupted {when}: {kept}{on}", history, trainer.signal)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from twingrad.train.metrics import Evaluation, plain
+from twingrad.train.metrics import WORST, Evaluation, plain
 
 PARTS = ("train", "dev")
 
@@ -95,6 +95,7 @@ class History:
         step: "captured", or "eager" with the reason.
         seconds: wall-clock time of training and evaluation, since the run began or was resumed.
         interrupted: whether Ctrl-C or SIGTERM ended it.
+        diverged: what was not finite, where that ended it; else "".
 
     >>> History([Record(1, 10, 0.01, Evaluation(2.0, {"accuracy": 0.5}))])
     History(1 records; best epoch 1, train accuracy 50.00%; cpu, fused, eager, 0.0 s)
@@ -106,10 +107,12 @@ class History:
     step: str = "eager"
     seconds: float = 0.0
     interrupted: bool = False
+    diverged: str = ""
 
     def __repr__(self) -> str:
-        how = f"{self.device}, {self.path}, {self.step}, {self.seconds:.1f} s" + ", interrupted" * self.interrupted
-        return f"History({len(self)} records{f'; best {self.best}' if self.records else ''}; {how})"
+        how = f"{self.device}, {self.path}, {self.step}, {self.seconds:.1f} s"
+        how += ", interrupted" * self.interrupted + ", diverged" * bool(self.diverged)
+        return f"History({len(self)} records{f'; best {self.best}' if self.best else ''}; {how})"
 
     def __len__(self) -> int:
         return len(self.records)
@@ -122,8 +125,9 @@ class History:
 
     @property
     def best(self) -> Record | None:
-        """The first record with the best score; None if empty."""
-        return max(self.records, key=lambda record: record.score, default=None)
+        """The first record with the best score; None where no loss is finite."""
+        finite = (record for record in self.records if record.score > WORST)
+        return max(finite, key=lambda record: record.score, default=None)
 
     def to_jsonl(self) -> str:
         """A line of standard JSON for each record; what is not finite is null."""

@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from twingrad.data import BatchSource, Dataset, Preprocessing, batch_bounds
 from twingrad.train import checks
 from twingrad.train.callbacks import Callback
@@ -41,12 +39,13 @@ class Job:
         prefetch: int | None,
     ) -> None:
         self.model, self.optimizer, self.plan, self.loss = model, optimizer, plan, loss
-        self.class_weight, self.example_weight, self.prefetch = class_weight, example_weight, prefetch
+        self.example_weight, self.prefetch = example_weight, prefetch
         self.preprocessing = _preprocessing(model, preprocessing, train)
         self.train = aligned(train, self.preprocessing) if isinstance(train, Dataset) else train
         self.dev = None if dev is None else aligned(dev, self.preprocessing)
         self.task = checks.task_of(self.train, self.dev)
         self.outputs = self._outputs()
+        self.class_weight = checks.class_weights(class_weight, self.train, self.task, self.outputs)
         checks.check_batch_size(model, plan.batch_size, train)
         loss_name(loss, "multi-class" if self.task == "binary" and self.outputs != 1 else self.task)
         self.title = train.name if isinstance(train, Dataset) else "batches"
@@ -66,7 +65,7 @@ class Job:
         """Move the model and the data to the device; the trainer stands where the folder's run stood."""
         model = self.model.to(device)
         model.preprocessing, model.fitted_task = self.preprocessing, self.task
-        weight = None if self.class_weight is None else placed(model, np.asarray(self.class_weight, np.float64))
+        weight = None if self.class_weight is None else placed(model, self.class_weight)
         objective = make_objective(self.task, self.outputs, self.loss, self.preprocessing, weight)
         order = Order(self.plan.batch_size, self.plan.seed, 2 if checks.has_batch_norm(model) else 1)
         train = part_of(model, objective, self.train, order, self.example_weight, self.prefetch)
@@ -79,6 +78,7 @@ class Job:
             self.plan,
             {"train": self.train, "dev": self.dev},
             {"class": self.class_weight, "example": self.example_weight},
+            callbacks,
         )
         self._name_the_epoch(train.batches)
         if folder:
@@ -89,9 +89,8 @@ class Job:
         return trainer
 
     def _name_the_epoch(self, batches: int | None) -> None:
-        """Tell a schedule how many updates make an epoch; where only its end tells, the first is endless."""
-        updates = 2**31 if batches is None else -(-batches // self.plan.accumulate)
-        self.optimizer.steps_per_epoch = updates
+        """Tell a schedule how many updates make an epoch; where only its end tells, each is endless until then."""
+        self.optimizer.count_epochs(2**31 if batches is None else -(-batches // self.plan.accumulate))
 
     def _tell_of_a_joined_batch(self, order: Order) -> None:
         if not isinstance(self.train, Dataset):

@@ -32,7 +32,7 @@ class FolderLock:
 
         Raises:
             FileExistsError: another run has it; the message tells its process.
-            OSError: the file cannot be made.
+            OSError: the file cannot be made, or its file system has no locks.
         """
         while self._descriptor is None:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -46,15 +46,26 @@ class FolderLock:
         os.truncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
 
+    def check(self) -> None:
+        """Raise a FileExistsError if another run has the lock; nothing is changed."""
+        with suppress(FileNotFoundError):
+            descriptor = os.open(self.path, os.O_RDONLY)
+            if fcntl is not None:
+                self._flock(fcntl, descriptor)
+            os.close(descriptor)
+
     def _flock(self, module: ModuleType, descriptor: int) -> None:
         try:
             module.flock(descriptor, module.LOCK_EX | module.LOCK_NB)
-        except OSError:
+        except (BlockingIOError, PermissionError):  # EAGAIN or EACCES: another process has it
             pid = os.read(descriptor, 32).decode(errors="replace") or "unknown"
             os.close(descriptor)
             raise FileExistsError(
                 f"run folder {self.path.parent} is in use by process {pid}; wait for it, or name another folder"
             ) from None
+        except OSError:
+            os.close(descriptor)
+            raise
 
     def release(self) -> None:
         """Let go, and remove the file."""

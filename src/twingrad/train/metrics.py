@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from twingrad.data import Preprocessing
 
+WORST = (-math.inf, -math.inf)
+"""The score of a loss that is not finite: never the best."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -39,7 +42,7 @@ class Evaluation:
     def score(self) -> tuple[float, float]:
         """What is compared to find the best: accuracy, then loss; for a regression the loss. Larger is better."""
         if not math.isfinite(self.loss):
-            return (-math.inf, -math.inf)
+            return WORST
         return (self.metrics.get("accuracy", 0.0), -self.loss)
 
     def to_dict(self) -> dict[str, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def load_model(path: str | Path) -> Any:
     model so far.
 
     Raises:
-        OSError: there is no such file.
+        OSError: there is no such file or folder (suggests the nearest).
         ValueError: it is damaged, not twingrad's, of another format version, or holds no architecture (build the model
             yourself then, and `load_state_dict` what `safetensors.numpy.load_file` reads).
     """
@@ -62,6 +63,11 @@ def load_model(path: str | Path) -> Any:
 
 
 def _file(path: Path) -> Path:
+    if not path.exists():
+        there = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = get_close_matches(path.name, there, n=1)
+        hint = f"; did you mean {str(path.with_name(near[0]))!r}?" if near else ""
+        raise FileNotFoundError(f"there is no run folder or model file {str(path)!r}{hint}")
     if not path.is_dir():
         return path
     found = [path / name for name in (MODEL, BEST) if (path / name).exists()]

@@ -81,6 +81,7 @@ class RunFolder:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unusable(folder, error) from None
+        FolderLock(folder).check()
         self._check_empty(folder)
         self._take_lock(folder)
         try:

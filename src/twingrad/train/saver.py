@@ -79,7 +79,9 @@ class Saver:
 
     def _check(self, found: Checkpoint) -> None:
         there, here = found.configuration, self.configuration
-        asked = max(there["training"]["epochs"], here["training"]["epochs"])  # more epochs may be asked for
+        before, asked = there["training"]["epochs"], here["training"]["epochs"]
+        if asked < before:
+            raise ValueError(f"fit: epochs must be at least the {before} of the run that goes on; got {asked}")
         told = differences(there | {"training": there["training"] | {"epochs": asked}}, here)
         if told and self.folder is not None:
             raise ValueError(
@@ -105,6 +107,3 @@ def put_back(trainer: Trainer, found: Checkpoint) -> None:
     run.history = History(found.records, device=run.history.device)
     best = run.history.best
     run.best = -1 if best is None else found.records.index(best)
-    done = run.epoch - 1
-    if run.batches is None and done:
-        trainer.optimizer.steps_per_epoch = max(1, (run.step - -(-run.batch // trainer.plan.accumulate)) // done)

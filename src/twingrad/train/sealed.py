@@ -49,7 +49,9 @@ def unseal(file: Path, kind: str, version: int) -> tuple[Arrays, dict[str, Any]]
     found = bytes(content[place : place + 64])
     content[place : place + 64] = BLANK.encode()
     if hashlib.sha256(content).hexdigest().encode() != found:
-        raise ValueError(f"{file} is damaged: its bytes do not have the hash that it was sealed with; fetch a copy")
+        raise ValueError(
+            f"{file} is damaged: its bytes do not have the hash that it was sealed with; put a whole copy in its place"
+        )
     size = int.from_bytes(content[:8], "little")
     header = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][KEY].partition(" ")[2])
     if header["kind"] != kind:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import math
 import signal
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from twingrad.train import diverged
 from twingrad.train.callbacks import Callback, Run
 from twingrad.train.evaluate import measure
 from twingrad.train.history import History, Record
 from twingrad.train.interrupt import Bell, bell
+from twingrad.train.metrics import WORST
 from twingrad.train.modes import mode
 from twingrad.train.objective import Objective
 from twingrad.train.parts import Batch, Part
@@ -27,6 +27,10 @@ from twingrad.train.stepper import Stepper
 
 class Leave(Exception):
     """A signal has come, and no step is under way."""
+
+
+class Astray(Exception):
+    """The loss or the parameters are not finite; the message tells which, and when."""
 
 
 class Trainer:
@@ -67,10 +71,12 @@ class Trainer:
                     self.saver.save(self)
             except KeyboardInterrupt:
                 run.history.interrupted = True  # perhaps within a step: what was saved before stays
+            except Astray as told:
+                run.history.diverged = str(told)
             finally:
                 self.signal = rings.number or self.signal
                 self._tell("on_end")
-        if self.best and (self.plan.keep == "best" or run.history.interrupted):
+        if self.best and (self.plan.keep == "best" or run.history.interrupted or run.history.diverged):
             self.model.load_state_dict(self.best)
         run.history.path, run.history.step = said[0], self.step.how
         run.history.seconds = time.perf_counter() - begin
@@ -88,7 +94,7 @@ class Trainer:
                     return
             if not every:
                 self._evaluate()
-            self._know_the_epoch()
+            self.optimizer.end_epoch()
             run.epoch, run.batch = run.epoch + 1, 0
             self._pause(rings)
         if run.step and not run.stop and (not run.history.records or run.history[-1].step < run.step):
@@ -112,28 +118,27 @@ class Trainer:
         if rings.number:
             raise Leave
         if self.saver.due(self.run.step):
+            self._refuse(diverged.told_of(self.model.state_dict(), self.run.epoch, self.run.step))
             self.saver.save(self)
+
+    def _refuse(self, told: str | None) -> None:
+        if told:
+            raise Astray(told)
 
     def _evaluate(self) -> None:
         run, epoch = self.run, min(self.run.epoch, self.run.epochs)
         train = measure(self.model, self.train, self.objective)
         dev = measure(self.model, self.dev, self.objective) if self.dev else None
-        if not math.isfinite(train.loss) and all(math.isfinite(record.train.loss) for record in run.history):
-            warnings.warn(f"the loss is {train.loss} after epoch {epoch}: lower the learning rate", stacklevel=6)
         now = time.perf_counter()
         record = Record(epoch, run.step, self.lr, train, dev, now - self.since)
-        if run.best < 0 or record.score > run.history[run.best].score:
+        if record.score > (WORST if run.best < 0 else run.history[run.best].score):
             self.best, run.best = self.model.state_dict(), len(run.history)
         run.history.records.append(record)
         self.saver.append(record)
         for callback in self.callbacks:
             callback.on_evaluation(run, record)
         self.since = now
-
-    def _know_the_epoch(self) -> None:
-        """Tell the schedule how many updates make an epoch, where only its end tells."""
-        if self.run.batches is None:
-            self.optimizer.steps_per_epoch = max(1, self.run.step // self.run.epoch)
+        self._refuse(diverged.told(record))
 
     def _tell(self, event: str) -> None:
         for callback in self.callbacks:

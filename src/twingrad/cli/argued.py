@@ -1,0 +1,39 @@
+"""Messages of functions, which spell arguments as Python does, in the words of the command line."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from typing import Any
+
+from twingrad.cli.options import TRAIN_OPTIONS
+from twingrad.cli.values import listed
+
+FLAGS = {option.name: option.flag for option in TRAIN_OPTIONS}
+NAMES = "|".join(FLAGS)
+SUBJECT = re.compile(rf"^\w+: ({NAMES}) (?=must |does not apply )")
+ARGUMENT = re.compile(rf"""(?<![\w'"-])({NAMES})=('[^']*'|"[^"]*"|\[[^\]]*\]|[^\s;,:()]+)""")
+
+
+def in_options(message: str) -> str:
+    r"""The message with options in place of arguments.
+
+    >>> in_options("fit: batch_size must be at least 1"), in_options("separated by ';': delimiter=';'")
+    ('--batch-size must be at least 1', "separated by ';': --delimiter ';'")
+    >>> in_options(r"delimiter='\t'"), in_options("text: categories=['zip', 'a, b']")
+    ('--delimiter tab', 'text: --categories \'zip,"a, b"\'')
+    """
+    message = SUBJECT.sub(lambda found: f"{FLAGS[found[1]]} ", message)
+    return ARGUMENT.sub(lambda found: f"{FLAGS[found[1]]} {_shell(found[2])}", message)
+
+
+def _shell(text: str) -> str:
+    """A Python value as one would type it."""
+    try:
+        value: Any = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        value = text
+    if isinstance(value, list):
+        return shlex.quote(listed(value))
+    return "tab" if value == "\t" else shlex.quote(str(value))
