@@ -1,11 +1,12 @@
 """twingrad: one code, two devices. Layers, batch norm, dropout and Adam for NumPy and CuPy, fused kernels on both."""
 
-from twingrad import data, devices, functional, info, nn, optim, random, train, xp
+from twingrad import data, devices, functional, gradcheck, info, nn, optim, random, train, xp
 from twingrad.autodiff import Tensor, grad, no_grad, value_and_grad
 from twingrad.capture import CaptureWarning, capture
 from twingrad.devices import use_device
 from twingrad.errors import AutodiffError, CaptureError, DeviceError, FusedError, TwingradError
 from twingrad.fusable import fused, fused_report
+from twingrad.gradcheck import check_grads
 from twingrad.info import show_config
 from twingrad.train import fit
 
@@ -20,6 +21,7 @@ __all__ = [
     "Tensor",
     "TwingradError",
     "capture",
+    "check_grads",
     "data",
     "devices",
     "fit",
@@ -27,6 +29,7 @@ __all__ = [
     "fused",
     "fused_report",
     "grad",
+    "gradcheck",
     "info",
     "nn",
     "no_grad",

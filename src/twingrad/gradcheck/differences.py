@@ -1,0 +1,170 @@
+"""Two-sided differences along lines through theta: how far rounding lets them be trusted, and where a kink spoils them.
+
+With the cost J known to within its noise e, (J(theta + h v) - J(theta - h v)) / 2h is the derivative along v to within
+e / (sqrt(2) h) by rounding and h^2 J'''/6 by curvature. Where the cost has a kink between the two points it is neither
+one-sided derivative: in theta = 1 + 1e-8 the difference of |theta - 1| at 1e-7 is 0.1. Then a narrower step tells.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twingrad.random import stream_of
+from twingrad.random.philox import words
+
+Floats = NDArray[np.float64]
+
+TRUST = 5.0
+"""Differences of so many times the rounding are taken for real: 1 in 2 million normal numbers lies beyond."""
+NARROWER = 3
+"""So many times the step is divided by 10 where the difference and the gradient disagree."""
+OF_GAP = math.sqrt(12.0)
+"""The rounding of right - left, J(+) - 2 J + J(-) over the step, in that of the two-sided difference."""
+POINTS, SPACING = 24, 1e-11
+"""Of the costs whose scatter tells their noise: so close together that a smooth cost is a line between them."""
+
+
+class Problem(Protocol):
+    """A cost and its parameters, of which each evaluation sees the same batch, masks and running averages.
+
+    names, shapes: of the parameters. values: theta, each parameter flat, on the host. evaluations: of the cost so far.
+    mode: "train" or "eval" of a model, else "". frozen: parameters that are left out.
+    """
+
+    names: list[str]
+    shapes: list[tuple[int, ...]]
+    values: list[Floats]
+    evaluations: int
+    mode: str
+    frozen: list[str]
+
+    def put(self, number: int, where: Any, values: Any) -> None:
+        """Write some values of a parameter."""
+
+    def cost(self) -> float:
+        """J at the values in place."""
+
+    def gradient(self) -> list[Floats]:
+        """What the backward pass gives, each parameter flat, on the host."""
+
+    def crossed(self, number: int, line: Line, step: float) -> str:
+        """How many inputs of which layers cross their kink between -step and +step; "" where that is not known."""
+
+
+class Line(NamedTuple):
+    """values[where] + t direction: through one element, or through all of a parameter. step: the largest |t|."""
+
+    where: Any
+    direction: Any
+    step: float
+
+    def of(self, vector: Floats) -> float:
+        """The derivative along the line for a gradient."""
+        return float(np.sum(vector[self.where] * self.direction))
+
+
+class Quotient(NamedTuple):
+    """A derivative along a line. rounding: its standard deviation. kink: whether one spoiled the widest step."""
+
+    value: float
+    rounding: float
+    kink: bool
+
+
+class _Sides(NamedTuple):
+    left: float
+    right: float
+    rounding: float
+
+    @property
+    def middle(self) -> float:
+        return (self.left + self.right) / 2
+
+    @property
+    def gap(self) -> float:
+        return self.right - self.left
+
+
+def elements(values: Floats, epsilon: float) -> list[Line]:
+    """A line through each element; the step is epsilon times the element's size, where that is above 1."""
+    steps = epsilon * np.maximum(1.0, abs(values))
+    return [Line(i, 1.0, float(step)) for i, step in enumerate((values + steps) - values)]
+
+
+def directions(values: Floats, epsilon: float, count: int, seed: int, name: str) -> list[Line]:
+    """`count` lines along which every element moves, up or down at random: each derivative holds every element's."""
+    stream, size = stream_of(f"{name} gradcheck"), np.maximum(1.0, abs(values))
+    drawn = [words(len(values), seed=seed, stream=stream, step=k) < 1 << 31 for k in range(count)]
+    return [Line(slice(None), np.where(up, size, -size), epsilon) for up in drawn]
+
+
+def cost_at(problem: Problem, number: int, line: Line, t: float) -> float:
+    """J with one parameter moved by t along a line; theta is as before afterwards."""
+    base = problem.values[number][line.where]
+    problem.put(number, line.where, base + t * line.direction)
+    try:
+        return problem.cost()
+    finally:
+        problem.put(number, line.where, base)
+
+
+def noise_of(problem: Problem, cost: float, seed: int) -> float:
+    """The standard deviation of the rounding errors in J, from third differences along a line through all of theta.
+
+    A smooth cost has none there; independent errors of variance e^2 have third differences of variance 20 e^2, of which
+    the median is taken, so that a kink on the way does not count. At least half a unit in the last place of J.
+    Source: Moré and Wild 2011, Estimating Computational Noise, section 3.
+    """
+    lines = [directions(v, 1.0, 1, seed, f"{n} noise")[0] for n, v in zip(problem.names, problem.values, strict=True)]
+    found = []
+    for k in range(POINTS):
+        for number, (line, base) in enumerate(zip(lines, problem.values, strict=True)):
+            problem.put(number, line.where, base + (k - POINTS // 2) * SPACING * line.direction)
+        found.append(problem.cost())
+    for number, base in enumerate(problem.values):
+        problem.put(number, slice(None), base)
+    scatter = float(np.median(abs(np.diff(found, 3)))) / 0.6745 / math.sqrt(20.0)
+    return max(scatter, 0.5 * float(np.spacing(abs(cost))))
+
+
+def quotient(problem: Problem, number: int, line: Line, expected: float, cost: float, noise: float) -> Quotient:
+    """The derivative along a line, by a two-sided difference.
+
+    Where that is not what is `expected`, narrower steps tell whether a kink lies between its two points: the
+    differences then change with the step; and whether the point itself is on a kink: then the two one-sided ones go on
+    to differ, and any number between them is right.
+    """
+    now = _sides(problem, number, line, line.step, cost, noise)
+    if abs(now.middle - expected) <= TRUST * now.rounding:
+        return Quotient(now.middle, now.rounding, False)
+    kink = settled = False
+    for power in range(1, NARROWER + 1):
+        before, now = now, _sides(problem, number, line, line.step / 10.0**power, cost, noise)
+        change = abs(now.middle - before.middle)
+        settled = change <= TRUST * (now.rounding + before.rounding)
+        if settled:
+            break
+        kink = kink or _jumps(before, now, change)
+    on_it = abs(now.gap) > abs(before.gap) / 2 and abs(now.gap) > TRUST * OF_GAP * now.rounding
+    if kink or on_it:
+        between = np.clip(expected, min(now.left, now.right), max(now.left, now.right))
+        return Quotient(float(between), now.rounding, True)
+    best = before if settled else now
+    return Quotient(best.middle, best.rounding, False)
+
+
+def _jumps(wide: _Sides, narrow: _Sides, change: float) -> bool:
+    """Whether a kink changes the derivative between two steps: the gap of a smooth cost goes with the step."""
+    excess, rounding = abs(wide.gap - 10.0 * narrow.gap), OF_GAP * (wide.rounding + 10.0 * narrow.rounding)
+    return excess > max(change, abs(wide.gap) / 10.0, TRUST * rounding)
+
+
+def _sides(problem: Problem, number: int, line: Line, step: float, cost: float, noise: float) -> _Sides:
+    """The two one-sided differences at a step; rounding: of their mean, the two-sided one."""
+    right = (cost_at(problem, number, line, step) - cost) / step
+    left = (cost - cost_at(problem, number, line, -step)) / step
+    return _Sides(left, right, noise / (math.sqrt(2.0) * step))
