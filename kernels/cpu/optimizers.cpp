@@ -50,22 +50,17 @@ inline void update_range(T *__restrict p, const T *__restrict g, T *__restrict a
   }
 }
 
-// The loop again for the common terms, whose presence the compiler then knows: none, L2, decoupled decay; else all, by choice.
+// The loop again for each choice of the terms that cost something, which the compiler then knows: L2 and L1. A factor of 1, an
+// infinite limit and a shrinking by 1 change no bit, so those are always there.
 template <class T, class Rule>
 inline void update_range_by_terms(T *p, const T *g, T *a, T *b, T *c, i64 n, const Rule &rule, Terms<T> t) {
-  if (t.scales || t.limits || t.thresholds || (t.decays && t.shrinks)) return update_range(p, g, a, b, c, n, rule, t);
-  t.scales = t.limits = t.thresholds = false;
-  const bool decays = t.decays, shrinks = t.shrinks;
-  t.decays = t.shrinks = false;
-  if (decays) {
-    t.decays = true;
-    update_range(p, g, a, b, c, n, rule, t);
-  } else if (shrinks) {
-    t.shrinks = true;
-    update_range(p, g, a, b, c, n, rule, t);
-  } else {
-    update_range(p, g, a, b, c, n, rule, t);
-  }
+  const bool decays = t.decays;
+  t.scales = t.limits = t.shrinks = true;
+  if (t.thresholds) return update_range(p, g, a, b, c, n, rule, t);
+  t.thresholds = t.decays = false;
+  if (!decays) return update_range(p, g, a, b, c, n, rule, t);
+  t.decays = true;
+  update_range(p, g, a, b, c, n, rule, t);
 }
 
 template <class T, class Rule>
