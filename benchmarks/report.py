@@ -22,6 +22,8 @@ MARKED = re.compile(r"(<!-- results/(?P<name>[\w-]+\.json) -->\n).*?(<!-- end --
 
 def markdown(result: dict[str, Any]) -> str:
     """The result of `driver.run` as Markdown: a table for each case, the machine and the load below."""
+    if "seconds_an_epoch" in result:
+        return epochs(result)
     effort = result["effort"]
     if result.get("layout") == "rows":
         parts = [rows(result)]
@@ -29,6 +31,22 @@ def markdown(result: dict[str, Any]) -> str:
         parts = [table(case, result["base"]) for case in result["cases"]]
     rounds = f"{effort['rounds']} interleaved rounds of {effort['seconds']} s for each contender"
     return "\n\n".join([*parts, f"{machine.line(result['machine'])}. {rounds}.\n"])
+
+
+def epochs(result: dict[str, Any]) -> str:
+    """The result of `fashion_mnist`: what the command reaches, and seconds an epoch."""
+    found = result["seconds_an_epoch"]
+    base = next(iter(found.values()))["median"]
+    lines = [_row(["contender", "median s an epoch", "rounds", "times"]), _row(["---"] + ["---:"] * 3)]
+    for who, its in found.items():
+        spread = f"{min(its['rounds']):.2f} to {max(its['rounds']):.2f}"
+        lines.append(_row([who, f"{its['median']:.2f}", spread, f"{its['median'] / base:.2f}"]))
+    told = (
+        f"`{result['command']}`: {result['test_accuracy']:.2%} of the test images, with the parameters of epoch "
+        f"{result['best_epoch']}, the best on the dev part ({result['dev_accuracy']:.2%})."
+    )
+    where = f"{machine.line(result['machine'])}.\n" if "machine" in result else ""
+    return "\n".join([*lines, "", told, where]).rstrip("\n") + "\n"
 
 
 def table(case: dict[str, Any], base: str) -> str:
