@@ -37,7 +37,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "relu": (0, 0),
     "leaky_relu": (0, 0),
     "sigmoid": (3, 4),
-    "tanh": (2, 3),
+    "tanh": (3, 3),
     "softmax": (4, 8),
     "layer_norm": (16, 8),
     "embedding": (0, 2),

@@ -1,6 +1,7 @@
-// Activations and their gradients (8 and 12 bytes an element in float32), exponentials, copies, sums, and the counter of
-// steps.
+// Activations and their gradients (8 and 12 bytes an element in float32), exponentials and logarithms, copies, sums, and the
+// counter of steps.
 #include "../include/activations.h"
+#include "../include/log.h"
 #include "../include/relu.h"
 #include "kernel.h"
 
@@ -100,6 +101,16 @@ inline void exponential(const UnaryArguments &a) {
   unary<T>(a, [](T x) { return tg::exponential(x); });
 }
 
+template <class T>
+inline void logarithm(const UnaryArguments &a) {
+  unary<T>(a, [](T x) { return tg::logarithm(x); });
+}
+
+template <class T>
+inline void logarithm_1p(const UnaryArguments &a) {
+  unary<T>(a, [](T x) { return tg::logarithm_1p(x); });
+}
+
 struct CounterArguments {
   i64 *cell, amount;
 };
@@ -117,6 +128,8 @@ TG_KERNEL(sigmoid_backward, BinaryArguments)
 TG_KERNEL(tanh, UnaryArguments)
 TG_KERNEL(tanh_backward, BinaryArguments)
 TG_KERNEL(exponential, UnaryArguments)
+TG_KERNEL(logarithm, UnaryArguments)
+TG_KERNEL(logarithm_1p, UnaryArguments)
 TG_KERNEL(copy, UnaryArguments)
 TG_KERNEL(add, BinaryArguments)
 TG_ENTRY(copy, _i64_, copy<i64>, UnaryArguments)

@@ -1,83 +1,118 @@
-// Losses of single numbers over predictions (rows, columns): forward writes the weighted losses, their weights, and where
-// `total` is given the sum of the losses times `inverse`, which is 1, or for the mean one over the sum of the weights.
-// Sums are taken piece by piece, then over the pieces: their order depends on the number of elements alone.
+// Losses of single numbers over predictions (rows, columns): forward writes the weighted losses where they are asked for,
+// and where `total` is given the sum of the losses times `inverse`, which is 1, or for the mean one over the sum of the
+// weights. Sums are taken block by block, then over the blocks of a piece, then over the pieces: their order depends on the
+// number of elements alone. Moves 8 bytes an element in float32 forward, 12 backward.
 #include "../include/losses.h"
 #include "kernel.h"
 
 namespace {
 
 struct LossArguments {
-  void *out, *losses, *weights, *inverse, *pieces;  // out may be null: the total; or the gradient. pieces: 2 per PIECE
+  void *out, *losses, *inverse, *pieces;  // out and losses may be null; backward: out is the gradient. pieces: 2 for each
   const void *x, *target, *class_weight, *example_weight;  // weights may be null
   const unsigned char *mask;                               // may be null: all are there
   const void *grad;                                        // of the backward pass: one value, or one for each element
-  i64 rows, columns, integers, class_stride, mean, grad_stride;
+  i64 rows, columns, piece, integers, class_stride, mean, grad_stride;
 };
 
-// One element as a loss sees it.
+constexpr i64 LABELS = 512;  // elements of a block: what belongs to them stays in the first cache
+
+// A block of elements as a loss sees them, weights spread out, so that the loops over them vectorise.
 template <class T>
-struct Labelled {
-  T target, example;
-  ClassWeights<T> classes;
-  bool there;
+struct Labels {
+  T target[LABELS], zero[LABELS], one[LABELS], example[LABELS], there[LABELS];
+
+  Labels() {
+    for (i64 i = 0; i < LABELS; ++i) zero[i] = one[i] = example[i] = there[i] = T(1);
+  }
 };
 
-template <class T, class Loss, class Target>
-inline Labelled<T> labelled(const LossArguments &a, i64 i) {
-  const T t = (T) static_cast<const Target *>(a.target)[i];
-  const i64 row = a.columns == 1 ? i : i / a.columns, column = i - row * a.columns;
+template <class T>
+inline void spread_weights(Labels<T> &l, const LossArguments &a, i64 begin, i64 count) {
   const T *classes = static_cast<const T *>(a.class_weight), *examples = static_cast<const T *>(a.example_weight);
-  const T *pair = classes + column * a.class_stride;
-  return {t, examples ? examples[row] : T(1), classes ? ClassWeights<T>{pair[0], pair[1]} : ClassWeights<T>{T(1), T(1)},
-          (!a.mask || a.mask[i]) && !Loss::missing(t)};
+  i64 row = begin / a.columns, column = begin % a.columns;
+  for (i64 i = 0, end; i < count; i = end, ++row, column = 0) {
+    end = i + a.columns - column < count ? i + a.columns - column : count;
+    const T *pair = classes + column * a.class_stride;
+    if (examples)
+      for (i64 j = i; j < end; ++j) l.example[j] = examples[row];
+    if (classes)
+      for (i64 j = i; j < end; ++j, pair += a.class_stride) l.zero[j] = pair[0], l.one[j] = pair[1];
+  }
 }
 
-template <class T, class Loss, class Target>
-inline void loss_pieces(const LossArguments &a) {
-  const T *x = static_cast<const T *>(a.x);
-  T *losses = static_cast<T *>(a.losses), *weights = static_cast<T *>(a.weights), *pieces = static_cast<T *>(a.pieces);
-  parallel_pieces(a.rows * a.columns, PIECE, [&](i64 begin, i64 end) {
-    for (i64 i = begin; i < end; ++i) {
-      const Labelled<T> l = labelled<T, Loss, Target>(a, i);
-      losses[i] = l.there ? Loss::loss(x[i], l.target, l.classes) * l.example : T(0);
-      weights[i] = l.there ? Loss::weight(l.target, l.classes) * l.example : T(0);
-    }
-    pieces[2 * (begin / PIECE)] = sum<T>(end - begin, [=](i64 i) { return losses[begin + i]; });
-    pieces[2 * (begin / PIECE) + 1] = sum<T>(end - begin, [=](i64 i) { return weights[begin + i]; });
-  });
+template <class T>
+inline void label(Labels<T> &l, const LossArguments &a, i64 begin, i64 count) {
+  const T *target = static_cast<const T *>(a.target) + begin;
+  const i64 *numbers = static_cast<const i64 *>(a.target) + begin;
+  for (i64 i = 0; i < count; ++i) l.target[i] = a.integers ? (T)numbers[i] : target[i];
+  if (a.mask)
+    for (i64 i = 0; i < count; ++i) l.there[i] = a.mask[begin + i] ? T(1) : T(0);
+  if (a.class_weight || a.example_weight) spread_weights(l, a, begin, count);
+}
+
+// Runs f(labels, first element, count) over the blocks of begin..end.
+template <class T, class F>
+inline void each_label(const LossArguments &a, i64 begin, i64 end, const F &f) {
+  Labels<T> labels;
+  for (; begin < end; begin += LABELS) {
+    const i64 count = end - begin < LABELS ? end - begin : LABELS;
+    label(labels, a, begin, count);
+    f(labels, begin, count);
+  }
+}
+
+template <class T, class Loss>
+inline void loss_of_block(T *__restrict loss, T *__restrict weight, const T *__restrict x, const Labels<T> &l, i64 count) {
+  for (i64 i = 0; i < count; ++i) {
+    const bool there = (l.there[i] != T(0)) & !Loss::missing(l.target[i]);
+    const ClassWeights<T> classes = {l.zero[i], l.one[i]};
+    const T value = Loss::loss(x[i], l.target[i], classes) * l.example[i];
+    const T share = Loss::weight(l.target[i], classes) * l.example[i];
+    loss[i] = there ? value : T(0);
+    weight[i] = there ? share : T(0);
+  }
 }
 
 template <class T, class Loss>
 inline void loss_forward(const LossArguments &a) {
-  a.integers ? loss_pieces<T, Loss, i64>(a) : loss_pieces<T, Loss, T>(a);
-  const T *pieces = static_cast<const T *>(a.pieces);
-  T loss = T(0), weight = T(0);
-  for (i64 i = 0; i < ceil_div(a.rows * a.columns, PIECE); ++i) {
-    loss += pieces[2 * i];
-    weight += pieces[2 * i + 1];
-  }
-  T *inverse = static_cast<T *>(a.inverse);
-  *inverse = a.mean ? T(1) / weight : T(1);
-  if (a.out) *static_cast<T *>(a.out) = a.mean ? loss / weight : loss;
+  T *losses = static_cast<T *>(a.losses), *pieces = static_cast<T *>(a.pieces), total[2] = {};
+  parallel_pieces(a.rows * a.columns, a.piece, [&](i64 begin, i64 end) {
+    T sums[2] = {};
+    each_label<T>(a, begin, end, [&](const Labels<T> &labels, i64 first, i64 count) {
+      T loss[LABELS], weight[LABELS];
+      loss_of_block<T, Loss>(loss, weight, static_cast<const T *>(a.x) + first, labels, count);
+      if (losses) __builtin_memcpy(losses + first, loss, sizeof(T) * (u64)count);
+      sums[0] += sum<T>(count, [&](i64 i) { return loss[i]; });
+      sums[1] += sum<T>(count, [&](i64 i) { return weight[i]; });
+    });
+    for (int k = 0; k < 2; ++k) pieces[2 * (begin / a.piece) + k] = sums[k];
+  });
+  for (i64 i = 0; i < ceil_div(a.rows * a.columns, a.piece); ++i)
+    for (int k = 0; k < 2; ++k) total[k] += pieces[2 * i + k];
+  *static_cast<T *>(a.inverse) = a.mean ? T(1) / total[1] : T(1);
+  if (a.out) *static_cast<T *>(a.out) = a.mean ? total[0] / total[1] : total[0];
 }
 
-template <class T, class Loss, class Target>
-inline void loss_slopes(const LossArguments &a) {
-  const T *x = static_cast<const T *>(a.x), *grad = static_cast<const T *>(a.grad);
-  const T inverse = *static_cast<const T *>(a.inverse);
-  T *out = static_cast<T *>(a.out);
-  parallel_pieces(a.rows * a.columns, PIECE, [&](i64 begin, i64 end) {
-    for (i64 i = begin; i < end; ++i) {
-      const Labelled<T> l = labelled<T, Loss, Target>(a, i);
-      const T scale = grad[i * a.grad_stride] * inverse * l.example;
-      out[i] = l.there ? Loss::slope(x[i], l.target, l.classes) * scale : T(0);
-    }
-  });
+template <class T, class Loss>
+inline void slope_of_block(T *__restrict out, const T *__restrict x, const T *__restrict scale, const Labels<T> &l, i64 count) {
+  for (i64 i = 0; i < count; ++i) {
+    const bool there = (l.there[i] != T(0)) & !Loss::missing(l.target[i]);
+    const T slope = Loss::slope(x[i], l.target[i], ClassWeights<T>{l.zero[i], l.one[i]}) * (scale[i] * l.example[i]);
+    out[i] = there ? slope : T(0);
+  }
 }
 
 template <class T, class Loss>
 inline void loss_backward(const LossArguments &a) {
-  a.integers ? loss_slopes<T, Loss, i64>(a) : loss_slopes<T, Loss, T>(a);
+  const T *grad = static_cast<const T *>(a.grad), inverse = *static_cast<const T *>(a.inverse);
+  parallel_pieces(a.rows * a.columns, a.piece, [&](i64 begin, i64 end) {
+    each_label<T>(a, begin, end, [&](const Labels<T> &labels, i64 first, i64 count) {
+      T scale[LABELS];
+      for (i64 i = 0; i < count; ++i) scale[i] = grad[(first + i) * a.grad_stride] * inverse;
+      slope_of_block<T, Loss>(static_cast<T *>(a.out) + first, static_cast<const T *>(a.x) + first, scale, labels, count);
+    });
+  });
 }
 
 #define TG_LOSS(name, Loss)                                                                              \

@@ -16,15 +16,15 @@ from twingrad.namespace import Array
 
 INT64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
 PIECE = 8192
-"""Elements of a piece: PIECE of kernel.h."""
+"""Elements of a piece of the losses that one thread sums."""
 
 Into = tuple[Destination | None, ...]
 Given = tuple[Array | None, ...]
 
 SOFTMAX = Kernel("softmax_cross_entropy", 9, "4qd")
 SOFTMAX_BACKWARD = Kernel("softmax_cross_entropy_backward", 8, "4q")
-LAYOUT = "6q"
-"""Of every loss of single numbers: rows, columns, integers, class_stride, mean, grad_stride."""
+LAYOUT = "7q"
+"""Of every loss of single numbers: rows, columns, piece, integers, class_stride, mean, grad_stride."""
 
 
 def target_refusal(like: Array, target: Array, *, whole: bool) -> str | None:
@@ -80,12 +80,12 @@ def elementwise_forward(kernel: Kernel, x: Array, given: Given, reduction: str) 
     """given: target, class_weight, example_weight, mask."""
     target, class_weight, _, _ = given
     shape = (x.shape[0], x.shape[1] if x.ndim == 2 else 1)
-    losses, weights = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
+    each = reduction == "none"
+    losses, total = np.empty(x.shape, x.dtype) if each else None, None if each else np.empty((), x.dtype)
     inverse, pieces = np.empty(1, x.dtype), np.empty((-(-x.size // PIECE), 2), x.dtype)
-    total = None if reduction == "none" else np.empty((), x.dtype)
     stride = 2 if class_weight is not None and class_weight.ndim == 2 else 0
-    numbers = (*shape, target.dtype == INT64, stride, reduction == "mean")  # type: ignore[union-attr]
-    kernel.launch(x.dtype, (total, losses, weights, inverse, pieces, x, *given, None), *numbers, 0)
+    numbers = (*shape, PIECE, target.dtype == INT64, stride, reduction == "mean")  # type: ignore[union-attr]
+    kernel.launch(x.dtype, (total, losses, inverse, pieces, x, *given, None), *numbers, 0)
     return (losses if total is None else total), (x, inverse, given, numbers)
 
 
@@ -95,12 +95,12 @@ def elementwise_backward(kernel: Kernel, saved: tuple[Any, ...], grad: Array, in
     grad = plain(grad, x)
 
     def write(out: Array) -> None:
-        kernel((out, None, None, inverse, None, x, *given, grad), *numbers, grad.ndim > 0)
+        kernel((out, None, inverse, None, x, *given, grad), *numbers, grad.ndim > 0)
 
     return (into[0] and deliver(into[0], x, write), *[None] * (len(into) - 1))
 
 
-BINARY, BINARY_BACKWARD = (Kernel(f"binary_cross_entropy{part}", 11, LAYOUT) for part in ("", "_backward"))
+BINARY, BINARY_BACKWARD = (Kernel(f"binary_cross_entropy{part}", 10, LAYOUT) for part in ("", "_backward"))
 
 
 def binary_refusal(
@@ -129,7 +129,7 @@ def binary_cross_entropy(
 
 def register_error(operation: Fusable) -> None:
     """The kernels of an error of regression: of x, target, example_weight and mask."""
-    forward, slopes = (Kernel(f"{operation.name}{part}", 11, LAYOUT) for part in ("", "_backward"))
+    forward, slopes = (Kernel(f"{operation.name}{part}", 10, LAYOUT) for part in ("", "_backward"))
 
     def accepts(x: Array, target: Array, example_weight: Any = None, mask: Any = None, **_: str) -> str | None:
         return elementwise_refusal(x, target, {"example_weight": example_weight}, mask)

@@ -61,7 +61,7 @@ inline void softmax_cross_entropy(const SoftmaxLossArguments &a) {
     exponential_rows(probabilities, logits, losses, begin, end, columns, [&](i64 r, T largest, T total) {
       const T *row = logits + r * columns;
       if (a.soft) {
-        losses[r] = soft_loss(soft + r * columns, weight, row, logarithm(total), largest, columns, sums + r);
+        losses[r] = soft_loss(soft + r * columns, weight, row, tg::logarithm(total), largest, columns, sums + r);
       } else {
         const i64 target = classes[r];
         const bool valid = target >= 0 && target < columns;

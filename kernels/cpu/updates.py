@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from twingrad import functional as F
-from twingrad.functional.clip import FACTOR
+from twingrad.functional.clip import FACTOR, LANES, ROWS
 from twingrad.kernels.cpu import Kernel
 from twingrad.kernels.cpu.arguments import read_only, refusal, table_refusal
 from twingrad.namespace import Array
 
 INT64 = np.dtype(np.int64)
 FLOAT64 = np.dtype(np.float64)
-LEAF = 8192
+LEAF = LANES * ROWS
 """Elements of a leaf of the norm's sum: NORM_LEAF of norm.h."""
 
 ADAM, SGD, RMSPROP = (Kernel(f"{rule}_segments", 7, "qq") for rule in ("adam", "sgd", "rmsprop"))

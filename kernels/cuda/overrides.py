@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from twingrad import functional as F
-from twingrad.functional.clip import FACTOR
+from twingrad.functional.clip import FACTOR, LANES, ROWS
 from twingrad.kernels.cuda import build, launching
 from twingrad.kernels.cuda.nvrtc import NvrtcError
 from twingrad.namespace import backend_of
 from twingrad.random.draws import keep_threshold
 
 DTYPES = ("float32", "float64")
-LEAF, LANES = 8192, 64
-"""Elements of a leaf of the norm's sum, and its lanes: NORM_LEAF and NORM_LANES of norm.h."""
+LEAF = LANES * ROWS
+"""Elements of a leaf of the norm's sum: NORM_LEAF of norm.h."""
 
 
 @functools.cache

@@ -18,17 +18,21 @@ typedef unsigned long long u64;
 #if defined(__CUDA_ARCH__)
 TG_HD float square_root(float x) { return sqrtf(x); }
 TG_HD double square_root(double x) { return ::sqrt(x); }
-TG_HD float logarithm(float x) { return logf(x); }
-TG_HD double logarithm(double x) { return ::log(x); }
-TG_HD float logarithm_1p(float x) { return log1pf(x); }
-TG_HD double logarithm_1p(double x) { return ::log1p(x); }
 #else
 TG_HD float square_root(float x) { return __builtin_sqrtf(x); }
 TG_HD double square_root(double x) { return __builtin_sqrt(x); }
-TG_HD float logarithm(float x) { return __builtin_logf(x); }
-TG_HD double logarithm(double x) { return __builtin_log(x); }
-TG_HD float logarithm_1p(float x) { return __builtin_log1pf(x); }
-TG_HD double logarithm_1p(double x) { return __builtin_log1p(x); }
+#endif
+
+// a b + c rounded once, where the machine has that: all GPUs, x86-64-v3 and -v4, aarch64. Elsewhere rounded twice.
+#if defined(__CUDA_ARCH__)
+TG_HD float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
+TG_HD double multiply_add(double a, double b, double c) { return ::fma(a, b, c); }
+#elif defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+TG_HD float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+TG_HD double multiply_add(double a, double b, double c) { return __builtin_fma(a, b, c); }
+#else
+TG_HD float multiply_add(float a, float b, float c) { return a * b + c; }
+TG_HD double multiply_add(double a, double b, double c) { return a * b + c; }
 #endif
 
 }  // namespace tg

@@ -6,7 +6,7 @@
 //
 // log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), which neither overflows nor loses digits.
 #pragma once
-#include "exp.h"
+#include "log.h"
 
 namespace tg {
 

@@ -25,7 +25,7 @@ def test_rates_must_be_finite_and_not_negative(kind, name, value):
         kind(**{name: value})
 
 
-@pytest.mark.parametrize("value", [None, "fast", [0.1, 0.2]])
+@pytest.mark.parametrize("value", [None, "fast", True, [0.1, 0.2]])
 def test_a_rate_that_is_no_number_is_refused_by_name(kind, value):
     with pytest.raises(TypeError, match="lr must be a number, got"):
         kind(lr=value)
