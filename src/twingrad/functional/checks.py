@@ -32,11 +32,7 @@ def checked(of: str, **values: float) -> dict[str, Any]:
 
 
 def number(name: str, value: Any) -> float:
-<<<<<<< Updated upstream
     """`value` as a float; TypeError for a text, a boolean, None, a list and what else is no number."""
-=======
-    """`value` as a float; TypeError for a text, None, True, a list and what else is no number."""
->>>>>>> Stashed changes
     try:
         if not isinstance(value, str | bytes | bool):
             return float(value)
