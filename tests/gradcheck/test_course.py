@@ -84,7 +84,7 @@ def test_a_kink_within_epsilon_is_named_and_no_error() -> None:
     report = tg.check_grads(F.relu, 5e-8, epsilon=1e-7)
     assert report.ok
     assert report.parameters[0].kinks == ("",)
-    assert "kinks within the step: x" in repr(report)
+    assert "kink within the step: x" in repr(report)
     assert tg.check_grads(F.relu, 5e-7, epsilon=1e-7).parameters[0].kinks == ()
 
 

@@ -205,7 +205,8 @@ def test_layers_with_a_kinked_input_are_named() -> None:
     x = np.asarray([[1.0 + 1e-7], [3.0]])
     report = tg.check_grads(model, F.mean_squared_error, x, np.asarray([[1.0], [2.0]]))
     assert report.ok, report
-    assert report.parameters[0].kinks == ("[0, 0] (1 inputs of ReLU() '1')",)
+    assert report.parameters[0].kinks == ("[0, 0] (1 input of ReLU() '1')",)
+    assert "  kink within the step: 0.weight[0, 0] (1 input of ReLU() '1')" in repr(report).splitlines()
 
 
 def test_other_array_libraries() -> None:

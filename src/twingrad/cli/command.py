@@ -24,9 +24,10 @@ def execute(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     0: done. 2: bad input, nothing was written. 3: the run could not be written, as on a full disk; what was saved
-    before stays. 4: training diverged; the best model before that is kept, if there is one. 130: Ctrl-C, and 143:
-    SIGTERM; the run is saved and `--resume` goes on with it. 1: a defect of twingrad's; with TWINGRAD_TRACEBACK=1 in
-    the environment any failure shows where it happened.
+    before stays. 4: training diverged; the best model before that is kept, if there is one. 5, 6: `gradcheck`
+    found a gradient wrong, or one that wants another look. 130: Ctrl-C, and 143: SIGTERM; the run is saved and
+    `--resume` goes on with it. 1: a defect of twingrad's; with TWINGRAD_TRACEBACK=1 in the environment any failure
+    shows where it happened.
     """
     command, options = "twingrad", Options()
     try:
@@ -37,9 +38,9 @@ def execute(argv: Sequence[str] | None = None) -> int:
             for told in (UserWarning, DeviceWarning):
                 warnings.simplefilter("default", told)
             warnings.showwarning = _show_warning
-            importlib.import_module(f"{__package__}.{options.command}").run(options)
+            code = importlib.import_module(f"{__package__}.{options.command}").run(options)
         sys.stdout.flush()
-        return OK
+        return code or OK
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK

@@ -16,6 +16,7 @@ EPILOG = (
 )
 EPILOGS = {
     "info": None,
+    "gradcheck": "exit codes: 0 every gradient is great; 5 one is wrong; 6 look again at one; 2 bad input; 1 a defect",
     "bench": "exit codes: 0 done; 2 bad input, nothing written; 130 Ctrl-C, nothing written; 1 a defect",
 }
 
@@ -85,7 +86,9 @@ def parser() -> Parser:
         "twingrad", description="Train neural networks on a CPU or an NVIDIA GPU.", epilog=EPILOG, allow_abbrev=False
     )
     top.add_argument("--version", action="version", version=f"twingrad {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{train,evaluate,predict,bench,info}")
+    commands = top.add_subparsers(
+        dest="command", required=True, metavar="{train,evaluate,predict,gradcheck,bench,info}"
+    )
     train = _command(commands, "train", "train a network", TRAIN)
     for name, group in options.TRAIN.items():
         _add(train.add_argument_group(name), group)
@@ -95,6 +98,10 @@ def parser() -> Parser:
     predict = _command(commands, "predict", "apply a trained model", PREDICT)
     predict.add_argument("run", metavar="RUN", help="a run folder or a model file")
     _add(predict, options.PREDICT_OPTIONS)
+    gradcheck = _command(commands, "gradcheck", "check gradients by differences", GRADCHECK)
+    gradcheck.add_argument("run", metavar="RUN", nargs="?", default=argparse.SUPPRESS, help=GRADCHECK_RUN)
+    for name, group in options.GRADCHECK.items():
+        _add(gradcheck.add_argument_group(name), group)
     bench = _command(commands, "bench", "measure what fusing buys here", BENCH)
     _add(bench, options.BENCH_OPTIONS)
     info = _command(commands, "info", "what runs here", INFO)
@@ -108,6 +115,11 @@ TRAIN = (
 )
 EVALUATE = "Loss and metrics of a trained model: on the parts of its own data, or on other data with targets."
 PREDICT = "What a trained model says of examples: CSV or JSON lines, read and written a batch at a time."
+GRADCHECK = (
+    "Check the gradients of a network on a mini-batch beside two-sided differences of its cost, in float64, with "
+    "dropout and batch normalisation as in training: for each parameter the relative distance and a verdict."
+)
+GRADCHECK_RUN = "a run folder or a model file; without one a network as `train` would make it, on --data"
 BENCH = (
     "Measure fused kernels, optimizers and training steps beside the reference path, plain NumPy, and PyTorch where it "
     "is installed: each contender in a process of its own, in turns, and checked against the others before it is timed."

@@ -84,7 +84,7 @@ class OfModule:
         found: dict[str, int] = {}
         for (name, before), (_, after) in zip(below, above, strict=True):
             found[name] = found.get(name, 0) + int((before != after).sum())
-        return ", ".join(f"{count} inputs of {name}" for name, count in found.items() if count)
+        return ", ".join(f"{n} input{'s' * (n > 1)} of {name}" for name, n in found.items() if n)
 
     def _hold(self) -> None:
         """Put random counters and running averages back to where they stood."""

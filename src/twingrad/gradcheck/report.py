@@ -105,9 +105,9 @@ class GradientReport:
         return "\n".join([head, *_table(self.parameters), *self._kinks(), *self._facts()])
 
     def _kinks(self) -> list[str]:
-        found = [f"{each.name}{kink}" for each in self.parameters for kink in each.kinks]
-        more = [f"and {len(found) - SHOWN_KINKS} more"] if len(found) > SHOWN_KINKS else []
-        return [f"  kinks within the step: {', '.join(found[:SHOWN_KINKS] + more)}"] if found else []
+        found = [f"  kink within the step: {each.name}{kink}" for each in self.parameters for kink in each.kinks]
+        more = len(found) - SHOWN_KINKS
+        return found if more <= 0 else [*found[:SHOWN_KINKS], f"  and {more} more kinks"]
 
     def _facts(self) -> list[str]:
         mode = f", {self.mode} mode" if self.mode else ""
