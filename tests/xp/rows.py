@@ -7,51 +7,18 @@ through array-api-compat, whose autograd is the oracle.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+import rows_of_linalg
+import rows_of_moves
+from row import EVERY_SHAPE, PAIRS, Row, above_one, by_name, positive, real, unit
 
 from twingrad import xp as twingrad_xp
-from twingrad.xp import manipulation
-
-
-class Row(NamedTuple):
-    """`call(xp, *inputs)` of the primitive `name`; all inputs are floating and differentiated by."""
-
-    name: str
-    label: str
-    call: Callable[..., Any]
-    inputs: tuple[np.ndarray, ...]
-    numpy_only: bool = False
-
-    def __repr__(self) -> str:
-        return f"{self.name}-{self.label}"
-
-
-rng = np.random.default_rng(20)
-EVERY_SHAPE = ((3, 4), (), (0, 3))
-PAIRS = (((3, 4), (3, 4)), ((3, 1), (1, 4)), ((4,), (2, 3, 4)), ((), (3,)), ((), ()), ((0, 3), (1, 3)), ((1,), (0,)))
-
-
-def real(*shape: int) -> np.ndarray:
-    """Numbers of both signs, of absolute value 0.2 to 2.2."""
-    return np.asarray(rng.uniform(0.2, 2.2, shape) * rng.choice([-1.0, 1.0], shape))
-
-
-def positive(*shape: int) -> np.ndarray:
-    return np.asarray(rng.uniform(0.3, 2.5, shape))
-
-
-def unit(*shape: int) -> np.ndarray:
-    return np.asarray(rng.uniform(-0.9, 0.9, shape))
-
-
-def above_one(*shape: int) -> np.ndarray:
-    return np.asarray(rng.uniform(1.2, 3.0, shape))
-
+from twingrad.xp import indexing
 
 UNARY = {
-    real: "negative positive abs square reciprocal exp expm1 sin cos atan sinh cosh tanh asinh",
+    real: "negative positive abs square reciprocal exp expm1 sin cos atan sinh cosh tanh asinh conj",
     positive: "sqrt log log1p log2 log10",
     unit: "tan asin acos atanh",
     above_one: "acosh",
@@ -68,14 +35,12 @@ BINARY = {
     "maximum": (real, real),
     "minimum": (real, real),
     "remainder": (real, positive),
+    "copysign": (real, real),
+    "nextafter": (real, real),
 }
 SCALARS = (2.5, 2)
 NO_SCALARS = ("atan2", "hypot", "logaddexp")
 """PyTorch, through array-api-compat, takes no Python number here; `test_operands` has them for all."""
-
-
-def by_name(name: str) -> Callable[..., Any]:
-    return lambda xp, *args, **kwargs: getattr(xp, name)(*args, **kwargs)
 
 
 def unary() -> Iterator[Row]:
@@ -212,11 +177,14 @@ def indexed() -> Iterator[Row]:
         yield Row("getitem", label, lambda xp, x, key=key: x[key], (real(3, 4),))
     for label, key in ARRAY_KEYS.items():
         yield Row("getitem", label, lambda xp, x, key=key: x[key], (real(3, 4),), numpy_only=True)
-    scatter = manipulation._scatter
+    scatter = indexing._scatter
     yield Row("_scatter", "row", lambda xp, g: scatter(g, 1, (3, 4)), (real(4),), numpy_only=True)
     repeated = np.asarray([0, 0, 2])
     yield Row("_scatter", "repeated", lambda xp, g: scatter(g, repeated, (3, 4)), (real(3, 4),), numpy_only=True)
     yield Row("to_device", "cpu", lambda xp, x: twingrad_xp.to_device(x, "cpu"), (real(2, 3),), numpy_only=True)
 
 
-ROWS = [*unary(), *binary(), *joined(), *reductions(), *shaped(), *indexed()]
+ROWS = [
+    *unary(), *binary(), *joined(), *reductions(), *shaped(), *indexed(),
+    *rows_of_moves.rows(), *rows_of_linalg.rows(),
+]  # fmt: skip

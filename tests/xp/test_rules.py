@@ -10,12 +10,15 @@ from rows import ROWS, Row
 
 from twingrad import Tensor, xp
 from twingrad.autodiff import gradients
+from twingrad.xp.composed import compositions
 from twingrad.xp.primitive import primitives
 
-from numerics import central_differences, relative_error
+from numerics import central_differences, largest, relative_error
 
-NOT_IN_TORCH = ("_scatter", "to_device", "getitem-back", "remainder-of")
-"""Functions of ours, indexing with a negative step, and a derivative that PyTorch does not implement."""
+NOT_IN_TORCH = (
+    "_", "to_device", "getitem-back", "remainder-of", "nextafter", "unique_", "linalg.qr-complete", "imag",
+)  # fmt: skip
+"""Functions of ours, indexing with a negative step, and derivatives that PyTorch does not implement."""
 
 
 def cotangents(row: Row, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -53,7 +56,7 @@ def torch_derivatives(row: Row) -> tuple[list[Any], list[Any]]:
 
 
 def test_every_differentiable_function_has_a_row() -> None:
-    assert sorted({row.name for row in ROWS}) == sorted(primitives)
+    assert sorted({row.name for row in ROWS}) == sorted({*primitives, *compositions})
 
 
 @pytest.mark.parametrize("row", ROWS, ids=repr)
@@ -73,4 +76,5 @@ def test_rule_against_torch(row: Row) -> None:
     ours, theirs = derivatives(row), torch_derivatives(row)
     for order in (0, 1):
         for mine, reference in zip(ours[order], theirs[order], strict=True):
-            assert relative_error(mine, reference) <= 1e-13, f"derivative {order + 1}"
+            rounding = largest(np.asarray(mine) - reference) <= 1e-14  # where ours is 0 and theirs is not quite
+            assert rounding or relative_error(mine, reference) <= 1e-13, f"derivative {order + 1}"

@@ -1,7 +1,8 @@
 """`twingrad.xp`: the array API namespace of Tensors, whose functions record themselves on the tape.
 
-Plain arrays pass through to their own namespace and come back plain. A function joins the namespace as a row in one of
-the tables: `elementwise`, `reductions`, `manipulation`, `linalg`, `creation`.
+All of the standard 2024.12, with its extensions `xp.linalg` and `xp.fft`. Plain arrays pass through to their own
+library and come back plain. A function joins the namespace as a row in one of the tables: `elementwise`, `reductions`,
+`scans`, `manipulation`, `indexing`, `sorting`, `linalg`, `creation`; `docs/differentiable.md` is made from them.
 """
 
 import sys
@@ -26,6 +27,7 @@ from numpy import (
 
 from twingrad.autodiff import tensor as _tensor
 from twingrad.namespace import register_tensor as _register_tensor
+from twingrad.xp import fft, linalg
 from twingrad.xp import operators as _operators  # noqa: F401  gives Tensor its operators
 from twingrad.xp.creation import (
     arange,
@@ -33,6 +35,7 @@ from twingrad.xp.creation import (
     empty,
     empty_like,
     eye,
+    from_dlpack,
     full,
     full_like,
     linspace,
@@ -42,6 +45,7 @@ from twingrad.xp.creation import (
     zeros_like,
 )
 from twingrad.xp.dtypes import (
+    can_cast,
     finfo,
     iinfo,
     isdtype,
@@ -64,6 +68,9 @@ from twingrad.xp.elementwise import (
     bitwise_right_shift,
     bitwise_xor,
     ceil,
+    clip,
+    conj,
+    copysign,
     cos,
     cosh,
     divide,
@@ -75,6 +82,7 @@ from twingrad.xp.elementwise import (
     greater,
     greater_equal,
     hypot,
+    imag,
     isfinite,
     isinf,
     isnan,
@@ -93,9 +101,11 @@ from twingrad.xp.elementwise import (
     minimum,
     multiply,
     negative,
+    nextafter,
     not_equal,
     positive,
     pow,
+    real,
     reciprocal,
     remainder,
     round,
@@ -111,35 +121,69 @@ from twingrad.xp.elementwise import (
     trunc,
     where,
 )
+from twingrad.xp.indexing import (
+    getitem,
+    repeat,
+    take,
+    take_along_axis,
+)
+from twingrad.xp.inspection import (
+    __array_namespace_info__,
+)
 from twingrad.xp.linalg import (
     matmul,
+    tensordot,
+    vecdot,
 )
 from twingrad.xp.manipulation import (
     astype,
+    broadcast_arrays,
     broadcast_to,
     concat,
     expand_dims,
     flip,
-    getitem,
     matrix_transpose,
+    meshgrid,
+    moveaxis,
     permute_dims,
     reshape,
+    roll,
     squeeze,
     stack,
+    tile,
     to_device,
+    tril,
+    triu,
+    unstack,
 )
 from twingrad.xp.reductions import (
     all,
     any,
-    argmax,
-    argmin,
-    argsort,
     max,
     mean,
     min,
     std,
     sum,
     var,
+)
+from twingrad.xp.scans import (
+    cumulative_prod,
+    cumulative_sum,
+    diff,
+    prod,
+)
+from twingrad.xp.sorting import (
+    argmax,
+    argmin,
+    argsort,
+    count_nonzero,
+    nonzero,
+    searchsorted,
+    sort,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
 )
 
 __array_api_version__ = "2024.12"
@@ -148,6 +192,8 @@ _tensor.xp = sys.modules[__name__]
 _register_tensor(_tensor.Tensor, sys.modules[__name__])
 
 __all__ = [
+    "__array_api_version__",
+    "__array_namespace_info__",
     "abs",
     "acos",
     "acosh",
@@ -172,13 +218,22 @@ __all__ = [
     "bitwise_right_shift",
     "bitwise_xor",
     "bool",
+    "broadcast_arrays",
     "broadcast_to",
+    "can_cast",
     "ceil",
+    "clip",
     "complex64",
     "complex128",
     "concat",
+    "conj",
+    "copysign",
     "cos",
     "cosh",
+    "count_nonzero",
+    "cumulative_prod",
+    "cumulative_sum",
+    "diff",
     "divide",
     "e",
     "empty",
@@ -188,12 +243,14 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "fft",
     "finfo",
     "flip",
     "float32",
     "float64",
     "floor",
     "floor_divide",
+    "from_dlpack",
     "full",
     "full_like",
     "getitem",
@@ -201,6 +258,7 @@ __all__ = [
     "greater_equal",
     "hypot",
     "iinfo",
+    "imag",
     "inf",
     "int8",
     "int16",
@@ -212,6 +270,7 @@ __all__ = [
     "isnan",
     "less",
     "less_equal",
+    "linalg",
     "linspace",
     "log",
     "log1p",
@@ -227,12 +286,16 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "meshgrid",
     "min",
     "minimum",
+    "moveaxis",
     "multiply",
     "nan",
     "negative",
     "newaxis",
+    "nextafter",
+    "nonzero",
     "not_equal",
     "ones",
     "ones_like",
@@ -240,15 +303,21 @@ __all__ = [
     "pi",
     "positive",
     "pow",
+    "prod",
+    "real",
     "reciprocal",
     "remainder",
+    "repeat",
     "reshape",
     "result_type",
+    "roll",
     "round",
+    "searchsorted",
     "sign",
     "signbit",
     "sin",
     "sinh",
+    "sort",
     "sqrt",
     "square",
     "squeeze",
@@ -256,15 +325,27 @@ __all__ = [
     "std",
     "subtract",
     "sum",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
+    "tensordot",
+    "tile",
     "to_device",
+    "tril",
+    "triu",
     "trunc",
     "uint8",
     "uint16",
     "uint32",
     "uint64",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
+    "unstack",
     "var",
+    "vecdot",
     "where",
     "zeros",
     "zeros_like",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,8 @@ from twingrad.autodiff.tensor import Tensor
 from twingrad.namespace import namespace_of
 
 
-def _create(name: str) -> Callable[..., Tensor]:
+def _create(name: str, signature: Callable[..., Any]) -> Callable[..., Tensor]:
+    @functools.wraps(signature)
     def function(*args: Any, dtype: Any = None, device: Any = None, **kwargs: Any) -> Tensor:
         from twingrad import backends, devices
 
@@ -26,7 +28,8 @@ def _create(name: str) -> Callable[..., Tensor]:
     return function
 
 
-def _create_like(name: str) -> Callable[..., Any]:
+def _create_like(name: str, signature: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(signature)
     def function(x: Any, /, *args: Any, **kwargs: Any) -> Any:
         plain = x.data if isinstance(x, Tensor) else x
         out = getattr(namespace_of(plain), name)(plain, *args, **kwargs)
@@ -40,11 +43,13 @@ def _create_like(name: str) -> Callable[..., Any]:
 def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Tensor:
     """`obj` (an array, a number, nested sequences) as a Tensor; on `device` where one is given.
 
-    A Tensor stays on the tape: casting and moving it are recorded.
+    A Tensor stays on the tape: casting and moving it are recorded, and so is joining a sequence that holds Tensors.
     """
     from twingrad import backends, devices
-    from twingrad.xp.manipulation import astype, to_device
+    from twingrad.xp.manipulation import astype, stack, to_device
 
+    if _holds_tensors(obj):
+        obj, copy = stack([asarray(part) for part in obj]), None
     tensor = obj if isinstance(obj, Tensor) else None
     if tensor is None:
         where = devices.resolve(device) if device is not None or not hasattr(obj, "dtype") else None
@@ -61,14 +66,28 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     return tensor
 
 
-zeros = _create("zeros")
-ones = _create("ones")
-full = _create("full")
-empty = _create("empty")
-arange = _create("arange")
-linspace = _create("linspace")
-eye = _create("eye")
-zeros_like = _create_like("zeros_like")
-ones_like = _create_like("ones_like")
-full_like = _create_like("full_like")
-empty_like = _create_like("empty_like")
+def _holds_tensors(obj: Any) -> bool:
+    return isinstance(obj, list | tuple) and any([isinstance(o, Tensor) or _holds_tensors(o) for o in obj])
+
+
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """The array that x exports by DLPack as a Tensor, off the tape; on `device` where one is given."""
+    from twingrad import backends, devices
+
+    plain = x.data if isinstance(x, Tensor) else x
+    kind = "cpu" if plain.__dlpack_device__()[0] == 1 else "cuda"
+    found = backends.get(kind).namespace().from_dlpack(plain, copy=copy)
+    return Tensor(found if device is None else backends.get(devices.resolve(device)).asarray(found))
+
+
+zeros = _create("zeros", lambda shape, *, dtype=None, device=None: None)
+ones = _create("ones", lambda shape, *, dtype=None, device=None: None)
+full = _create("full", lambda shape, fill_value, *, dtype=None, device=None: None)
+empty = _create("empty", lambda shape, *, dtype=None, device=None: None)
+arange = _create("arange", lambda start, /, stop=None, step=1, *, dtype=None, device=None: None)
+linspace = _create("linspace", lambda start, stop, /, num, *, dtype=None, device=None, endpoint=True: None)
+eye = _create("eye", lambda n_rows, n_cols=None, /, *, k=0, dtype=None, device=None: None)
+zeros_like = _create_like("zeros_like", lambda x, /, *, dtype=None, device=None: None)
+ones_like = _create_like("ones_like", lambda x, /, *, dtype=None, device=None: None)
+full_like = _create_like("full_like", lambda x, /, fill_value, *, dtype=None, device=None: None)
+empty_like = _create_like("empty_like", lambda x, /, *, dtype=None, device=None: None)

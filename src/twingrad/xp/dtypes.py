@@ -17,12 +17,17 @@ def isdtype(dtype: Any, kind: Any) -> bool:
 
 def finfo(type: Any, /) -> Any:
     """Machine limits of a floating dtype, or of an array's."""
-    return _namespace_of_dtype(getattr(type, "dtype", type)).finfo(getattr(type, "dtype", type))
+    return _namespace_of_dtype(_dtype(type)).finfo(_dtype(type))
 
 
 def iinfo(type: Any, /) -> Any:
     """Machine limits of an integer dtype, or of an array's."""
-    return _namespace_of_dtype(getattr(type, "dtype", type)).iinfo(getattr(type, "dtype", type))
+    return _namespace_of_dtype(_dtype(type)).iinfo(_dtype(type))
+
+
+def can_cast(from_: Any, to: Any, /) -> bool:
+    """Whether promotion allows a cast of the dtype, or of the array's dtype, `from_` to the dtype `to`."""
+    return bool(_namespace_of_dtype(_dtype(from_)).can_cast(_dtype(from_), to))
 
 
 def result_type(*arrays_and_dtypes: Any) -> Any:
@@ -30,6 +35,11 @@ def result_type(*arrays_and_dtypes: Any) -> Any:
     plain = [getattr(a, "data", a) if hasattr(a, "requires_grad") else a for a in arrays_and_dtypes]
     arrays = [a for a in plain if hasattr(a, "shape") and not isinstance(a, type | np.dtype)]  # dtypes have shapes too
     return (namespace_of(*arrays) if arrays else _namespace_of_dtype(plain[0])).result_type(*plain)
+
+
+def _dtype(given: Any) -> Any:
+    """The dtype of an array; a dtype is its own, though some are classes with an attribute of that name."""
+    return given if isinstance(given, type | np.dtype) else getattr(given, "dtype", given)
 
 
 def _namespace_of_dtype(dtype: Any) -> Any:

@@ -1,7 +1,7 @@
 """Elementwise functions: the arguments broadcast, and each rule is one line of calculus.
 
 At a kink the rules take the convention of PyTorch: abs'(0) = 0, and where maximum or minimum tie, half of the
-cotangent goes to each argument.
+cotangent goes to each argument. `notes.py` has them all.
 """
 
 from __future__ import annotations
@@ -9,6 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from twingrad.xp.composed import library
+from twingrad.xp.creation import zeros_like
 from twingrad.xp.primitive import passthrough, primitive
 
 # fmt: off
@@ -79,6 +83,27 @@ where = primitive(
     broadcasts=True,
 )
 
+copysign = primitive(
+    "copysign",
+    lambda g, out, x, y: g * sign(x) * sign(out),
+    lambda g, out, x, y: zeros_like(g),
+    broadcasts=True,
+)
+nextafter = primitive(
+    "nextafter", lambda g, out, x, y: g, lambda g, out, x, y: zeros_like(g), broadcasts=True
+)
+real = primitive("real", lambda g, out, x: g, views=True)
+imag = primitive("imag", lambda g, out, x: zeros_like(g))
+conj = primitive("conj", lambda g, out, x: g)
+_clip = primitive(
+    "clip",
+    lambda g, out, x, low, high: _unclipped(g, x, low, high),
+    lambda g, out, x, low, high: _raised(g, x, low, high),
+    lambda g, out, x, low, high: _lowered(g, x, low, high),
+    broadcasts=True,
+    implementation=lambda x, low, high: _plain_clip(x, low, high),
+)
+
 sign = passthrough("sign")
 floor = passthrough("floor")
 ceil = passthrough("ceil")
@@ -106,6 +131,35 @@ bitwise_invert = passthrough("bitwise_invert")
 bitwise_left_shift = passthrough("bitwise_left_shift")
 bitwise_right_shift = passthrough("bitwise_right_shift")
 # fmt: on
+
+
+def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
+    """x with what is below `min` raised to it, and then what is above `max` lowered to it, in the dtype of x.
+
+    The cotangent goes to x where min <= x <= max, else to the bound that was taken.
+    """
+    return _clip(x, min, max)
+
+
+def _plain_clip(x: Any, low: Any, high: Any) -> Any:
+    """The library's, which may write into integer bounds: those are copied first."""
+    low, high = [np.array(b) if isinstance(b, np.ndarray) else b for b in (low, high)]
+    return library("clip")(x, low, high)
+
+
+def _unclipped(g: Any, x: Any, low: Any, high: Any) -> Any:
+    g = g if low is None else where(less(x, low), 0, g)
+    return g if high is None else where(greater(x, high), 0, g)
+
+
+def _raised(g: Any, x: Any, low: Any, high: Any) -> Any:
+    g = where(less(x, low), g, 0)
+    return g if high is None else where(less(high, low), 0, g)
+
+
+def _lowered(g: Any, x: Any, low: Any, high: Any) -> Any:
+    above = greater(x, high)
+    return where(above if low is None else logical_or(above, less(high, low)), g, 0)
 
 
 def _shared(g: Any, loses: Any, ties: Any) -> Any:

@@ -1,7 +1,8 @@
-"""Shapes, joining, indexing and casting: each rule undoes the move."""
+"""Shapes, joining and casting: each rule undoes the move."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from twingrad.autodiff.tensor import Tensor
 from twingrad.namespace import namespace_of
 from twingrad.recording import refuse_while_recording
+from twingrad.xp.composed import composed
 from twingrad.xp.primitive import primitive, sequence_primitive, unbroadcast
 
 
@@ -19,38 +21,16 @@ def _plain_astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
     return namespace_of(x).astype(x, dtype, copy=copy)
 
 
-def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """The array API's `astype`, on plain arrays and on Tensors; casts to a floating dtype are recorded."""
+    if device is not None:
+        x = to_device(x, device)
     if isinstance(x, Tensor):
         kind = np.dtype(dtype) if isinstance(x.data, np.ndarray) else dtype
-        if not namespace_of(x.data).isdtype(kind, "real floating"):
+        if not namespace_of(x.data).isdtype(kind, ("real floating", "complex floating")):
             refuse_while_recording("xp.astype", "it has no bound form yet")
             return Tensor(_plain_astype(x.data, dtype, copy=copy))
     return _astype(x, dtype, copy=copy)
-
-
-def _plain_getitem(x: Any, key: Any) -> Any:
-    return x[key]
-
-
-def _plain_scatter(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros of `shape` with g added at `key`: the transpose of indexing."""
-    zeros = namespace_of(g).zeros(shape, dtype=g.dtype, device=g.device)
-    if isinstance(zeros, np.ndarray) and _picks_by_arrays(key):
-        np.add.at(zeros, key, g)
-    elif _picks_by_arrays(key):
-        raise TypeError(f"the gradient of indexing by integer arrays needs NumPy arrays, got {type(g).__name__}")
-    else:
-        key = tuple([part for part in key if part is not None]) if isinstance(key, tuple) else key
-        zeros[key] = namespace_of(g).reshape(g, zeros[key].shape)  # the standard assigns to no new axes
-    return zeros
-
-
-def _picks_by_arrays(key: Any) -> bool:
-    """Whether the key may name one element twice: integer arrays can, slices, integers and one mask cannot."""
-    parts: Any = key if isinstance(key, tuple) else (key,)
-    parts = [np.asarray(p) if isinstance(p, list) else p for p in parts]
-    return any(hasattr(p, "dtype") and not namespace_of(p).isdtype(p.dtype, "bool") for p in parts)
 
 
 def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
@@ -68,35 +48,73 @@ def _concat_rule(g: Any, arrays: Sequence[Any], /, *, axis: int | None = 0) -> l
         key = [slice(None)] * len(shape)
         key[axis] = slice(start, start + shape[axis])
         start += shape[axis]
-        parts.append(reshape(getitem(g, tuple(key)), array.shape))
+        parts.append(reshape(g[tuple(key)], array.shape))
     return parts
 
 
 def _stack_rule(g: Any, arrays: Sequence[Any], /, *, axis: int = 0) -> list[Any]:
     before = (slice(None),) * (axis % len(g.shape))
-    return [getitem(g, (*before, i, ...)) for i in range(len(arrays))]
+    return [g[(*before, i, ...)] for i in range(len(arrays))]
 
 
 def _plain_to_device(x: Any, device: Any) -> Any:
     from twingrad import backends
 
-    return backends.get(device).asarray(x)
+    return x if device == x.device else backends.get(device).asarray(x)
 
 
-_astype = primitive(
-    "astype", lambda g, out, x, dtype, /, *, copy=True: astype(g, x.dtype), implementation=_plain_astype
-)
-reshape = primitive("reshape", lambda g, out, x, /, shape, copy=None: reshape(g, x.shape), views=True)
+def _tile_rule(g: Any, out: Any, x: Any, repetitions: Sequence[int], /) -> Any:
+    """The sum over the copies, each axis of g being (copies, length)."""
+    n = len(g.shape)
+    copies, shape = (1,) * (n - len(repetitions)) + tuple(repetitions), (1,) * (n - len(x.shape)) + x.shape
+    parts = [length for pair in zip(copies, shape, strict=True) for length in pair]
+    single = [length for s in shape for length in (1, s)]
+    return reshape(unbroadcast(reshape(g, tuple(parts)), tuple(single)), x.shape)
+
+
+def _opposite(shift: Any) -> Any:
+    return tuple(map(operator.neg, shift)) if isinstance(shift, tuple) else -shift
+
+
+_astype = primitive("astype", lambda g, out, x, dtype, /, *, copy=True: g, implementation=_plain_astype)
+to_device = primitive("to_device", lambda g, out, x, device: to_device(g, x.device), implementation=_plain_to_device)
+reshape = primitive("reshape", lambda g, out, x, /, shape, *, copy=None: reshape(g, x.shape), views=True)
 broadcast_to = primitive("broadcast_to", lambda g, out, x, /, shape: unbroadcast(g, x.shape), views=True)
 expand_dims = primitive("expand_dims", lambda g, out, x, /, axis=0: reshape(g, x.shape), views=True)
 squeeze = primitive("squeeze", lambda g, out, x, /, axis: reshape(g, x.shape), views=True)
 permute_dims = primitive("permute_dims", lambda g, out, x, /, axes: permute_dims(g, _inverse(axes)), views=True)
+moveaxis = primitive("moveaxis", lambda g, out, x, source, target, /: moveaxis(g, target, source), views=True)
 matrix_transpose = primitive("matrix_transpose", lambda g, out, x, /: matrix_transpose(g), views=True)
 flip = primitive("flip", lambda g, out, x, /, axis=None: flip(g, axis=axis), views=True)
+roll = primitive("roll", lambda g, out, x, /, shift, axis=None: roll(g, _opposite(shift), axis=axis))
+tile = primitive("tile", _tile_rule)
+tril = primitive("tril", lambda g, out, x, /, k=0: tril(g, k=k))
+triu = primitive("triu", lambda g, out, x, /, k=0: triu(g, k=k))
 concat = sequence_primitive("concat", _concat_rule)
 stack = sequence_primitive("stack", _stack_rule)
-getitem = primitive(
-    "getitem", lambda g, out, x, key: _scatter(g, key, x.shape), implementation=_plain_getitem, views=True
-)
-_scatter = primitive("_scatter", lambda g, out, x, key, shape: getitem(g, key), implementation=_plain_scatter)
-to_device = primitive("to_device", lambda g, out, x, device: to_device(g, x.device), implementation=_plain_to_device)
+
+
+@composed("unstack")
+def unstack(x: Any, /, *, axis: int = 0) -> Any:
+    """The parts of x along `axis`, a tuple of arrays without it."""
+    before = (slice(None),) * (axis % len(x.shape))
+    return tuple([x[(*before, i, ...)] for i in range(x.shape[axis])])
+
+
+@composed("broadcast_arrays")
+def broadcast_arrays(*arrays: Any) -> Any:
+    """The arrays, broadcast to the shape that they have together."""
+    shape = np.broadcast_shapes(*[a.shape for a in arrays])
+    return [broadcast_to(a, shape) for a in arrays]
+
+
+@composed("meshgrid")
+def meshgrid(*arrays: Any, indexing: str = "xy") -> Any:
+    """Coordinates of a grid from those of its axes; indexing "xy" has the first two axes exchanged, "ij" has not."""
+    order = list(range(len(arrays)))
+    if indexing == "xy":
+        order[:2] = order[:2][::-1]
+    shape = tuple([arrays[i].size for i in order])
+    return [
+        broadcast_to(reshape(a, tuple([a.size if j == i else 1 for j in order])), shape) for i, a in enumerate(arrays)
+    ]

@@ -1,0 +1,133 @@
+"""Functions that are no single rule: the library's own with plain arrays, and on the tape made of others that record.
+
+Also the functions through which no gradient flows but whose arguments or results are not single arrays.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from twingrad.autodiff.tape import is_complex, is_recording, record
+from twingrad.autodiff.tensor import Tensor
+from twingrad.errors import AutodiffError
+from twingrad.namespace import Array, namespace_of
+from twingrad.recording import refuse_while_recording
+from twingrad.xp.primitive import UNBOUND, no_complex_gradients
+
+compositions: set[str] = set()
+"""The differentiable functions that have no rule of their own; the documentation walks it."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def conforming(*arrays: Array) -> Any:
+    """The namespace of `arrays`, NumPy's as array-api-compat completes it: `descending` in sort, and the like."""
+    namespace = namespace_of(*arrays)
+    if namespace is np:
+        import array_api_compat.numpy
+
+        return array_api_compat.numpy
+    return namespace
+
+
+def library(path: str) -> Callable[..., Any]:
+    """The function `path`, such as "linalg.inv", of the library of the first argument, which is a plain array."""
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        found = conforming(args[0])
+        for part in path.split("."):
+            found = getattr(found, part)
+        return found(*args, **kwargs)
+
+    return function
+
+
+def composed(path: str) -> Callable[[Function], Function]:
+    """Decorate what the tape records for the function `path`; where nothing records, the library computes."""
+
+    def decorate(function: Function) -> Function:
+        compositions.add(path)
+        return _dispatching(path, function, function)  # type: ignore[return-value]
+
+    return decorate
+
+
+def unrecorded(path: str, signature: Callable[..., Any]) -> Callable[..., Any]:
+    """The function `path` where no gradient flows: Tensors in, unrecorded Tensors out, in tuples as the library's.
+
+    signature: a function with the parameters of the standard's.
+    """
+    function = _dispatching(path, signature, None, differentiable=False)
+    return _named(path, function, "on plain arrays and on Tensors, which do not record it.")
+
+
+def through_complex(path: str, signature: Callable[..., Any]) -> Callable[..., Any]:
+    """The function `path`, which takes or gives complex numbers: it is computed, and a backward pass through it raises.
+
+    signature: as that of `unrecorded`.
+    """
+    function = _dispatching(path, signature, None)
+    return _named(path, function, "on plain arrays and on Tensors; it has no gradient, which says an AutodiffError.")
+
+
+def _named(path: str, function: Callable[..., Any], how: str) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = path.rpartition(".")[2]
+    function.__doc__ = f"The array API's `{path}`, {how}"
+    return function
+
+
+def _dispatching(
+    path: str, signature: Callable[..., Any], recorded: Callable[..., Any] | None, *, differentiable: bool = True
+) -> Callable[..., Any]:
+    plain = library(path)
+
+    @functools.wraps(signature)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        tensors = [*_tensors(args), *_tensors(kwargs.values())]
+        if not tensors:
+            return plain(*args, **kwargs)
+        refuse_while_recording(f"xp.{path}", UNBOUND)
+        recording = differentiable and is_recording(tensors)
+        if recording and recorded is not None and not any(is_complex(t) for t in tensors):
+            return recorded(*args, **kwargs)
+        out = wrapped(plain(*map(bare, args), **{name: bare(value) for name, value in kwargs.items()}))
+        return _refused(path, out, tuple(tensors)) if recording else out
+
+    return function
+
+
+def bare(value: Any) -> Any:
+    """`value` without its Tensors: their arrays, in lists and tuples too."""
+    if isinstance(value, Tensor):
+        return value.data
+    return type(value)(map(bare, value)) if type(value) in (list, tuple) else value
+
+
+def wrapped(out: Any) -> Any:
+    """The arrays of a result as Tensors off the tape."""
+    if isinstance(out, tuple | list):
+        return getattr(type(out), "_make", type(out))(map(wrapped, out))
+    return Tensor(out) if hasattr(out, "shape") else out
+
+
+def _refused(path: str, out: Any, inputs: tuple[Any, ...]) -> Any:
+    """The results on the tape, with a backward pass that says that there is none."""
+
+    def backward(grad: Any, into: tuple[Any, ...]) -> Any:
+        raise AutodiffError(no_complex_gradients(path))
+
+    if isinstance(out, Tensor):
+        return record(path, out.data, inputs, backward)
+    return getattr(type(out), "_make", type(out))([_refused(path, part, inputs) for part in out])
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif type(value) in (list, tuple):
+            yield from _tensors(value)

@@ -1,0 +1,44 @@
+"""What the namespace tells of itself: devices, dtypes and capabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Info:
+    """The inspection functions of the array API standard, answered by the libraries of twingrad's devices."""
+
+    def capabilities(self) -> dict[str, Any]:
+        """What depends on the library: indexing by masks, shapes that depend on values, the most axes."""
+        return dict(_of(None).capabilities())
+
+    def default_device(self) -> Any:
+        """The device of arrays that are created without naming one."""
+        from twingrad import devices
+
+        return devices.resolve()
+
+    def default_dtypes(self, *, device: Any = None) -> dict[str, Any]:
+        """The dtypes of arrays that are created without naming one, by kind."""
+        return dict(_of(device).default_dtypes())
+
+    def devices(self) -> list[Any]:
+        """The devices that can be used here."""
+        from twingrad import devices
+
+        return list(devices.available())
+
+    def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, Any]:
+        """The dtypes by name, of `kind` where one is given: a kind of `isdtype`, or a tuple of these."""
+        return dict(_of(device).dtypes(kind=kind))
+
+
+def _of(device: Any) -> Any:
+    from twingrad import backends
+
+    return backends.get(device).namespace().__array_namespace_info__()
+
+
+def __array_namespace_info__() -> Info:
+    """The namespace's description of itself."""
+    return Info()
