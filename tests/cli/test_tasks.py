@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twingrad.train import load_model
+from twingrad.train import load_model, save_model
 
 QUICK = ("--epochs", "30", "--hidden", "16", "--lr", "0.01", "--device", "cpu", "--out", "run")
 N = 240
@@ -113,7 +113,7 @@ def test_a_category_of_one_row_needs_unknown_zeros(call, homes):
 
 def test_predictions_in_csv_and_json_lines(call, flowers):
     call("train", "--data", flowers, *CASES["binary"][0], *QUICK, "--quiet")
-    _, plain, _ = call("predict", "run", "--data", flowers, "--probabilities", "--top-k", 5)
+    _, plain, _ = call("predict", "run", "--data", flowers, "--probabilities", "--top-k", 2)
     rows = list(csv.DictReader(plain.splitlines()))
     assert len(rows) == N
     assert list(rows[0]) == ["prediction", "p(no)", "p(yes)", "top1", "p1", "top2", "p2"]
@@ -197,3 +197,133 @@ def test_wrong_predictions(call, homes, arguments, message):
     assert code == 2
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_a_file_that_changed_since_training_is_noted(call, homes):
+    call("train", "--data", homes, "--target", "price", *QUICK, "--epochs", 1, "--quiet")
+    assert call("evaluate", "run")[::2] == (0, "")
+    homes.write_text(homes.read_text().replace("Oslo", "Rome", 9))
+    code, out, err = call("evaluate", "run")
+    assert code == 0
+    assert re.fullmatch(r"twingrad: note: .*homes.csv has changed since training: .*\n", err)
+    assert "test" in out
+
+
+def test_the_columns_of_the_model_can_be_chosen_among_others(call, homes, tmp_path):
+    call("train", "--data", homes, "--target", "price", *QUICK, "--epochs", 1, "--quiet")
+    with_more = [
+        f"{line},{'extra' if number == 0 else number}" for number, line in enumerate(homes.read_text().split())
+    ]
+    (tmp_path / "more.csv").write_text("\n".join(with_more) + "\n")
+    for command, told in (("evaluate", '"all"'), ("predict", '"prediction"')):
+        code, _, err = call(command, "run", "--data", "more.csv", "--json")
+        assert code == 2
+        assert "unexpected 'extra'; to leave it out: --features city,kind,area\n" in err
+        code, out, _ = call(command, "run", "--data", "more.csv", "--json", "--features", "area,city,kind")
+        assert (code, told in out) == (0, True)
+        assert out == call(command, "run", "--data", homes, "--json")[1]
+        code, _, err = call(command, "run", "--data", "more.csv", "--features", "area,city")
+        assert (code, "missing 'kind'" in err) == (2, True)
+
+
+def test_data_with_a_test_part_are_measured_on_it(call, tmp_path):
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(size=(90, 3)), np.arange(90) % 3
+    np.savez(tmp_path / "own.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
+    call("train", "--data", "own.npz", *QUICK, "--quiet")
+    for part, sizes in {None: {"test": 30}, "all": {"train": 60, "test": 30}, "train": {"train": 60}}.items():
+        given = [] if part is None else ["--part", part]
+        found = json.loads(call("evaluate", "run", "--data", "own.npz", "--json", *given)[1])["parts"]
+        assert {name: each["examples"] for name, each in found.items()} == sizes
+    code, _, err = call("evaluate", "run", "--data", "own.npz", "--part", "dev")
+    assert (code, "--part dev does not apply to own.npz, which has train, test" in err) == (2, True)
+    own = json.loads(call("evaluate", "run", "--part", "dev", "--json")[1])["parts"]
+    assert {name: each["examples"] for name, each in own.items()} == {"dev": 6}
+
+
+def test_a_model_that_diverged_is_refused(call, homes):
+    call("train", "--data", homes, "--target", "price", *QUICK, "--epochs", 1, "--quiet")
+    model = load_model("run")
+    model[0].bias.assign(np.full(16, np.nan))
+    save_model(model, "run/model.safetensors")
+    for command in ("evaluate", "predict"):
+        code, out, err = call(command, "run", "--data", homes)
+        assert (code, out) == (2, "")
+        assert "run holds a model that diverged: 0.bias is not finite" in err
+
+
+def test_a_name_that_holds_a_comma_stands_in_quotes(call, tmp_path):
+    rows = [(i % 7, i % 5, i % 7 + 0.5) for i in range(60)]
+    write(tmp_path / "t.csv", ["width, cm", 'the "x"', "price, EUR"], rows)
+    options = ["--target", '"price, EUR"', "--features", '"width, cm","the ""x"""']
+    assert call("train", "--data", "t.csv", *options, *QUICK, "--epochs", 1, "--quiet")[0] == 0
+    assert load_model("run").preprocessing.names == ("width, cm", 'the "x"')
+    assert call("train", "--config", "run/config.toml", "--out", "again", "--quiet")[0] == 0
+    code, _, err = call("train", "--data", "t.csv", "--target", '"price')
+    assert (code, "--target: must be names, joined by commas; quote one that holds a comma" in err) == (2, True)
+
+
+TOLD = {
+    "delimiter": ("a;b;y\n1;2;0\n", [], "separated by ';': --delimiter ';'\n"),
+    "categories": (
+        "a,b,y\n1,2,0\n2,x,1\n3,4,1\n",
+        ["--target", "y"],
+        "got 'x'; mend or remove the row, or declare the column to be text: --categories b\n",
+    ),
+    "target": ("a,b\n1,2\n", [], "say which column is the target, as in --target b; it has a, b\n"),
+    "does not apply": (
+        None,
+        ["--target", "y"],
+        "error: --target does not apply to digits; it is for csv or npz or npy\n",
+    ),
+    "task": (
+        None,
+        ["--task", "regression"],
+        "error: --task regression does not apply to digits, which is multi-class\n",
+    ),
+    "ordinal": (
+        "a,b,y\nx,2,0\ny,3,1\nz,4,1\n",
+        ["--target", "y", "--unknown", "zeros", "--encoding", "ordinal"],
+        "--unknown zeros needs --encoding one-hot; got 'ordinal'\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "options", "message"), TOLD.values(), ids=TOLD)
+def test_messages_speak_of_options(call, tmp_path, text, options, message):
+    (tmp_path / "t.csv").write_text(text or "")
+    code, _, err = call("train", *(["--data", "t.csv"] if text else []), *options)
+    assert code == 2
+    assert err.endswith(message)
+
+
+def test_another_table_is_told_by_its_count_of_columns(call, homes, quick):
+    call("train", *quick, "--quiet", "--out", "run")
+    for command, count in (("predict", 4), ("evaluate", 3)):
+        code, _, err = call(command, "run", "--data", homes)
+        assert code == 2
+        assert f"{count} columns of features, but the model was trained on 64, without names" in err
+
+
+def test_text_for_numbers_at_a_prediction_has_no_advice_for_training(call, homes, tmp_path):
+    call("train", "--data", homes, "--target", "price", *QUICK, "--epochs", 1, "--quiet")
+    (tmp_path / "bad.csv").write_text("city,kind,area\nOslo,flat,big\n")
+    for command in ("predict", "evaluate"):
+        (tmp_path / "bad.csv").write_text("city,kind,area,price\nOslo,flat,big,2.5\n")
+        err = call(command, "run", "--data", "bad.csv")[2]
+        assert err.endswith("a number is due, got 'big'; mend or remove the row; the model takes numbers\n")
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("no/p.csv", r"--out no/p.csv cannot be written \(No such file or directory\); name another file"),
+        ("d.csv", "is a folder"),
+    ],
+)
+def test_predictions_that_cannot_be_written(call, homes, tmp_path, out, message):
+    call("train", "--data", homes, "--target", "price", *QUICK, "--epochs", 1, "--quiet")
+    (tmp_path / "d.csv").mkdir()
+    code, _, err = call("predict", "run", "--data", homes, "--out", out)
+    assert code == 2
+    assert re.search(message, err)

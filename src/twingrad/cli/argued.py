@@ -12,7 +12,8 @@ from twingrad.cli.values import listed
 
 FLAGS = {option.name: option.flag for option in TRAIN_OPTIONS}
 NAMES = "|".join(FLAGS)
-SUBJECT = re.compile(rf"^\w+: ({NAMES}) (?=must |does not apply )")
+CALLER = re.compile(r"^(fit|load|evaluate|feature_batches): ")
+SUBJECT = re.compile(rf"^({NAMES}) (?=must |does not apply )")
 ARGUMENT = re.compile(rf"""(?<![\w'"-])({NAMES})=('[^']*'|"[^"]*"|\[[^\]]*\]|[^\s;,:()]+)""")
 
 
@@ -24,7 +25,7 @@ def in_options(message: str) -> str:
     >>> in_options(r"delimiter='\t'"), in_options("text: categories=['zip', 'a, b']")
     ('--delimiter tab', 'text: --categories \'zip,"a, b"\'')
     """
-    message = SUBJECT.sub(lambda found: f"{FLAGS[found[1]]} ", message)
+    message = SUBJECT.sub(lambda found: f"{FLAGS[found[1]]} ", CALLER.sub("", message))
     return ARGUMENT.sub(lambda found: f"{FLAGS[found[1]]} {_shell(found[2])}", message)
 
 

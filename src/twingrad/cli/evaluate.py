@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from twingrad.cli import recipe, report
+from twingrad.cli.model import loaded
+from twingrad.cli.options import TRAIN_OPTIONS
 from twingrad.cli.parser import Options
+from twingrad.cli.table import read_toml
 from twingrad.data import Dataset, load
-from twingrad.devices import resolve
-from twingrad.train import evaluate, load_model
+from twingrad.train import Checkpoint, evaluate
+from twingrad.train.checkpoint import LAST
+from twingrad.train.configuration import fingerprint
 from twingrad.train.run_folder import CONFIG
 
 
 def run(options: Options) -> None:
     """Measure the model and report."""
     given = options.given()
-    device = given.get("device", "auto")
-    model = load_model(options.run).to(resolve(None if device == "auto" else device))
+    model = loaded(options)
     parts = _parts(options.run, model, given)
     loss = _loss(options.run)
     measured = {name: evaluate(model, data, loss=loss) for name, data in parts.items() if len(data)}
@@ -33,25 +38,54 @@ def run(options: Options) -> None:
 
 
 def _parts(run: str, model: Any, given: dict[str, Any]) -> dict[str, Dataset]:
-    """The data set given, or the three parts of the run's own."""
-    if "data" in given:
-        names = ("target", "delimiter")
-        return {"all": load(given["data"], like=model.preprocessing, **{n: given[n] for n in names if n in given})}
-    config = _config(run)
+    """The parts to be measured, by name: of the run's own data, or of the data set given."""
+    known = _given_parts(model, given) if "data" in given else _own_parts(run)
+    asked = given.get("part", "test" if "data" in given and "test" in known else "all")
+    if asked == "all":
+        return known
+    if asked not in known:
+        raise ValueError(f"--part {asked} does not apply to {given['data']}, which has {', '.join(known)}")
+    return {asked: known[asked]}
+
+
+def _given_parts(model: Any, given: dict[str, Any]) -> dict[str, Dataset]:
+    names = ("target", "features", "delimiter")
+    data = load(given["data"], like=model.preprocessing, **{name: given[name] for name in names if name in given})
+    if not data.own_test:
+        return {"all": data}
+    begin = len(data) - data.own_test
+    return {"train": data.take(slice(0, begin)), "test": data.take(slice(begin, len(data)))}
+
+
+def _own_parts(run: str) -> dict[str, Dataset]:
+    config = _file(run, CONFIG)
     if config is None:
         raise ValueError(f"{run} holds no {CONFIG} that tells its data: name some with --data")
     values, data = recipe.resolved({}, config)
-    return recipe.split(values, data)._asdict()
+    parts = recipe.split(values, data)
+    _note_change(run, values["data"], parts.train)
+    return parts._asdict()
 
 
-def _config(run: str) -> Path | None:
+def _note_change(run: str, name: str, train: Dataset) -> None:
+    """Say so where the data are not those that the model was trained on, as far as a checkpoint tells."""
+    checkpoint = _file(run, LAST)
+    if checkpoint is None:
+        return
+    with suppress(OSError, ValueError):  # a damaged checkpoint does not matter here
+        before = Checkpoint.read(checkpoint).configuration["data"]["train"]
+        if before not in (None, fingerprint(train)):
+            warnings.warn(
+                f"{name} has changed since training: what is measured as train, dev and test is not what it was then",
+                stacklevel=2,
+            )
+
+
+def _file(run: str, name: str) -> Path | None:
     folder = Path(run) if Path(run).is_dir() else Path(run).parent
-    return folder / CONFIG if (folder / CONFIG).is_file() else None
+    return folder / name if (folder / name).is_file() else None
 
 
 def _loss(run: str) -> str:
-    from twingrad.cli.options import TRAIN_OPTIONS
-    from twingrad.cli.table import read_toml
-
-    config = _config(run)
+    config = _file(run, CONFIG)
     return str(read_toml(config, TRAIN_OPTIONS, recipe.COMMAND).get("loss", "auto")) if config else "auto"

@@ -38,7 +38,14 @@ FILES = (
 
 DATA = (
     Option("data", values.files, FILES, "digits", "SPEC"),
-    Option("target", values.names, "column or columns to predict", None, "NAME,...", "target, label, class or y"),
+    Option(
+        "target",
+        values.names,
+        "column or columns to predict; a name that holds a comma in double quotes",
+        None,
+        "NAME,...",
+        "target, label, class or y",
+    ),
     Option("features", values.names, "columns to learn from", None, "NAME,...", "all the others"),
     Option("task", values.one_of("task", TASKS), ", ".join(TASKS), None, "TASK", "told by the targets"),
     Option("categories", values.names, "columns whose numbers are names", None, "NAME,...", "none"),
@@ -148,20 +155,31 @@ TRAIN_OPTIONS = tuple(option for group in TRAIN.values() for option in group)
 WITH_RESUME = ("resume", "epochs", "json", "quiet")
 """What may be given beside --resume, epochs to have more of them: the rest is the run's."""
 
+COLUMNS = "the model's columns, where a file has others too; or the array of an .npz file"
 DEVICE = Option("device", values.text, DEVICES, "auto", "NAME")
 FILE_OPTIONS = (
     Option("delimiter", values.character, "of a CSV file", None, "C", '",", a tab for .tsv'),
     DEVICE,
 )
+PARTS = ("train", "dev", "test", "all")
 EVALUATE_OPTIONS = (
     Option("data", values.files, FILES, None, "SPEC", "the run's own, in its parts"),
+    Option(
+        "part",
+        values.one_of("part", PARTS),
+        "train, dev, test or all: of the run's own data, or of data with a test part",
+        None,
+        "NAME",
+        "all of the run's own; of others test, where there is one",
+    ),
     Option("target", values.names, "column or columns to compare with", None, "NAME,...", "the run's"),
+    Option("features", values.names, COLUMNS, None, "NAME,...", "all but the target"),
     *FILE_OPTIONS,
     Option("json", None, "one JSON object instead of the table", False),
 )
 PREDICT_OPTIONS = (
     Option("data", values.files, f"{FILES}; targets are not needed", None, "SPEC"),
-    Option("features", values.text, "the array of an .npz file", None, "NAME", "told by its names"),
+    Option("features", values.names, COLUMNS, None, "NAME,...", "all; told by its name"),
     *FILE_OPTIONS,
     Option("out", values.path, "a .csv or .jsonl file, written whole or not at all", None, "FILE", "standard output"),
     Option("probabilities", None, "the probability of each class or label too", False),
@@ -177,21 +195,3 @@ BENCH_OPTIONS = (
     Option("quick", None, "few rounds, and no large cases", False),
     Option("json", None, "end standard output with one JSON object; the tables go to standard error", False),
 )
-GRADCHECK = {
-    "data": DATA,
-    "network": NETWORK,
-    "training": (
-        *(option for option in TRAINING if option.name != "epochs"),
-        Option("epochs", values.count(0), "train so many before the check; 0: at the initial weights", 0, "N"),
-    ),
-    "check": (
-        Option("epsilon", values.positive, "step of the differences", 1e-6, "E"),
-        Option("limit", values.count(0), "parameters of more elements are checked along random directions", 1000, "N"),
-        Option("samples", values.count(1), "so many directions for each of these", 30, "K"),
-        Option("eval", None, "in evaluation mode: running statistics, no dropout", False),
-        next(option for option in OUTPUT if option.name == "config"),
-        Option("json", None, "one JSON object instead of the table", False),
-    ),
-}
-WITH_RUN = ("data", "target", "delimiter", "batch_size", "seed", "device", "json")
-"""What may be given beside the run whose gradients are checked: the rest is the run's."""

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TextIO
 
 from twingrad.cli.answers import Answers
+from twingrad.cli.model import loaded
 from twingrad.cli.parser import Options, UsageError
 from twingrad.data import feature_batches
-from twingrad.devices import resolve
-from twingrad.train import load_model
 from twingrad.train.atomic import unsaved
 from twingrad.train.predict import outputs_of_batches
 
@@ -27,10 +26,10 @@ def run(options: Options) -> None:
     out = Path(given["out"]) if "out" in given else None
     if "data" not in given:
         raise UsageError("twingrad predict: error: --data is needed: the examples to be predicted")
-    if out is not None and out.suffix not in ENDINGS:
-        raise UsageError(f"twingrad predict: error: --out: must end in {' or '.join(ENDINGS)}; got {str(out)!r}")
-    device = given.get("device", "auto")
-    model = load_model(options.run).to(resolve(None if device == "auto" else device))
+    if out is not None and (out.suffix not in ENDINGS or out.is_dir()):
+        told = f"must end in {' or '.join(ENDINGS)}" if out.suffix not in ENDINGS else "is a folder; name a file"
+        raise UsageError(f"twingrad predict: error: --out: {told}; got {str(out)!r}")
+    model = loaded(options)
     if model.preprocessing is None:
         raise ValueError(
             f"{options.run} holds no preprocessing: call twingrad.train.predict on the network's own inputs"
@@ -44,6 +43,7 @@ def run(options: Options) -> None:
         rows = sum(map(write, outputs_of_batches(model, batches)))
         if not rows:
             raise ValueError(f"{given['data']}: there are no rows to predict")
+    answers.warn()
     if out is not None and options.json:
         print(json.dumps({"run": options.run, "rows": rows, "out": str(out)}))
 
@@ -56,7 +56,11 @@ def _opened(out: Path | None) -> Iterator[TextIO]:
         return
     draft = out.with_name(f".{out.name}.part")
     try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
+        opened = draft.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise OSError(f"--out {out} cannot be written ({error.strerror}); name another file") from None
+    try:
+        with opened as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
