@@ -195,3 +195,21 @@ BENCH_OPTIONS = (
     Option("quick", None, "few rounds, and no large cases", False),
     Option("json", None, "end standard output with one JSON object; the tables go to standard error", False),
 )
+GRADCHECK = {
+    "data": DATA,
+    "network": NETWORK,
+    "training": (
+        *(option for option in TRAINING if option.name != "epochs"),
+        Option("epochs", values.count(0), "train so many before the check; 0: at the initial weights", 0, "N"),
+    ),
+    "check": (
+        Option("epsilon", values.positive, "step of the differences", 1e-6, "E"),
+        Option("limit", values.count(0), "parameters of more elements are checked along random directions", 1000, "N"),
+        Option("samples", values.count(1), "so many directions for each of these", 30, "K"),
+        Option("eval", None, "in evaluation mode: running statistics, no dropout", False),
+        next(option for option in OUTPUT if option.name == "config"),
+        Option("json", None, "one JSON object instead of the table", False),
+    ),
+}
+WITH_RUN = ("data", "target", "delimiter", "batch_size", "seed", "device", "json")
+"""What may be given beside the run whose gradients are checked: the rest is the run's."""
