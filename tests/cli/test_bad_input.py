@@ -45,6 +45,7 @@ BAD = {
     "seed negative": (["--seed=-1"], "--seed: must be a whole number from 0"),
     "seed too large": (["--seed", 2**64], r"--seed: must be a whole number from 0 and below 2\*\*64"),
     "unknown option": (["--batchsize", 3], r"unrecognized arguments: --batchsize 3; did you mean --batch-size\?"),
+    "nothing alike": (["--xyz", 3], "unrecognized arguments: --xyz 3; see twingrad train --help\n"),
     "missing value": (["--lr"], "--lr: expected one argument"),
     "output is a file": (["--out", __file__], r"output folder .*test_bad_input.py cannot be written \(it is a file\)"),
     "output below a file": (["--out", f"{__file__}/x"], r"cannot be written \(Not a directory\); name another one"),

@@ -129,6 +129,31 @@ def test_a_run_goes_on_for_more_epochs_but_not_under_another_schedule(call, tmp_
     assert "optimizer.lr.length was 34 and is 68" in err
 
 
+def test_a_run_goes_on_for_no_fewer_epochs(call, tmp_path, quick):
+    call("train", *quick, "--out", "run", "--quiet")
+    code, _, err = call("train", "--resume", "run", "--epochs", 1)
+    assert code == 2
+    assert err == "twingrad train: error: --epochs must be at least the 2 of the run that goes on; got 1\n"
+
+
+def test_who_chose_the_task_is_told(call, tmp_path, quick):
+    rows = [f"{i % 7},{i % 3}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,class", *rows]) + "\n")
+    (tmp_path / "c.toml").write_text('[train]\ntask = "regression"')
+    told = {
+        (): "multi-class ('class' holds 3 different whole numbers; --task regression would take them for amounts)",
+        ("--task", "regression"): "regression (asked for)",
+        ("--config", "c.toml"): "regression (by c.toml)",
+        ("--config", "c.toml", "--task", "multi-class"): "multi-class (asked for)",
+    }
+    for options, reason in told.items():
+        code, out, err = call("train", *quick, "--data", "t.csv", *options)
+        assert code == 0, err
+        assert re.search(rf"task +{re.escape(reason)}\n", out), out
+    again = call("train", "--resume", "runs/t-1")[1]
+    assert re.search(r"task +multi-class \(by runs/t-1/config.toml\)\n", again)
+
+
 def test_a_folder_that_holds_no_run(call, tmp_path):
     code, _, err = call("train", "--resume", tmp_path)
     assert (code, "is no run folder to go on with: it holds no config.toml" in err) == (2, True)
@@ -176,8 +201,7 @@ def test_a_second_process_on_the_folder_is_refused(call, tmp_path):
         for arguments in (["--resume", "run"], ["--out", "run", "--epochs", 1]):
             code, out, err = call("train", *arguments)
             assert (code, out) == (2, "")
-            assert re.search(rf"in use by process {process.pid}|is not empty", err), err
-        assert f"process {process.pid}" in call("train", "--resume", "run")[2]
+            assert f"run folder run is in use by process {process.pid}" in err, err
         assert (tmp_path / "run" / "config.toml").read_bytes() == before
     finally:
         process.kill()

@@ -260,3 +260,8 @@ def test_diabetes_as_scikit_learn_has_it(write):
     np.testing.assert_array_equal(data.y, theirs.target)
     reason = "'target' holds 214 different whole numbers; task='multi-class' would take them for classes"
     assert (data.task, data.task_reason) == ("regression", reason)
+
+
+def test_a_quote_may_follow_a_space(write):
+    found = tg.data.load(write("t.csv", 'a, "the class"\n1, "p"\n2, "q, r"\n3,"p"\n'), target="the class")
+    assert (found.classes, found.y.tolist()) == (("p", "q, r"), [0, 1, 0])

@@ -1,5 +1,6 @@
 """Run folders: claimed before training, never written over, each file whole or absent."""
 
+import errno
 import os
 
 import pytest
@@ -63,6 +64,26 @@ def test_two_runs_cannot_claim_one_folder(tmp_path):
     first.release()
     RunFolder(tmp_path / "run").claim().release()
     assert names(tmp_path / "run") == []
+
+
+def test_a_folder_in_use_is_told_before_what_is_in_it(tmp_path):
+    first = RunFolder(tmp_path / "run", config="x = 1").claim()
+    with pytest.raises(FileExistsError, match=f"is in use by process {os.getpid()}; wait for it"):
+        RunFolder(tmp_path / "run").claim()
+    first.release()
+    (tmp_path / "run" / ".lock").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"is not empty: name a new one, .* --resume"):
+        RunFolder(tmp_path / "run").claim()
+    assert (tmp_path / "run" / ".lock").read_text() == "mine"
+
+
+def test_a_file_system_without_locks_is_not_in_use(tmp_path, monkeypatch):
+    def flock(descriptor, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("twingrad.train.lock.fcntl.flock", flock)
+    with pytest.raises(OSError, match=r"output folder .*run cannot be written \(No locks available\)"):
+        RunFolder(tmp_path / "run").claim()
 
 
 def test_what_cannot_be_written_is_found_at_once(tmp_path):

@@ -12,7 +12,8 @@ from twingrad.cli.table import Option
 
 EPILOG = (
     "exit codes: 0 done; 2 bad input, nothing written; 3 the run could not be written (a full disk), what was saved "
-    "before stays; 130 Ctrl-C or 143 SIGTERM, the run is saved: --resume goes on; 1 a defect"
+    "before stays; 4 training diverged, the best model before that is kept; 130 Ctrl-C or 143 SIGTERM, the run is "
+    "saved: --resume goes on; 1 a defect"
 )
 EPILOGS = {
     "info": None,
