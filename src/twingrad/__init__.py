@@ -1,7 +1,18 @@
 """twingrad: one code, two devices. Layers, batch norm, dropout and Adam for NumPy and CuPy, fused kernels on both."""
 
 from twingrad import data, devices, functional, gradcheck, info, nn, optim, random, train, xp
-from twingrad.autodiff import Tensor, grad, no_grad, value_and_grad
+from twingrad.autodiff import (
+    Tensor,
+    checkpoint,
+    custom_rule,
+    grad,
+    hvp,
+    jacobian,
+    jvp,
+    no_grad,
+    value_and_grad,
+    vjp,
+)
 from twingrad.capture import CaptureWarning, capture
 from twingrad.devices import use_device
 from twingrad.errors import AutodiffError, CaptureError, DeviceError, FusedError, TwingradError
@@ -22,6 +33,8 @@ __all__ = [
     "TwingradError",
     "capture",
     "check_grads",
+    "checkpoint",
+    "custom_rule",
     "data",
     "devices",
     "fit",
@@ -30,7 +43,10 @@ __all__ = [
     "fused_report",
     "grad",
     "gradcheck",
+    "hvp",
     "info",
+    "jacobian",
+    "jvp",
     "nn",
     "no_grad",
     "optim",
@@ -39,5 +55,6 @@ __all__ = [
     "train",
     "use_device",
     "value_and_grad",
+    "vjp",
     "xp",
 ]

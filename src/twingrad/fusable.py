@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from twingrad.autodiff import AutodiffError, Tensor, is_recording, record
 from twingrad.errors import FusedError
 from twingrad.namespace import backend_of, namespace_of
-from twingrad.recording import refuse_while_recording
+from twingrad.recording import computing_again, refuse_while_recording
 
 PROVIDERS = {"cpu": "twingrad.kernels.cpu.overrides", "cuda": "twingrad.kernels.cuda.overrides"}
 """The module of each backend that registers its kernels, imported when the backend's first array arrives."""
@@ -93,6 +93,8 @@ class Fusable:
         arrays = tuple([a.data if isinstance(a, Tensor) else a for a in args])
         if self.validate is not None:
             self._check(arrays, kwargs)
+        if self.overwrites is not None and computing_again():
+            args, arrays = self._spared(args, arrays, kwargs)
         if _mode.get() == "never":
             refuse_while_recording(self.name, 'fused("never") keeps to the reference path, which has no bound form')
             return self.reference(*args, **kwargs)
@@ -136,6 +138,16 @@ class Fusable:
                 raise TypeError(f"{self.name}: {error}") from None
             namespace_of(*arrays)
             raise
+
+    def _spared(
+        self, args: tuple[Any, ...], arrays: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """The arguments with copies of those that are written: they were written when this was computed first."""
+        places = self.overwrites(*args, **kwargs)  # type: ignore[misc]
+        copies = {i: namespace_of(arrays[i]).asarray(arrays[i], copy=True) for i in places}
+        return tuple([copies.get(i, a) for i, a in enumerate(args)]), tuple(
+            [copies.get(i, a) for i, a in enumerate(arrays)]
+        )
 
     def _count_writes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Tensors that a kernel is about to write count as overwritten, as the reference's own writes do."""

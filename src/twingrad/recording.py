@@ -1,4 +1,5 @@
-"""What a captured step writes down while it runs: the launches of compiled kernels, and the counters they read.
+"""What a captured step writes down while it runs: the launches of compiled kernels, and the counters they read; and
+what a checkpointed function has to find again when it is computed a second time.
 
 Only kernels know how to be replayed. Every other operation asks `refuse_while_recording` first, so that nothing runs
 during a capture that a replay would leave out.
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from twingrad.errors import CaptureError
+from twingrad.errors import AutodiffError, CaptureError
 
 if TYPE_CHECKING:
     from twingrad.random.counter import Counter
@@ -57,7 +58,68 @@ class Recording:
         return before
 
 
+class Journal:
+    """The advances of counters while a function runs, which are given again when it runs again.
+
+    `with journal:` notes them, `with journal.replayed():` gives them again in the same order, advancing nothing.
+    """
+
+    def __init__(self) -> None:
+        self.ticks: list[Any] = []
+        self._given: Iterator[Any] | None = None
+        self._outer: Journal | None = None
+
+    def __enter__(self) -> Journal:
+        self._outer, _local.journal = _local.journal, self
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        _local.journal, self._outer = self._outer, None
+
+    @contextmanager
+    def replayed(self) -> Iterator[None]:
+        """Give what was noted once more, from the start."""
+        again = Journal()
+        again._given = iter(self.ticks)
+        with again:
+            yield
+
+    def advance(self, counter: Counter, advance: Callable[[], Any]) -> Any:
+        """The value of an advance of `counter`, that of the first time in a replay."""
+        if self._given is not None:
+            tick = next(self._given, None)
+            if tick is None or tick.counter is not counter:
+                raise AutodiffError(
+                    "a checkpointed function advances other counters when it is computed again than at first: "
+                    "its layers or their modes were changed before backward()"
+                )
+            return tick
+        outer, _local.journal = self._outer, self._outer
+        try:
+            tick = advance() if outer is None else outer.advance(counter, advance)
+        finally:
+            _local.journal = self
+        self.ticks.append(tick)
+        return tick
+
+
+def journal() -> Journal | None:
+    """What notes or gives again the advances of counters in this thread, or None."""
+    return _local.journal
+
+
+def computing_again() -> bool:
+    """Whether a checkpointed function is being computed again, so that running averages are up to date."""
+    found = _local.journal
+    while found is not None:
+        if found._given is not None:
+            return True
+        found = found._outer
+    return False
+
+
 class _Local(threading.local):
+    journal: Journal | None = None
     recording: Recording | None = None
 
 

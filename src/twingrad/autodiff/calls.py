@@ -24,8 +24,8 @@ ALIAS = tape.Operation("alias", _no_rule)
 class Call:
     """`function(*args, **kwargs)`, run with those of its arguments that `argnums` names on the tape.
 
-    value: what it returned. targets: the arguments as it saw them. on_tape: whether the results are Tensors: an
-    argument was one, or the value depends on an argument of an enclosing transform.
+    value: what it returned. targets: the arguments as it saw them, after the tape's number `since`. on_tape: whether
+    the results are Tensors: an argument was one, or the value depends on an argument of an enclosing transform.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Call:
             if not -len(args) <= position < len(args):
                 raise ValueError(f"argnums {position} of a call with {len(args)} positional arguments")
         chosen = {position % len(args) for position in positions}
+        self.since = next(tape.numbers)
         inputs = [leaf(a) if i in chosen else a for i, a in enumerate(args)]
         self.targets: list[Tensor] = [inputs[position] for position in positions]
         self.outside = tape.enabled.get()
@@ -58,8 +59,9 @@ class Call:
 
     def pull(self, roots: Sequence[Tensor], seeds: Sequence[Any]) -> list[Any]:
         """The gradients of the targets, plain or as Tensors; again and again if need be."""
+        recorded = (self.on_tape and self.outside) or tape.is_recording(seeds)
         with tape.recording_on():
-            found = tape.pull_back(roots, seeds, self.targets, create_graph=self.on_tape and self.outside)
+            found = tape.pull_back(roots, seeds, self.targets, since=self.since, create_graph=recorded)
         return [made(g) if self.on_tape and not isinstance(g, Tensor) else g for g in found]
 
     def given_back(self, value: Any) -> Any:

@@ -195,7 +195,7 @@ def backward(root: Tensor, seed: Any) -> None:
     """Add the gradient of `root` to every leaf that requires one, freeing the tape on the way."""
     if not root.requires_grad:
         raise AutodiffError("backward() of a tensor that does not require a gradient: nothing was recorded")
-    cotangent = seed_of(root, seed)
+    cotangent = seed_of(root, seed.data if isinstance(seed, OnTape) else seed)
     if root.node is None:
         root.receive_grad(cotangent, FRESH)
         return
@@ -221,18 +221,27 @@ def gradients(root: Tensor, targets: Sequence[Tensor], seed: Any = None, *, crea
     Leaves' `.grad` are not touched and the tape is kept. A target that `root` does not depend on gets zeros. Targets
     are independent variables: of two that depend on each other, neither gets what reaches it through the other.
     """
+    seed = seed.data if isinstance(seed, OnTape) and not create_graph else seed
     return pull_back([root], [seed_of(root, seed)], targets, create_graph=create_graph)
 
 
 def pull_back(
-    roots: Sequence[Tensor], seeds: Sequence[Any], targets: Sequence[Tensor], *, create_graph: bool = False
+    roots: Sequence[Tensor],
+    seeds: Sequence[Any],
+    targets: Sequence[Tensor],
+    *,
+    since: int = 0,
+    create_graph: bool = False,
 ) -> list[Any]:
-    """Like `gradients`, for the sum of several roots, each with its cotangent of the root's shape."""
+    """Like `gradients`, for the sum of several roots, each with its cotangent of the root's shape.
+
+    since: a number given before anything was recorded that depends on the targets.
+    """
     from twingrad.autodiff.tensor import made
 
     refuse_while_recording("a gradient of a function", "the copy that it gives has no bound form yet")
     found: dict[int, Any] = {id(target): None for target in targets}
-    useful = _leading_to(found, _behind(roots, found))
+    useful = _leading_to(found, _behind(roots, found, since))
     pending: dict[Any, Any] = {}
 
     def distribute(tensor: Tensor, gradient: Any) -> None:
@@ -261,17 +270,30 @@ def depends_on(root: Tensor, ids: Collection[int]) -> bool:
     return any(id(given) in ids for node in _behind([root]) for given in node.inputs or () if _wants(given))
 
 
-def _behind(roots: Sequence[Tensor], stop_at: Collection[int] = ()) -> list[Node]:
-    """The nodes behind `roots`, first recorded first, not walking through tensors whose ids are in `stop_at`."""
-    stack = [root.node for root in roots if root.node is not None and root.requires_grad and id(root) not in stop_at]
-    found = set(stack)
+def sources(root: Tensor, since: int) -> list[Any]:
+    """The tensors behind `root` that require a gradient and were there before the number `since` was given, leaves
+    among them, each once.
+    """
+    nodes = _behind([root], since=since)
+    behind = [given for node in nodes for given in node.inputs or ()] if nodes else [root]
+    old = [i for i in behind if _wants(i) and (i.node is None or i.node.number < since)]
+    return list({id(tensor): tensor for tensor in old}.values())
+
+
+def _behind(roots: Sequence[Any], stop_at: Collection[int] = (), since: int = 0) -> list[Node]:
+    """The nodes behind `roots`, first recorded first, neither walking through tensors whose ids are in `stop_at` nor to
+    what was recorded before the number `since` was given.
+    """
+    found: set[Node] = set()
+    stack = list(roots)
     while stack:
-        for given in stack.pop().inputs or ():
-            if not _wants(given) or id(given) in stop_at:
-                continue
-            if given.node is not None and given.node not in found:
-                found.add(given.node)
-                stack.append(given.node)
+        given = stack.pop()
+        if not isinstance(given, OnTape) or not given.requires_grad or id(given) in stop_at:
+            continue
+        node = given.node
+        if node is not None and node not in found and node.number > since:
+            found.add(node)
+            stack.extend(node.inputs or ())
     return sorted(found, key=attrgetter("number"))
 
 
@@ -315,12 +337,13 @@ def seed_of(root: Tensor, seed: Any) -> Any:
                 "without one the loss must be a scalar: take .sum() or .mean() first"
             )
         return xp.ones_like(root.data)
-    seed = seed.data if isinstance(seed, OnTape) else seed
-    namespace_of(root.data, seed)
+    if isinstance(seed, OnTape) and not seed.requires_grad:
+        seed = seed.data
+    namespace_of(root.data, seed.data if isinstance(seed, OnTape) else seed)
     if not hasattr(seed, "shape") or seed.shape != root.shape:
         given = f"shape {seed.shape}" if hasattr(seed, "shape") else f"type {type(seed).__name__}"
         raise ValueError(f"the seed of backward() has {given}; an array of the tensor's shape {root.shape} is needed")
-    return seed if seed.dtype == root.dtype else xp.astype(seed, root.dtype)
+    return seed if seed.dtype == root.dtype else namespace_of(seed).astype(seed, root.dtype)
 
 
 def _finished(target: Tensor, gradient: Any, create_graph: bool) -> Any:

@@ -40,6 +40,10 @@ class Counter:
 
     def advance(self) -> Tick:
         """The value before this advance; ValueError where the counter is full."""
+        journal = recording.journal()
+        return self._advance() if journal is None else journal.advance(self, self._advance)
+
+    def _advance(self) -> Tick:
         current = recording.current()
         if current is not None:
             before = current.advance(self)
