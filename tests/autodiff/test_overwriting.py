@@ -88,14 +88,58 @@ def test_a_gradient_of_a_gradient_refuses_too() -> None:
         gradients(loss, [x])
 
 
-@pytest.mark.parametrize("recorded", ["target", "value"])
-def test_a_write_on_the_tape_is_refused(recorded: str) -> None:
-    target = leaf() if recorded == "target" else Tensor(np.ones(3))
-    value: Any = leaf() if recorded == "value" else 1.0
-    with pytest.raises(AutodiffError, match=r"in-place write.*no_grad"):
-        target[...] = value
+def test_a_write_of_a_recorded_tensor_is_recorded() -> None:
+    value, out = leaf(), Tensor(np.zeros((2, 3)))
+    out[0] = value * 2.0
+    out[:, 1:] = value[:2]
+    (out * out).sum().backward()
+    assert np.array_equal(out.data, [[2 * value.data[0], *value.data[:2]], [0.0, *value.data[:2]]])
+    assert np.array_equal(value.grad, [12 * value.data[0], 4 * value.data[1], 0.0])
+
+
+def test_a_write_to_a_recorded_tensor_is_recorded() -> None:
+    x = leaf()
+    y = x * 3.0
+    y[Tensor(np.asarray([True, False, False]))] = 7.0
+    assert np.array_equal(y.data, [7.0, *(3.0 * x.data[1:])])
+    y.sum().backward()
+    assert np.array_equal(x.grad, [0.0, 3.0, 3.0])
+
+
+def test_what_was_recorded_before_a_recorded_write_refuses() -> None:
+    y = leaf() * 3.0
+    early = y * y
+    y[0] = 7.0
+    with pytest.raises(AutodiffError, match=r"input 0 of multiply, of shape \(3,\), was overwritten in place"):
+        early.sum().backward()
+    with pytest.raises(AutodiffError, match=r"input 0 of multiply, of shape \(3,\), was overwritten in place"):
+        (early + y).sum().backward()
+
+
+def test_a_write_of_an_integer_leaves_the_tape() -> None:
+    t = Tensor(np.zeros(3, np.int64))
+    t[...] = leaf()
+    assert not t.requires_grad
+
+
+def refused_writes() -> dict[str, Any]:
+    base = Tensor(np.zeros((2, 3)))
+    return {
+        "a leaf": (leaf(), 0, 1.0, "leaf.*no_grad"),
+        "a view": (base[0], ..., leaf(), "view"),
+        "integer arrays": (leaf() * 2.0, np.asarray([0, 0]), 1.0, "integer arrays"),
+    }
+
+
+@pytest.mark.parametrize("label", refused_writes())
+def test_a_write_on_the_tape_is_refused_to(label: str) -> None:
+    target, key, value, words = refused_writes()[label]
+    before = target.data.copy()
+    with pytest.raises(AutodiffError, match=words):
+        target[key] = value
+    assert np.array_equal(target.data, before)
     with no_grad():
-        target[...] = value
+        target[key] = value
 
 
 def test_a_write_off_the_tape() -> None:

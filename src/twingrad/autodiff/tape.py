@@ -201,10 +201,13 @@ def backward(root: Tensor, seed: Any) -> None:
         return
     pending = {root.node: cotangent}
     for node in reversed(_behind([root])):
+        grad = pending.pop(node, None)
+        if grad is None:
+            continue  # made a tensor anew that an earlier node had used, which will refuse
         node.check()
         inputs = node.inputs
         into = tuple([_destination(i) for i in inputs])
-        found = node.operation.pull(node, pending.pop(node), into)
+        found = node.operation.pull(node, grad, into)
         for given, gradient, place in zip(inputs, found, into, strict=True):
             if place is None:
                 continue
@@ -254,7 +257,9 @@ def pull_back(
     for root, seed in zip(roots, seeds, strict=True):
         distribute(root, made(seed) if create_graph and not isinstance(seed, OnTape) else seed)
     for node in reversed(useful):
-        grad = pending.pop(node)
+        grad = pending.pop(node, None)
+        if grad is None:
+            continue
         node.check()
         into = tuple([FRESH if _wants(i) and (id(i) in found or i.node in useful) else None for i in node.inputs])
         for given, gradient, place in zip(node.inputs, node.operation.pull(node, grad, into), into, strict=True):

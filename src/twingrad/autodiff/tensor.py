@@ -118,14 +118,30 @@ class Tensor(tape.OnTape):
         return self.memory
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        """Write in place; where the tape records, as `t = t with value at key`: this tensor gets memory of its own.
+
+        Then tensors that shared the old memory keep the old values. Raises AutodiffError for a leaf that requires a
+        gradient, for a view, whose base would miss the write, and for integer arrays as keys.
+        """
         refuse_while_recording("Tensor.__setitem__", "in-place writes have no bound form")
-        if tape.is_recording((self, value)):
+        if tape.is_recording((self, value)) and xp.isdtype(self.dtype, ("real floating", "complex floating")):
+            self._record_write(_plain_key(key), value)
+        else:
+            self.data[_plain_key(key)] = value.data if isinstance(value, Tensor) else value
+            self.mark_written()
+
+    def _record_write(self, key: Any, value: Any) -> None:
+        leaf = self.requires_grad and self.node is None
+        if leaf or (self.memory is not None and getattr(self.data, "base", None) is not None):
             raise AutodiffError(
-                "in-place write to, or of, a tensor that requires a gradient; build the result with xp.where or "
-                "xp.concat, or write inside `with tg.no_grad():`"
+                f"in-place write on the tape to {'a leaf that requires a gradient' if leaf else 'a view'}; write to a "
+                "copy (xp.asarray(t, copy=True)), build the result with xp.where, or write inside `with tg.no_grad():`"
             )
-        self.data[_plain_key(key)] = value.data if isinstance(value, Tensor) else value
-        self.mark_written()
+        memory = tape.Memory()
+        memory.write()  # what was recorded with this tensor before refuses to use it
+        result = xp.assigned(made(self.data, self.node), key, value)
+        self.data, self.node, self.requires_grad = result.data, result.node, result.requires_grad
+        self.memory = result.node.memory = memory
 
     # -- leaving the tape ---------------------------------------------------------------------------------------------
 

@@ -122,6 +122,7 @@ from twingrad.xp.elementwise import (
     where,
 )
 from twingrad.xp.indexing import (
+    assigned,
     getitem,
     repeat,
     take,
@@ -207,6 +208,7 @@ __all__ = [
     "asarray",
     "asin",
     "asinh",
+    "assigned",
     "astype",
     "atan",
     "atan2",

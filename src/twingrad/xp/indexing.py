@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from twingrad.errors import AutodiffError
 from twingrad.namespace import namespace_of
 from twingrad.xp.composed import bare, composed, conforming, library
 from twingrad.xp.manipulation import reshape
@@ -141,6 +142,15 @@ take_along_back = primitive(
 assign = primitive(
     "_assign", lambda g, out, x, value, key: assign(g, 0, key), _assigned_rule, implementation=_plain_setitem
 )
+
+
+def assigned(x: Any, key: Any, value: Any) -> Any:
+    """A copy of x with `value` at `key`, by both of which it is differentiated. AutodiffError for integer arrays."""
+    if picks_by_arrays(key):
+        raise AutodiffError(
+            "a write at integer arrays is not recorded, for they may name an element twice; use slices or a mask"
+        )
+    return assign(x, value, key)
 
 
 @composed("repeat")
