@@ -18,7 +18,7 @@ MAPPED = {"backends": "twingrad.backends", "kernels": "twingrad.kernels", "bench
 DATA = ["twingrad.kernels.include", "twingrad.benchmarks.results"]  # hold no module; setuptools wants them named
 
 LIBRARY = "twingrad.kernels.cpu._kernels"
-SOURCES = ["kernels/cpu/pool.cpp", "kernels/cpu/kernels.cpp"]
+SOURCES = ["kernels/cpu/pool.cpp", "kernels/cpu/program.cpp", "kernels/cpu/kernels.cpp"]
 DEPENDS = sorted(str(p) for pattern in ("include/*.h", "cpu/*.h", "cpu/*.cpp") for p in Path("kernels").glob(pattern))
 # No errno, or sqrt is not vectorised; no contraction, or results differ from the same expression in NumPy.
 FLAGS = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-pthread"]
@@ -100,7 +100,7 @@ class BuildKernels(build_ext):
     def compile(self, library):
         command, objects = compiler(), Path(self.build_temp).resolve()
         objects.mkdir(parents=True, exist_ok=True)
-        jobs = [("pool", "kernels/cpu/pool.cpp", [])]
+        jobs = [(name, f"kernels/cpu/{name}.cpp", []) for name in ("pool", "program")]
         jobs += [(isa, "kernels/cpu/kernels.cpp", flags) for isa, flags in variants().items()]
         calls = [[*command, *FLAGS, *flags, "-c", source, "-o", objects / f"{name}.o"] for name, source, flags in jobs]
         with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -1,7 +1,8 @@
 """The compiled CPU kernels: `launch` runs one over NumPy arrays, `Program` replays many in one call.
 
 loader.py    the compiled library, its instruction set, NumPy's BLAS     overrides.py   registers the kernels
-pool.cpp     threads, the BLAS's thread count, lists of launches         *.cpp          the kernels, one file a subject
+pool.cpp     the threads                                                 *.cpp          the kernels, one file a subject
+program.cpp  the BLAS's thread count, lists of launches
 
 Every kernel has the C signature `void f(const void *arguments)`; arguments are a struct of 8-byte members.
 """

@@ -1,15 +1,20 @@
-// The thread pool, the BLAS's thread count, and the list of launches that a captured step is.
+// The thread pool.
 //
 // A job is a grid of tiles. `ticket` packs the job's number, its count of tiles and the next tile to claim into one word:
 // a thread claims a tile by advancing it, and a claim that succeeds proves that the job it read is still the current one.
-// Workers spin briefly for the next job, then sleep; the caller works too, and returns when every tile is done. A second
-// thread that comes while the pool is busy runs its tiles itself, so callers never wait for one another.
+// Whoever is free takes the next tile, so a thread that the system stops delays the one tile that it holds. Workers spin
+// briefly for the next job, then sleep; the caller works too, and returns when every tile is done. A second thread that
+// comes while the pool is busy runs its tiles itself, so callers never wait for one another.
+//
+// Beside other busy programs a worker that is stopped with a tile in hand keeps the caller waiting for a whole slice of
+// the system's scheduler, some milliseconds. So the caller too goes to sleep, which lets the worker have its processor;
+// and the workers are given nothing for a while after such a wait, the longer the more often it happens.
 #include "pool.h"
 
 #include <atomic>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
+#include <time.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -23,7 +28,9 @@ namespace {
 
 constexpr int MOST_THREADS = 256;
 constexpr i64 MOST_TILES = 0xffff;  // of one job; a longer grid is run as several
-constexpr int SPINS = 4000;         // some 50 microseconds here: longer than the serial gaps within a step
+constexpr u64 SPIN = 50'000;        // nanoseconds a worker waits awake: longer than the serial gaps within a step
+constexpr u64 LATE = 100'000;       // a wait of so much more than the caller's own work on a job means a stopped worker
+constexpr u64 FIRST_REST = 5'000'000, LONGEST_REST = 320'000'000;
 
 #if defined(__x86_64__)
 void relax() { _mm_pause(); }
@@ -53,16 +60,45 @@ struct Job {
 std::atomic<u64> ticket{0};  // job number (32 bits), count of tiles (16), next tile (16)
 std::atomic<u32> done{0};
 std::atomic<int> sleeping{0};
-std::atomic<bool> stopping{false};
+std::atomic<bool> stopping{false}, caller_sleeps{false};
 Job job;
 std::atomic<int> wanted{1};
+std::atomic<u64> resting_until{0};
+u64 rest = 0, last_late = 0;
 int started = 0;
 pthread_t workers[MOST_THREADS];
 pthread_mutex_t owner = PTHREAD_MUTEX_INITIALIZER;  // held by the thread whose job it is
 pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;   // guards falling asleep
-pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
+pthread_cond_t wake = PTHREAD_COND_INITIALIZER, finished = PTHREAD_COND_INITIALIZER;
+
+u64 now() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (u64)t.tv_sec * 1'000'000'000 + (u64)t.tv_nsec;
+}
+
+// Waits awake until ready() or for `limit` nanoseconds.
+template <class Ready>
+bool spin(u64 limit, const Ready &ready) {
+  for (u64 start = now();;) {
+    for (int i = 0; i < 32; ++i) {
+      if (ready()) return true;
+      relax();
+    }
+    if (now() - start > limit) return false;
+  }
+}
 
 bool has_tiles(u64 t) { return (t & 0xffff) < (t >> 16 & 0xffff); }
+bool called() { return has_tiles(ticket.load(std::memory_order_relaxed)); }
+
+void finish_tile(u64 t) {
+  if (done.fetch_add(1) + 1 == (u32)(t >> 16 & 0xffff) && caller_sleeps.load()) {
+    pthread_mutex_lock(&door);
+    pthread_cond_signal(&finished);
+    pthread_mutex_unlock(&door);
+  }
+}
 
 void work() {
   const u64 own = float_control();
@@ -75,24 +111,21 @@ void work() {
     if (!ticket.compare_exchange_weak(t, t + 1)) continue;
     if (control != current) set_float_control(current = control);
     run(context, first + (i64)(t & 0xffff));
-    done.fetch_add(1, std::memory_order_release);
+    finish_tile(t);
     t = ticket.load();
   }
   if (current != own) set_float_control(own);
 }
 
-void sleep_until_called() {
-  pthread_mutex_lock(&door);
-  ++sleeping;
-  while (!has_tiles(ticket.load()) && !stopping.load()) pthread_cond_wait(&wake, &door);
-  --sleeping;
-  pthread_mutex_unlock(&door);
-}
-
 void *serve(void *) {
   while (!stopping.load()) {
-    for (int i = 0; i < SPINS && !has_tiles(ticket.load(std::memory_order_relaxed)); ++i) relax();
-    if (!has_tiles(ticket.load())) sleep_until_called();
+    if (!spin(SPIN, called)) {
+      pthread_mutex_lock(&door);
+      ++sleeping;
+      while (!has_tiles(ticket.load()) && !stopping.load()) pthread_cond_wait(&wake, &door);
+      --sleeping;
+      pthread_mutex_unlock(&door);
+    }
     work();
   }
   return nullptr;
@@ -127,7 +160,28 @@ void call_sleepers(i64 tiles) {
   pthread_mutex_unlock(&door);
 }
 
+void wait_for(u32 count, u64 limit) {
+  if (spin(limit, [=] { return done.load(std::memory_order_acquire) == count; })) return;
+  pthread_mutex_lock(&door);
+  caller_sleeps = true;
+  while (done.load() != count) pthread_cond_wait(&finished, &door);
+  caller_sleeps = false;
+  pthread_mutex_unlock(&door);
+}
+
+// After a wait of `waited` for the last tiles, which the caller's own took `worked`: whether and how long to go without workers.
+void judge(u64 worked, u64 waited, u64 at) {
+  if (waited > worked + LATE) {
+    rest = rest == 0 ? FIRST_REST : rest < LONGEST_REST ? 2 * rest : rest;
+    resting_until = at + rest;
+    last_late = at;
+  } else if (rest != 0 && at - last_late > 4 * rest) {
+    rest = 0;
+  }
+}
+
 void run_job(i64 first, i64 count, tg_tile run, const void *context) {
+  const u64 start = now();
   done.store(0, std::memory_order_relaxed);
   job.run.store(run, std::memory_order_relaxed);
   job.context.store(context, std::memory_order_relaxed);
@@ -136,23 +190,22 @@ void run_job(i64 first, i64 count, tg_tile run, const void *context) {
   ticket.store(((ticket.load() >> 32) + 1) << 32 | (u64)count << 16);
   call_sleepers(count);
   work();
-  for (int i = 0; done.load(std::memory_order_acquire) != (u32)count; ++i) i < SPINS ? relax() : (void)sched_yield();
+  if (done.load(std::memory_order_acquire) == (u32)count) return;
+  const u64 worked = now() - start;
+  wait_for((u32)count, worked > SPIN ? worked : SPIN);
+  const u64 end = now();
+  judge(worked, end - start - worked, end);
 }
 
-pthread_mutex_t blas_door = PTHREAD_MUTEX_INITIALIZER;
-int blas_users = 0, blas_before = 0;  // blas_before: the count to restore, 0 where nothing is to restore
-
-// A forked child has none of its parent's threads: it starts with an empty pool, and owes the BLAS the count that a
-// run of another thread had lowered at that moment.
+// A forked child has none of its parent's threads: it starts with an empty pool.
 void after_fork() {
   ticket = 0;
   done = 0;
   sleeping = 0;
-  stopping = false;
+  stopping = caller_sleeps = false;
   started = 0;
-  blas_users = 0;
-  owner = door = blas_door = PTHREAD_MUTEX_INITIALIZER;
-  wake = PTHREAD_COND_INITIALIZER;
+  owner = door = PTHREAD_MUTEX_INITIALIZER;
+  wake = finished = PTHREAD_COND_INITIALIZER;
 }
 
 __attribute__((constructor)) void watch_forks() { pthread_atfork(nullptr, nullptr, after_fork); }
@@ -161,30 +214,8 @@ __attribute__((constructor)) void watch_forks() { pthread_atfork(nullptr, nullpt
 
 extern "C" {
 
-tg_blas_functions tg_blas;
-
-void tg_blas_enter(void) {
-  if (!tg_blas.set_threads) return;
-  pthread_mutex_lock(&blas_door);
-  if (blas_users++ == 0) {
-    if (blas_before == 0) blas_before = tg_blas.get_threads();
-    if (blas_before != 1) tg_blas.set_threads(1);
-  }
-  pthread_mutex_unlock(&blas_door);
-}
-
-void tg_blas_leave(void) {
-  if (!tg_blas.set_threads) return;
-  pthread_mutex_lock(&blas_door);
-  if (--blas_users == 0) {
-    if (blas_before != 1) tg_blas.set_threads(blas_before);
-    blas_before = 0;
-  }
-  pthread_mutex_unlock(&blas_door);
-}
-
 void tg_pool_tiles(i64 count, tg_tile run, const void *context) {
-  if (count > 1 && wanted > 1 && pthread_mutex_trylock(&owner) == 0) {
+  if (count > 1 && wanted > 1 && now() >= resting_until && pthread_mutex_trylock(&owner) == 0) {
     if (started < wanted - 1) start_workers();
     for (i64 first = 0; first < count; first += MOST_TILES)
       run_job(first, count - first < MOST_TILES ? count - first : MOST_TILES, run, context);
@@ -192,12 +223,6 @@ void tg_pool_tiles(i64 count, tg_tile run, const void *context) {
   } else {
     for (i64 tile = 0; tile < count; ++tile) run(context, tile);
   }
-}
-
-#define TG_PUBLIC __attribute__((visibility("default")))
-
-TG_PUBLIC void tg_set_blas(tg_sgemm sgemm, tg_dgemm dgemm, void (*set_threads)(int), int (*get_threads)(void)) {
-  tg_blas = {sgemm, dgemm, set_threads, get_threads};
 }
 
 TG_PUBLIC int tg_threads(void) { return wanted; }
@@ -209,34 +234,5 @@ TG_PUBLIC void tg_set_threads(int threads) {
   if (threads - 1 < started) stop_workers();
   wanted = threads;
   pthread_mutex_unlock(&owner);
-}
-
-struct tg_launch {
-  void (*run)(const void *arguments);
-  const void *arguments;
-};
-
-TG_PUBLIC void tg_run(const tg_launch *launches, i64 count) {
-  tg_blas_enter();
-  for (i64 i = 0; i < count; ++i) launches[i].run(launches[i].arguments);
-  tg_blas_leave();
-}
-
-TG_PUBLIC void tg_run_one(void (*run)(const void *arguments), const void *arguments) { run(arguments); }
-
-// The best instruction set compiled in that this processor and its system can run: 4, 3, 2 for x86-64-v4, v3, v2; 1 for
-// the baseline of another architecture; 0 where there is none.
-TG_PUBLIC int tg_level(void) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-#define TG_HAS(feature) __builtin_cpu_supports(feature)
-  bool v2 = TG_HAS("sse4.2") && TG_HAS("popcnt") && TG_HAS("ssse3");
-  bool v3 = v2 && TG_HAS("avx2") && TG_HAS("fma") && TG_HAS("bmi") && TG_HAS("bmi2");
-  bool v4 = v3 && TG_HAS("avx512f") && TG_HAS("avx512bw") && TG_HAS("avx512cd") && TG_HAS("avx512dq") &&
-            TG_HAS("avx512vl");
-  return v4 ? 4 : v3 ? 3 : v2 ? 2 : 0;
-#else
-  return 1;
-#endif
 }
 }

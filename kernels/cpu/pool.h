@@ -3,6 +3,8 @@
 #pragma once
 #include "../include/base.h"
 
+#define TG_PUBLIC __attribute__((visibility("default")))
+
 extern "C" {
 typedef void (*tg_tile)(const void *context, tg::i64 tile);
 void tg_pool_tiles(tg::i64 count, tg_tile run, const void *context);

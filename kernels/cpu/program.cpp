@@ -1,0 +1,80 @@
+// The BLAS's thread count, the list of launches that a captured step is, and the processor's instruction sets.
+#include "pool.h"
+
+#include <pthread.h>
+
+using tg::i64;
+
+namespace {
+
+pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
+int users = 0, before = 0;  // threads inside the BLAS; the count to restore after the last, 0 where nothing is to restore
+
+// A forked child owes the BLAS the count that a run of another thread had lowered at that moment.
+void after_fork() {
+  users = 0;
+  door = PTHREAD_MUTEX_INITIALIZER;
+}
+
+__attribute__((constructor)) void watch_forks() { pthread_atfork(nullptr, nullptr, after_fork); }
+
+}  // namespace
+
+extern "C" {
+
+tg_blas_functions tg_blas;
+
+void tg_blas_enter(void) {
+  if (!tg_blas.set_threads) return;
+  pthread_mutex_lock(&door);
+  if (users++ == 0) {
+    if (before == 0) before = tg_blas.get_threads();
+    if (before != 1) tg_blas.set_threads(1);
+  }
+  pthread_mutex_unlock(&door);
+}
+
+// A count that someone else has set meanwhile stays.
+void tg_blas_leave(void) {
+  if (!tg_blas.set_threads) return;
+  pthread_mutex_lock(&door);
+  if (--users == 0) {
+    if (before != 1 && tg_blas.get_threads() == 1) tg_blas.set_threads(before);
+    before = 0;
+  }
+  pthread_mutex_unlock(&door);
+}
+
+TG_PUBLIC void tg_set_blas(tg_sgemm sgemm, tg_dgemm dgemm, void (*set_threads)(int), int (*get_threads)(void)) {
+  tg_blas = {sgemm, dgemm, set_threads, get_threads};
+}
+
+struct tg_launch {
+  void (*run)(const void *arguments);
+  const void *arguments;
+};
+
+TG_PUBLIC void tg_run(const tg_launch *launches, i64 count) {
+  tg_blas_enter();
+  for (i64 i = 0; i < count; ++i) launches[i].run(launches[i].arguments);
+  tg_blas_leave();
+}
+
+TG_PUBLIC void tg_run_one(void (*run)(const void *arguments), const void *arguments) { run(arguments); }
+
+// The best instruction set compiled in that this processor and its system can run: 4, 3, 2 for x86-64-v4, v3, v2; 1 for
+// the baseline of another architecture; 0 where there is none.
+TG_PUBLIC int tg_level(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+#define TG_HAS(feature) __builtin_cpu_supports(feature)
+  bool v2 = TG_HAS("sse4.2") && TG_HAS("popcnt") && TG_HAS("ssse3");
+  bool v3 = v2 && TG_HAS("avx2") && TG_HAS("fma") && TG_HAS("bmi") && TG_HAS("bmi2");
+  bool v4 = v3 && TG_HAS("avx512f") && TG_HAS("avx512bw") && TG_HAS("avx512cd") && TG_HAS("avx512dq") &&
+            TG_HAS("avx512vl");
+  return v4 ? 4 : v3 ? 3 : v2 ? 2 : 0;
+#else
+  return 1;
+#endif
+}
+}
