@@ -154,6 +154,12 @@ def test_who_chose_the_task_is_told(call, tmp_path, quick):
     assert re.search(r"task +multi-class \(by runs/t-1/config.toml\)\n", again)
 
 
+def test_a_folder_that_does_not_exist(call, tmp_path):
+    (tmp_path / "runs").mkdir()
+    code, _, err = call("train", "--resume", "rums")
+    assert (code, err) == (2, "twingrad train: error: there is no run folder 'rums'; did you mean 'runs'?\n")
+
+
 def test_a_folder_that_holds_no_run(call, tmp_path):
     code, _, err = call("train", "--resume", tmp_path)
     assert (code, "is no run folder to go on with: it holds no config.toml" in err) == (2, True)

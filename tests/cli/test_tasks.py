@@ -182,6 +182,8 @@ WRONG = {
     "probabilities of a regression": (["predict", "run", "--probabilities"], "this model is of a regression"),
     "ending": (["predict", "run", "--out", "p.txt"], "--out: must end in .csv or .jsonl; got 'p.txt'"),
     "no run": (["predict", "nowhere"], "error: there is no run folder or model file 'nowhere'"),
+    "a table": (["predict", "homes.csv"], "homes.csv is not a model file, or not a whole one ("),
+    "another ending": (["predict", "run", "--data", "homes"], "there is no file 'homes'; did you mean 'homes.csv'?"),
     "no such data": (
         ["predict", "run", "--data", "home.csv"],
         "there is no file 'home.csv'; did you mean 'homes.csv'?",
@@ -207,6 +209,9 @@ def test_a_file_that_changed_since_training_is_noted(call, homes):
     assert code == 0
     assert re.fullmatch(r"twingrad: note: .*homes.csv has changed since training: .*\n", err)
     assert "test" in out
+    code, out, err = call("evaluate", "run", "--data", homes)
+    assert (code, "test" in out) == (0, False)
+    assert re.fullmatch(r"twingrad: note: the model was trained on a part of .*homes.csv; without --data its .*\n", err)
 
 
 def test_the_columns_of_the_model_can_be_chosen_among_others(call, homes, tmp_path):
@@ -236,7 +241,7 @@ def test_data_with_a_test_part_are_measured_on_it(call, tmp_path):
         found = json.loads(call("evaluate", "run", "--data", "own.npz", "--json", *given)[1])["parts"]
         assert {name: each["examples"] for name, each in found.items()} == sizes
     code, _, err = call("evaluate", "run", "--data", "own.npz", "--part", "dev")
-    assert (code, "--part dev does not apply to own.npz, which has train, test" in err) == (2, True)
+    assert (code, "--part dev does not apply to own.npz, which has the parts train, test" in err) == (2, True)
     own = json.loads(call("evaluate", "run", "--part", "dev", "--json")[1])["parts"]
     assert {name: each["examples"] for name, each in own.items()} == {"dev": 6}
 

@@ -65,8 +65,8 @@ def small():
 
 
 DAMAGED = {
-    "empty": (lambda: b"", "is not a whole safetensors file"),
-    "text": (lambda: b"hello, this is no model", "is not a whole safetensors file"),
+    "empty": (lambda: b"", "is not a model file, or not a whole one"),
+    "text": (lambda: b"hello, this is no model", "is not a model file, or not a whole one"),
     "not ours": (lambda: save({"a": np.zeros(2)}), "is not a model file of twingrad's"),
     "an older one": (lambda: save({"a": np.zeros(2)}, {"twingrad": "{}"}), "is not a model file of twingrad's"),
     "next format": (lambda: seal("model", 3, {}, {}), "has format version 3; this twingrad reads version 2"),

@@ -8,10 +8,11 @@ import shlex
 from typing import Any
 
 from twingrad.cli.options import TRAIN_OPTIONS
-from twingrad.cli.values import listed
+from twingrad.cli.values import listed, names
 
 FLAGS = {option.name: option.flag for option in TRAIN_OPTIONS}
 NAMES = "|".join(FLAGS)
+LISTS = [option.name for option in TRAIN_OPTIONS if option.parse is names]
 CALLER = re.compile(r"^(fit|load|evaluate|feature_batches): ")
 SUBJECT = re.compile(rf"^({NAMES}) (?=must |does not apply )")
 ARGUMENT = re.compile(rf"""(?<![\w'"-])({NAMES})=('[^']*'|"[^"]*"|\[[^\]]*\]|[^\s;,:()]+)""")
@@ -26,15 +27,15 @@ def in_options(message: str) -> str:
     ('--delimiter tab', 'text: --categories \'zip,"a, b"\'')
     """
     message = SUBJECT.sub(lambda found: f"{FLAGS[found[1]]} ", CALLER.sub("", message))
-    return ARGUMENT.sub(lambda found: f"{FLAGS[found[1]]} {_shell(found[2])}", message)
+    return ARGUMENT.sub(lambda found: f"{FLAGS[found[1]]} {_typed(found[1], found[2])}", message)
 
 
-def _shell(text: str) -> str:
+def _typed(name: str, text: str) -> str:
     """A Python value as one would type it."""
     try:
         value: Any = ast.literal_eval(text)
     except (SyntaxError, ValueError):
         value = text
-    if isinstance(value, list):
-        return shlex.quote(listed(value))
+    if name in LISTS:
+        return shlex.quote(listed(value if isinstance(value, list) else [value]))
     return "tab" if value == "\t" else shlex.quote(str(value))

@@ -26,7 +26,7 @@ def run(options: Options) -> None:
     given = options.given()
     model = loaded(options)
     parts = _parts(options.run, model, given)
-    loss = _loss(options.run)
+    loss = _configured(options.run, "loss") or "auto"
     measured = {name: evaluate(model, data, loss=loss) for name, data in parts.items() if len(data)}
     if options.json:
         found = {name: {"examples": len(parts[name]), **each.to_dict()} for name, each in measured.items()}
@@ -39,19 +39,23 @@ def run(options: Options) -> None:
 
 def _parts(run: str, model: Any, given: dict[str, Any]) -> dict[str, Dataset]:
     """The parts to be measured, by name: of the run's own data, or of the data set given."""
-    known = _given_parts(model, given) if "data" in given else _own_parts(run)
+    known = _given_parts(run, model, given) if "data" in given else _own_parts(run)
     asked = given.get("part", "test" if "data" in given and "test" in known else "all")
     if asked == "all":
         return known
     if asked not in known:
-        raise ValueError(f"--part {asked} does not apply to {given['data']}, which has {', '.join(known)}")
+        has = "has no parts" if list(known) == ["all"] else f"has the parts {', '.join(known)}"
+        raise ValueError(f"--part {asked} does not apply to {given['data']}, which {has}")
     return {asked: known[asked]}
 
 
-def _given_parts(model: Any, given: dict[str, Any]) -> dict[str, Dataset]:
+def _given_parts(run: str, model: Any, given: dict[str, Any]) -> dict[str, Dataset]:
     names = ("target", "features", "delimiter")
     data = load(given["data"], like=model.preprocessing, **{name: given[name] for name in names if name in given})
     if not data.own_test:
+        if given.get("part", "all") == "all" and recipe.named_fully(given["data"]) == _configured(run, "data"):
+            text = f"the model was trained on a part of {given['data']}; without --data its parts are measured apart"
+            warnings.warn(text, stacklevel=2)
         return {"all": data}
     begin = len(data) - data.own_test
     return {"train": data.take(slice(0, begin)), "test": data.take(slice(begin, len(data)))}
@@ -86,6 +90,7 @@ def _file(run: str, name: str) -> Path | None:
     return folder / name if (folder / name).is_file() else None
 
 
-def _loss(run: str) -> str:
+def _configured(run: str, name: str) -> Any:
+    """What the run's configuration says; None without one."""
     config = _file(run, CONFIG)
-    return str(read_toml(config, TRAIN_OPTIONS, recipe.COMMAND).get("loss", "auto")) if config else "auto"
+    return read_toml(config, TRAIN_OPTIONS, recipe.COMMAND).get(name) if config else None

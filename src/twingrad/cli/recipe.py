@@ -27,9 +27,7 @@ def resolved(given: Values, config: Path | None = None) -> tuple[Values, Dataset
     data = load_data(values)
     if "task" in written and "task" not in given and data.task_reason == "asked for":
         data = data.because(f"by {config}")
-    kind, paths = kind_of(values["data"])
-    if kind != "named":
-        values["data"] = ",".join(str(path.resolve()) for path in paths)
+    values["data"] = named_fully(values["data"])
     values["task"] = data.task
     unsaid = values["batch_size"] is None
     for name, (wide, narrow) in BY_WIDTH.items():
@@ -40,6 +38,12 @@ def resolved(given: Values, config: Path | None = None) -> tuple[Values, Dataset
     if values["lr"] is None:
         values["lr"] = DEFAULT_LR[values["optimizer"]]
     return values, data
+
+
+def named_fully(spec: str) -> str:
+    """A data set's name, or the absolute path of each file."""
+    kind, paths = kind_of(spec)
+    return spec if kind == "named" else ",".join(str(path.resolve()) for path in paths)
 
 
 def load_data(values: Values) -> Dataset:

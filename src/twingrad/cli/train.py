@@ -17,6 +17,7 @@ from twingrad.cli.table import to_toml
 from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.devices import resolve
 from twingrad.train import Diverged, EarlyStopping, Evaluation, History, Interrupted, Progress, RunFolder, evaluate, fit
+from twingrad.train.atomic import missing
 from twingrad.train.model_file import MODEL
 from twingrad.train.run_folder import CONFIG
 
@@ -115,6 +116,8 @@ def _resolved(given: dict[str, Any]) -> tuple[dict[str, Any], Dataset]:
             f"twingrad train: error: --resume goes on with the run's own options; leave out {', '.join(others)}"
         )
     folder = Path(given["resume"])
+    if not folder.exists():
+        raise missing("run folder", folder)
     if not (folder / CONFIG).is_file():
         raise FileNotFoundError(f"{folder} is no run folder to go on with: it holds no {CONFIG}")
     return recipe.resolved({name: given[name] for name in ("epochs",) if name in given}, folder / CONFIG)

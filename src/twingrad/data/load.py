@@ -75,6 +75,7 @@ TAKES = {
     "named": (),
 }
 """For each kind of data, the options of `load` that apply to it."""
+FILES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".npz", ".npy")
 ENDINGS = {".csv": "csv", ".tsv": "csv", ".npz": "npz", ".npy": "npy", "-ubyte": "idx", ".idx": "idx"}
 
 
@@ -193,13 +194,14 @@ def _pair(x: Path, y: Path) -> tuple[str, tuple[Path, ...]]:
 def _check_there(path: Path, spec: str) -> None:
     if path.exists():
         return
-    if path.parent == Path() and not path.suffix:
+    there = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    same = [name for name in there if name.partition(".")[0] == path.name and name.lower().endswith(FILES)]
+    if path.parent == Path() and not path.suffix and not same:
         try:
             choose("data set", spec, NAMED)
         except ValueError as error:
             raise ValueError(f"{error}; or the path of {KINDS}") from None
-    there = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = get_close_matches(path.name, there, n=1)
+    near = same or get_close_matches(path.name, there, n=1)
     raise FileNotFoundError(f"there is no file {str(path)!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 

@@ -30,7 +30,7 @@ def column_roles(names: Sequence[str], features: Any, target: Any, who: str) -> 
         targets = tuple(name for name in names if name.lower() in GUESSES)
         if len(targets) != 1:
             raise ValueError(
-                f"{who}: say which column is the target, as in target={names[-1]!r}; it has {', '.join(names)}"
+                f"{who}: say which column is the target, as in target={names[-1]!r}; it has {_told(names)}"
             )
     chosen = listed(features) or tuple(name for name in names if name not in targets)
     for name in (*targets, *chosen):
@@ -48,7 +48,11 @@ def find_column(names: Sequence[str], name: str, who: str) -> None:
     if name not in names:
         near = get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ";"
-        raise ValueError(f"{who}: there is no column {name!r}{hint} It has {', '.join(names)}")
+        raise ValueError(f"{who}: there is no column {name!r}{hint} It has {_told(names)}")
+
+
+def _told(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' if "," in name else name for name in names)
 
 
 def only(given: Any, what: str, who: str) -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from twingrad.data import Preprocessing
 from twingrad.train.architecture import build, describe
-from twingrad.train.atomic import write_atomic
+from twingrad.train.atomic import missing, write_atomic
 from twingrad.train.sealed import seal, unseal
 
 MODEL = "model.safetensors"
@@ -64,10 +63,7 @@ def load_model(path: str | Path) -> Any:
 
 def _file(path: Path) -> Path:
     if not path.exists():
-        there = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = get_close_matches(path.name, there, n=1)
-        hint = f"; did you mean {str(path.with_name(near[0]))!r}?" if near else ""
-        raise FileNotFoundError(f"there is no run folder or model file {str(path)!r}{hint}")
+        raise missing("run folder or model file", path)
     if not path.is_dir():
         return path
     found = [path / name for name in (MODEL, BEST) if (path / name).exists()]

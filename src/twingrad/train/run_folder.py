@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twingrad.train import curves
-from twingrad.train.atomic import unsaved, write_atomic
+from twingrad.train.atomic import missing, unsaved, write_atomic
 from twingrad.train.checkpoint import LAST, Checkpoint
 from twingrad.train.history import History, Record, line
 from twingrad.train.lock import LOCK, FolderLock
@@ -64,7 +64,7 @@ class RunFolder:
 
     def _reopen(self) -> None:
         if not self.path.is_dir():
-            raise FileNotFoundError(f"there is no run folder {self.path} to go on with")
+            raise missing("run folder", self.path)
         self._take_lock(self.path)
 
     def _claim_number(self) -> None:

@@ -65,5 +65,5 @@ def _without_seal(content: bytearray, file: Path, kind: str) -> str:
     try:
         load_arrays(bytes(content))
     except SafetensorError as error:
-        return f"{file} is not a whole safetensors file: {error}"
+        return f"{file} is not a {kind} file, or not a whole one ({error})"
     return f"{file} is not a {kind} file of twingrad's, or damaged: its metadata lack a seal under {KEY!r}"
