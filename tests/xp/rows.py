@@ -23,6 +23,7 @@ UNARY = {
     unit: "tan asin acos atanh",
     above_one: "acosh",
 }
+SPECIAL = {positive: "special.entr"}
 BINARY = {
     "add": (real, real),
     "subtract": (real, real),
@@ -44,7 +45,7 @@ NO_SCALARS = ("atan2", "hypot", "logaddexp")
 
 
 def unary() -> Iterator[Row]:
-    for domain, names in UNARY.items():
+    for domain, names in (*UNARY.items(), *SPECIAL.items()):
         for name in names.split():
             for shape in EVERY_SHAPE:
                 yield Row(name, str(shape), by_name(name), (domain(*shape),))

@@ -104,6 +104,10 @@ def test_dtypes_of_every_library(library: Any) -> None:
     assert xp.finfo(t).bits == (64 if library.floats[-1] == "float64" else 32)
     assert xp.iinfo(Tensor(library.asarray([1]))).max == 2**63 - 1
     assert xp.result_type(t, t.data, t.dtype) == t.dtype
+    assert xp.result_type(2.0, t.dtype) == t.dtype
+    assert xp.result_type(1.0, t, 3) == t.dtype
+    assert xp.can_cast(t, t.dtype)
+    assert not xp.can_cast(t, library.asarray([1]).dtype)
 
 
 def test_dtypes_of_torch() -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rows import ROWS, Row
+from drawn import NAMES, rows_of
+from hypothesis import given, settings, strategies
+from row import Row
+from rows import ROWS
 
 from twingrad import Tensor, xp
 from twingrad.autodiff import gradients
@@ -59,8 +62,7 @@ def test_every_differentiable_function_has_a_row() -> None:
     assert sorted({row.name for row in ROWS}) == sorted({*primitives, *compositions})
 
 
-@pytest.mark.parametrize("row", ROWS, ids=repr)
-def test_rule_against_central_differences(row: Row) -> None:
+def check_against_differences(row: Row) -> None:
     seed, _ = cotangents(row, 2)
     inputs = [Tensor(a, requires_grad=True) for a in row.inputs]
     row.call(xp, *inputs).backward(seed)
@@ -68,6 +70,18 @@ def test_rule_against_central_differences(row: Row) -> None:
     for tensor, numeric in zip(inputs, expected, strict=True):
         assert tensor.grad.dtype == np.float64
         assert relative_error(tensor.grad, numeric) <= 1e-7
+
+
+@pytest.mark.parametrize("row", ROWS, ids=repr)
+def test_rule_against_central_differences(row: Row) -> None:
+    check_against_differences(row)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=strategies.data())
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_rule_against_central_differences_on_drawn_inputs(name: str, data: Any) -> None:
+    check_against_differences(data.draw(rows_of(name)))
 
 
 @pytest.mark.oracle

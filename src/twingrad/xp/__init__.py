@@ -27,7 +27,7 @@ from numpy import (
 
 from twingrad.autodiff import tensor as _tensor
 from twingrad.namespace import register_tensor as _register_tensor
-from twingrad.xp import fft, linalg
+from twingrad.xp import fft, linalg, special
 from twingrad.xp import operators as _operators  # noqa: F401  gives Tensor its operators
 from twingrad.xp.creation import (
     arange,
@@ -157,6 +157,9 @@ from twingrad.xp.manipulation import (
     triu,
     unstack,
 )
+from twingrad.xp.notes import (
+    describe as _describe,
+)
 from twingrad.xp.reductions import (
     all,
     any,
@@ -191,6 +194,8 @@ __array_api_version__ = "2024.12"
 
 _tensor.xp = sys.modules[__name__]
 _register_tensor(_tensor.Tensor, sys.modules[__name__])
+
+_describe(sys.modules[__name__])
 
 __all__ = [
     "__array_api_version__",
@@ -320,6 +325,7 @@ __all__ = [
     "sin",
     "sinh",
     "sort",
+    "special",
     "sqrt",
     "square",
     "squeeze",

@@ -16,6 +16,7 @@ from twingrad.autodiff.tensor import Tensor
 from twingrad.errors import AutodiffError
 from twingrad.namespace import Array, namespace_of
 from twingrad.recording import refuse_while_recording
+from twingrad.xp.complaints import complaint
 from twingrad.xp.primitive import UNBOUND, no_complex_gradients
 
 compositions: set[str] = set()
@@ -46,12 +47,15 @@ def library(path: str) -> Callable[..., Any]:
     return function
 
 
-def composed(path: str) -> Callable[[Function], Function]:
-    """Decorate what the tape records for the function `path`; where nothing records, the library computes."""
+def composed(path: str, *, views: bool = False) -> Callable[[Function], Function]:
+    """Decorate what the tape records for the function `path`; where nothing records, the library computes.
+
+    views: the results may share memory with the arguments, so that Tensors always take the composition, which tells.
+    """
 
     def decorate(function: Function) -> Function:
         compositions.add(path)
-        return _dispatching(path, function, function)  # type: ignore[return-value]
+        return _dispatching(path, function, function, always=views)  # type: ignore[return-value]
 
     return decorate
 
@@ -81,7 +85,12 @@ def _named(path: str, function: Callable[..., Any], how: str) -> Callable[..., A
 
 
 def _dispatching(
-    path: str, signature: Callable[..., Any], recorded: Callable[..., Any] | None, *, differentiable: bool = True
+    path: str,
+    signature: Callable[..., Any],
+    recorded: Callable[..., Any] | None,
+    *,
+    differentiable: bool = True,
+    always: bool = False,
 ) -> Callable[..., Any]:
     plain = library(path)
 
@@ -92,10 +101,14 @@ def _dispatching(
             return plain(*args, **kwargs)
         refuse_while_recording(f"xp.{path}", UNBOUND)
         recording = differentiable and is_recording(tensors)
-        if recording and recorded is not None and not any(is_complex(t) for t in tensors):
+        if recorded is not None and (always or (recording and not any(is_complex(t) for t in tensors))):
             return recorded(*args, **kwargs)
-        out = wrapped(plain(*map(bare, args), **{name: bare(value) for name, value in kwargs.items()}))
-        return _refused(path, out, tuple(tensors)) if recording else out
+        given = tuple(map(bare, args))
+        try:
+            out = plain(*given, **{name: bare(value) for name, value in kwargs.items()})
+        except Exception as error:
+            raise complaint(path, given, error) from error
+        return _refused(path, wrapped(out), tuple(tensors)) if recording else wrapped(out)
 
     return function
 
@@ -121,7 +134,8 @@ def _refused(path: str, out: Any, inputs: tuple[Any, ...]) -> Any:
         raise AutodiffError(no_complex_gradients(path))
 
     if isinstance(out, Tensor):
-        return record(path, out.data, inputs, backward)
+        floating = conforming(out.data).isdtype(out.dtype, ("real floating", "complex floating"))
+        return record(path, out.data, inputs, backward) if floating else out
     return getattr(type(out), "_make", type(out))([_refused(path, part, inputs) for part in out])
 
 

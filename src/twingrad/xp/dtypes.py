@@ -34,7 +34,10 @@ def result_type(*arrays_and_dtypes: Any) -> Any:
     """The dtype that promotion gives the arguments."""
     plain = [getattr(a, "data", a) if hasattr(a, "requires_grad") else a for a in arrays_and_dtypes]
     arrays = [a for a in plain if hasattr(a, "shape") and not isinstance(a, type | np.dtype)]  # dtypes have shapes too
-    return (namespace_of(*arrays) if arrays else _namespace_of_dtype(plain[0])).result_type(*plain)
+    if arrays:
+        return namespace_of(*arrays).result_type(*plain)
+    dtypes = [d for d in plain if not isinstance(d, int | float | complex)]
+    return _namespace_of_dtype(dtypes[0] if dtypes else np.float64).result_type(*plain)
 
 
 def _dtype(given: Any) -> Any:

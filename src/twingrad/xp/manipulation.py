@@ -94,14 +94,14 @@ concat = sequence_primitive("concat", _concat_rule)
 stack = sequence_primitive("stack", _stack_rule)
 
 
-@composed("unstack")
+@composed("unstack", views=True)
 def unstack(x: Any, /, *, axis: int = 0) -> Any:
     """The parts of x along `axis`, a tuple of arrays without it."""
     before = (slice(None),) * (axis % len(x.shape))
     return tuple([x[(*before, i, ...)] for i in range(x.shape[axis])])
 
 
-@composed("broadcast_arrays")
+@composed("broadcast_arrays", views=True)
 def broadcast_arrays(*arrays: Any) -> Any:
     """The arrays, broadcast to the shape that they have together."""
     shape = np.broadcast_shapes(*[a.shape for a in arrays])
