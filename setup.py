@@ -135,6 +135,7 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "src", **{package: folder for folder, package in MAPPED.items()}},
     packages=packages(),
+    py_modules=["twingrad_command"],
     include_package_data=True,
     ext_modules=[Extension(LIBRARY, SOURCES, depends=DEPENDS)],
     cmdclass={"build_ext": BuildKernels, "bdist_wheel": AnyPythonWheel},
@@ -148,5 +149,5 @@ setup(
         "dev": ["ruff==0.17.*", "mypy==2.4.*"],
         "oracle": ["torch==2.13.0", "jax", "optax", "scikit-learn", "nvidia-cuda-nvrtc"],
     },
-    entry_points={"console_scripts": ["twingrad = twingrad.cli:main"]},
+    entry_points={"console_scripts": ["twingrad = twingrad_command:main"]},
 )

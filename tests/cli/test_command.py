@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -122,6 +123,31 @@ def test_ctrl_c_before_a_command_begins_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(command, "execute", interrupted)
     assert main(["info"]) == 130
     assert capsys.readouterr().err == "twingrad: interrupted\n"
+
+
+IMPORTING = """
+import os, signal, sys
+sys.path.insert(0, sys.argv.pop(1))
+class Press:
+    def find_spec(self, name, path=None, target=None):
+        if name == "twingrad":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Press())
+from twingrad_command import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(("ignored", "code", "told"), [(False, 130, "twingrad: interrupted\n"), (True, 0, "")])
+def test_ctrl_c_while_the_package_is_imported_is_one_line(ignored, code, told):
+    beside = Path(tg.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTING, beside, "--version"],
+        capture_output=True,
+        text=True,
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if ignored else None,
+    )
+    assert (done.returncode, done.stderr) == (code, told)
 
 
 def in_terminal(arguments, cwd, act=lambda text, process: None, columns="100"):
