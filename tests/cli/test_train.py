@@ -115,9 +115,9 @@ def test_hidden_none_is_softmax_regression(call, tmp_path, quick):
 
 
 def test_no_epochs(call, tmp_path, quick):
-    code, out, _ = call("train", *quick, "--epochs", 0, "--json")
+    code, out, err = call("train", *quick, "--epochs", 0, "--json")
     result = json.loads(out)
-    assert (code, result["epochs"], result["best_epoch"]) == (0, 0, None)
+    assert (code, result["epochs"], result["best_epoch"], "note" in err) == (0, 0, None, False)
     assert (tmp_path / "runs" / "digits-1" / "model.safetensors").exists()
 
 
@@ -154,7 +154,7 @@ def test_training_that_came_to_nothing_is_noted(call, quick):
     code, _, err = call("train", *quick, "--lr", "1e9", "--quiet")
     assert code == 0
     assert re.fullmatch(
-        r"twingrad: note: training came to no more than chance \(loss .*\): lower --lr, .*1e\+09\n", err
+        r"twingrad: note: training came to no more than chance \(loss .*\): lower --lr, which is 1e\+09, .*\n", err
     )
 
 
@@ -170,6 +170,14 @@ def test_piped_output_has_no_lines_of_spaces(call, quick):
     assert lines[0].split() == ["digits", "examples", "loss", "accuracy"]
     assert lines[-1].startswith(("  run folder", "  no curves.png"))
     assert all(line == line.rstrip() for line in lines)
+
+
+def test_without_a_dev_part_the_train_part_chooses(call, quick):
+    code, out, _ = call("train", *quick, "--split", "1,0,0")
+    assert code == 0
+    assert re.search(r"best epoch +[12] of 2, by train accuracy\n", out)
+    code, _, err = call("train", *quick, "--split", "0,0.5,0.5")
+    assert (code, err) == (2, "twingrad train: error: --split leaves none of 1797 examples to train on\n")
 
 
 def test_a_tilde_is_the_home_folder(call, tmp_path, quick, monkeypatch):

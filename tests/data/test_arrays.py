@@ -179,7 +179,10 @@ def bad_files(folder):
         "empty.npz": ({}, "not a whole .npz archive"),
         "empty.npy": ({"target": 0}, "not a whole .npy file"),
         "cut.npy": ({"target": 0}, "truncated: it has 280 bytes, 288 were due"),
-        "x.npy": ({}, "say which of its 4 columns is the target: target=-1 .* got None"),
+        "x.npy": (
+            {},
+            "say which of its 4 columns is the target: target=-1 for the last, or give a pair of files, x.npy,y.npy$",
+        ),
         "cube.npy": ({"target": 0}, r"must hold a matrix of features and target; got shape \(5, 2, 2\)"),
         "renamed.npz": ({}, "this is one .npy array; let its name end in .npy"),
         "renamed.npy": ({}, "this is an .npz archive; let its name end in .npz"),

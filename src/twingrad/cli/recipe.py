@@ -56,7 +56,10 @@ def split(values: Values, data: Dataset) -> Splits:
     shares = values.get("split")
     if shares and data.own_test and len(shares) == 3 and shares[2] == 0:
         shares = shares[:2]
-    return data.split(*(shares or ()), seed=values["seed"])
+    parts = data.split(*(shares or ()), seed=values["seed"])
+    if not len(parts.train):
+        raise ValueError(f"--split leaves none of {len(data)} examples to train on")
+    return parts
 
 
 def fit_preprocessing(values: Values, train: Dataset) -> Preprocessing:

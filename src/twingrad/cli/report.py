@@ -83,7 +83,8 @@ def by_label(labels: Any, measured: dict[str, Evaluation], file: TextIO) -> None
 def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing) -> str:
     """Plain lines: a long path or reason stays in one piece, to be copied or searched."""
     by = "loss" if train.task == "regression" else "accuracy"
-    best = f"{result['best_epoch']} of {result['epochs']}, by dev {by}" if result["best_epoch"] else "none"
+    part = "dev" if "dev_loss" in result else "train"
+    best = f"{result['best_epoch']} of {result['epochs']}, by {part} {by}" if result["best_epoch"] else "none"
     each = result["seconds_per_evaluation"]
     facts = {
         "task": task_told(train),

@@ -44,7 +44,8 @@ def run(options: Options) -> None:
         raise
     finally:
         folder.release()
-    _note_failure(values["lr"], measured["train"], parts.train)
+    if told["updates"]:
+        _note_failure(values["lr"], measured["train"], parts.train)
     if not quiet:
         report.show(told, parts, measured, preprocessing, file=sys.stderr if as_json else sys.stdout)
     if as_json:
@@ -90,7 +91,8 @@ def _note_failure(lr: float, train: Evaluation, data: Dataset) -> None:
         chance = math.log(len(data.classes) if data.task == "multi-class" else 2)
         failed, told = train.loss > (1 + WORSE) * chance, f"loss {train.loss:.3g}, where chance has {chance:.3g}"
     if failed:
-        warnings.warn(f"training came to no more than chance ({told}): lower --lr, which is {lr:g}", stacklevel=2)
+        cure = f"lower --lr, which is {lr:g}, or take more --epochs"
+        warnings.warn(f"training came to no more than chance ({told}): {cure}", stacklevel=2)
 
 
 def _known(history: History, folder: RunFolder) -> dict[str, Any]:

@@ -40,9 +40,10 @@ def npy(
     try:
         column = range(array.shape[1])[int(target)]
     except (TypeError, ValueError, IndexError):
+        got = "" if target is None else f"; got {target!r}"
         raise ValueError(
             f"{path}: say which of its {array.shape[1]} columns is the target: target=-1 for the last, "
-            f"or give a pair of files, x.npy,y.npy; got {target!r}"
+            f"or give a pair of files, x.npy,y.npy{got}"
         ) from None
     if features is not None:
         raise ValueError(f"{path}: its columns have no names: features cannot be chosen; got {features!r}")
