@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -95,8 +96,43 @@ def test_kinks(kinked: Any, at: float) -> None:
     report = tg.check_grads(kinked, at)
     assert report.ok, report
     assert len(report.parameters[0].kinks) == (kinked is not abs or at != 0)
-    wrong = tg.check_grads(lambda x: kinked(times(-5.0, x)), at)
-    assert not wrong.ok or abs(wrong.worst.gradient) < 1e-5
+    wrong = tg.check_grads(lambda x: kinked(times(-500.0, x)), at)
+    assert not wrong.ok or abs(wrong.worst.gradient) < 1e-3
+
+
+def test_a_bias_beside_examples_of_zeros() -> None:
+    """All units of two layers stand on their kinks for one example; a doubled gradient is found all the same."""
+    rng = np.random.default_rng(5)
+    x, w1, w2 = rng.normal(size=(8, 3)), rng.normal(size=(4, 3)), rng.normal(size=(2, 4))
+    x[0] = 0.0
+
+    def cost(b1: Any, b2: Any, factor: float = 1.0) -> Any:
+        hidden = F.leaky_relu(F.linear(x, w1, times(factor, b1)), negative_slope=0.01)
+        return F.mean_squared_error(F.leaky_relu(F.linear(hidden, w2, b2)), np.ones((8, 2)))
+
+    report = tg.check_grads(cost, np.zeros(4), np.zeros(2))
+    assert report.ok, report
+    assert report.parameters[0].kinks
+    assert tg.check_grads(functools.partial(cost, factor=2.0), np.zeros(4), np.zeros(2)).wrong == ("b1",)
+
+
+def test_a_cost_that_hardly_moves() -> None:
+    """Of a classifier without a doubt: differences of 1e-6 see nothing of a gradient of 1e-20."""
+    logits = np.asarray([[50.0, 0.0], [0.0, 60.0]])
+    report = tg.check_grads(lambda z: F.softmax_cross_entropy(z, np.asarray([0, 1])), logits)
+    assert 0 < abs(report.worst.gradient) < 1e-20
+    assert report.ok
+    assert report.parameters[0].rounding > 1
+    doubtful = tg.check_grads(lambda z: F.softmax_cross_entropy(times(2.0, z), np.asarray([0, 1])), logits / 3)
+    assert not doubtful.ok  # J is 4e-8, in steps of 1e-16
+
+
+def test_a_cost_in_small_units() -> None:
+    """Its rounding is as small as itself: a wrong gradient of 1e-13 is found."""
+    x = np.asarray([1e-7, 3e-7, -2e-7])
+    assert tg.check_grads(lambda w: (w * x * x).sum(), np.ones(3)).ok
+    report = tg.check_grads(lambda w: (times(1.01, w) * x * x).sum(), np.ones(3))
+    assert report.wrong == ("w",)
 
 
 def test_strong_curvature_is_no_kink() -> None:

@@ -52,7 +52,7 @@ def check_grads(
     descends. Frozen parameters are left out.
 
     Where a difference and the gradient disagree, narrower steps tell whether a kink (of ReLU, max, abs) lies between
-    the two points: the report names it, and at a kink any number between the two one-sided derivatives is right.
+    the two points: the report names it, and on a kink what lies between the one-sided derivatives, or near, is right.
 
     Raises TypeError for arguments without a floating one, a loss without its batch, and a cost that is no float64
     Tensor; ValueError for a cost that is not one finite number or differs from one evaluation to the next, a model

@@ -24,8 +24,8 @@ NARROWER = 3
 """So many times the step is divided by 10 where the difference and the gradient disagree."""
 OF_GAP = math.sqrt(12.0)
 """The rounding of right - left, J(+) - 2 J + J(-) over the step, in that of the two-sided difference."""
-POINTS, SPACING = 24, 1e-11
-"""Of the costs whose scatter tells their noise: so close together that a smooth cost is a line between them."""
+POINTS, SPACINGS = 24, (1e-8, 1e-7, 1e-6)
+"""Of the costs whose scatter tells their noise: so close together that a smooth cost is nearly a line between them."""
 
 
 class Problem(Protocol):
@@ -116,19 +116,30 @@ def noise_of(problem: Problem, cost: float, seed: int) -> float:
     """The standard deviation of the rounding errors in J, from third differences along a line through all of theta.
 
     A smooth cost has none there; independent errors of variance e^2 have third differences of variance 20 e^2, of which
-    the median is taken, so that a kink on the way does not count. At least half a unit in the last place of J.
+    the median is taken, so that a kink on the way does not count. Points so close that J is the same at most of them
+    tell nothing, and are taken further apart. At least half a unit in the last place of J; of 1 for a J that does not
+    move at all, such as that of a classifier without a doubt.
     Source: Moré and Wild 2011, Estimating Computational Noise, section 3.
     """
     lines = [directions(v, 1.0, 1, seed, f"{n} noise")[0] for n, v in zip(problem.names, problem.values, strict=True)]
-    found = []
-    for k in range(POINTS):
+    for spacing in SPACINGS:
+        found = [_cost_along(problem, lines, k * spacing) for k in range(-POINTS // 2, POINTS // 2)]
+        scatter = float(np.median(abs(np.diff(found, 3)))) / 0.6745 / math.sqrt(20.0)
+        if scatter:
+            break
+    unit = cost if np.ptp(found) else max(1.0, abs(cost))
+    return max(scatter, 0.5 * float(np.spacing(abs(unit))))
+
+
+def _cost_along(problem: Problem, lines: list[Line], t: float) -> float:
+    """J with all parameters moved; theta is as before afterwards."""
+    try:
         for number, (line, base) in enumerate(zip(lines, problem.values, strict=True)):
-            problem.put(number, line.where, base + (k - POINTS // 2) * SPACING * line.direction)
-        found.append(problem.cost())
-    for number, base in enumerate(problem.values):
-        problem.put(number, slice(None), base)
-    scatter = float(np.median(abs(np.diff(found, 3)))) / 0.6745 / math.sqrt(20.0)
-    return max(scatter, 0.5 * float(np.spacing(abs(cost))))
+            problem.put(number, line.where, base + t * line.direction)
+        return problem.cost()
+    finally:
+        for number, base in enumerate(problem.values):
+            problem.put(number, slice(None), base)
 
 
 def quotient(problem: Problem, number: int, line: Line, expected: float, cost: float, noise: float) -> Quotient:
@@ -136,7 +147,8 @@ def quotient(problem: Problem, number: int, line: Line, expected: float, cost: f
 
     Where that is not what is `expected`, narrower steps tell whether a kink lies between its two points: the
     differences then change with the step; and whether the point itself is on a kink: then the two one-sided ones go on
-    to differ, and any number between them is right.
+    to differ. Any number between those is right, and no further from them than they are apart: on several kinks at
+    once, as those of layers whose inputs are all 0, backward passes leave the interval.
     """
     now = _sides(problem, number, line, line.step, cost, noise)
     if abs(now.middle - expected) <= TRUST * now.rounding:
@@ -151,8 +163,8 @@ def quotient(problem: Problem, number: int, line: Line, expected: float, cost: f
         kink = kink or _jumps(before, now, change)
     on_it = abs(now.gap) > abs(before.gap) / 2 and abs(now.gap) > TRUST * OF_GAP * now.rounding
     if kink or on_it:
-        between = np.clip(expected, min(now.left, now.right), max(now.left, now.right))
-        return Quotient(float(between), now.rounding, True)
+        low, high = min(now.left, now.right) - abs(now.gap), max(now.left, now.right) + abs(now.gap)
+        return Quotient(float(np.clip(expected, low, high)), now.rounding, True)
     best = before if settled else now
     return Quotient(best.middle, best.rounding, False)
 
