@@ -1,4 +1,4 @@
-"""The command line: `twingrad train`, `evaluate`, `predict`, `bench`, `info`."""
+"""The command line: `twingrad train`, `evaluate`, `predict`, `gradcheck`, `bench`, `info`."""
 
 from __future__ import annotations
 
