@@ -1,5 +1,6 @@
 // All the kernels, compiled once for each instruction set (setup.py defines TG_ISA). Everything but their C symbols has
 // internal linkage, so that the linker cannot give one instruction set's copy to another.
+#include "arithmetic.cpp"
 #include "batch_norm.cpp"
 #include "elementwise.cpp"
 #include "embedding.cpp"

@@ -15,13 +15,13 @@ import numpy as np
 from twingrad import functional as F
 from twingrad import recording
 from twingrad.autodiff.tape import Destination
-from twingrad.kernels.cpu import Kernel, activations, blas, losses, unavailable, updates
+from twingrad.kernels.cpu import Kernel, activations, arithmetic, blas, losses, unavailable, updates
 from twingrad.kernels.cpu.arguments import ADD, deliver, plain, read_only, refusal, shape_refusal
 from twingrad.namespace import Array
 from twingrad.random.counter import Tick
 from twingrad.random.draws import keep_threshold
 
-__all__ = ["activations", "losses", "unavailable", "updates"]
+__all__ = ["activations", "arithmetic", "losses", "unavailable", "updates"]
 
 ZERO = np.zeros(1, np.int64)
 """The counter's cell of a step that is a plain integer."""

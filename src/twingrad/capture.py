@@ -104,6 +104,7 @@ class CapturedStep:
 
     def _record(self, args: tuple[Any, ...]) -> Any:
         from twingrad.kernels import cpu
+        from twingrad.kernels.cpu import overrides  # noqa: F401  registers what a replay can repeat
 
         given, buffers = [_signature(a) for a in args], [_buffer(a) for a in args]
         fed = [a if buffer is None else _fed(buffer) for a, buffer in zip(args, buffers, strict=True)]

@@ -133,6 +133,27 @@ def current() -> Recording | None:
     return _local.recording
 
 
+SUM = "the sum of gradients"
+bound: dict[str, Callable[..., Any]] = {}
+"""What a replay can repeat, registered by the kernels: functions of `twingrad.xp` by name, and SUM of two gradients."""
+
+
+def bound_form(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The result of xp.`name` by kernels, if a step is being captured in this thread, else None.
+
+    Raises CaptureError naming the function where it has no bound form.
+    """
+    if _local.recording is None:
+        return None
+    if name not in bound:
+        known = ", ".join(sorted(known for known in bound if known != SUM))
+        raise CaptureError(
+            f"{name if name == SUM else f'xp.{name}'} cannot be captured: it has no bound form; a captured step "
+            f"computes with twingrad.functional, and of twingrad.xp with {known}"
+        )
+    return bound[name](*args, **kwargs)
+
+
 def refuse_while_recording(operation: str, why: str) -> None:
     """Raise CaptureError naming `operation` if a step is being captured in this thread."""
     if _local.recording is not None:

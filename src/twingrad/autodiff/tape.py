@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twingrad.errors import AutodiffError
 from twingrad.namespace import namespace_of
-from twingrad.recording import refuse_while_recording
+from twingrad.recording import SUM, bound_form, refuse_while_recording, under_way
 
 if TYPE_CHECKING:
     from twingrad.autodiff.tensor import Tensor
@@ -325,9 +325,14 @@ def _destination(given: Any) -> Destination | None:
 
 def _add(pending: dict[Any, Any], node: Node, gradient: Any) -> None:
     held = pending.get(node)
-    if held is not None:
-        refuse_while_recording("a tensor used twice", "the sum of its gradients has no bound form yet")
-    pending[node] = gradient if held is None else held + gradient
+    pending[node] = gradient if held is None else _sum(held, gradient)
+
+
+def _sum(held: Any, gradient: Any) -> Any:
+    """The sum of two gradients; by a kernel, that a replay repeats, while a step is captured."""
+    if under_way and (form := bound_form(SUM, (held, gradient), {})) is not None:
+        return form
+    return held + gradient
 
 
 def seed_of(root: Tensor, seed: Any) -> Any:

@@ -21,7 +21,7 @@ from twingrad.autodiff.tape import Node, Operation, enabled, is_complex, is_reco
 from twingrad.autodiff.tensor import Tensor, made
 from twingrad.errors import AutodiffError
 from twingrad.namespace import NUMPY_OPERANDS, Array, namespace_of
-from twingrad.recording import refuse_while_recording, under_way
+from twingrad.recording import bound_form, refuse_while_recording, under_way
 from twingrad.xp.complaints import complaint
 
 Rule = Callable[..., Any]
@@ -128,8 +128,8 @@ def _unary(operation: Operation, ufunc: Any) -> Function:
             raise complaint(name, (plain,), error) from error
         if plain is x:
             return out
-        if under_way:
-            refuse_while_recording(f"xp.{name}", UNBOUND)
+        if under_way and (form := bound_form(name, (x,), _NONE)) is not None:
+            return form
         return made(out, recorded(operation, out, (x,), _NONE) if x.requires_grad and enabled.get() else None)
 
     return function
@@ -156,8 +156,8 @@ def _binary(operation: Operation, ufunc: Any) -> Function:
             raise complaint(name, (a, b), error) from error
         if not tensor:
             return out
-        if under_way:
-            refuse_while_recording(f"xp.{name}", UNBOUND)
+        if under_way and (form := bound_form(name, (x, y), _NONE)) is not None:
+            return form
         return made(out, recorded(operation, out, (x, y), _NONE) if wanted and enabled.get() else None)
 
     return function
@@ -176,8 +176,8 @@ def _single(operation: Operation, general: Function, views: bool, implementation
             out = numpys(plain, *_plain(args[1:]), **kwargs) if len(args) > 1 else numpys(plain, **kwargs)  # type: ignore[misc]
         except Exception as error:
             raise complaint(name, (plain,), error) from error
-        if under_way:
-            refuse_while_recording(f"xp.{name}", UNBOUND)
+        if under_way and (form := bound_form(name, args, kwargs)) is not None:
+            return form
         result = made(out, recorded(operation, out, args, kwargs) if is_recording(args) else None)
         if views or out is plain:
             result.memory = x.shared_memory()
@@ -198,8 +198,8 @@ def _general(operation: Operation, arrays: int, views: bool, implementation: Fun
             raise complaint(name, plain[:arrays], error) from error
         if not any([isinstance(a, Tensor) for a in args]):
             return out
-        if under_way:
-            refuse_while_recording(f"xp.{name}", UNBOUND)
+        if under_way and (form := bound_form(name, args, kwargs)) is not None:
+            return form
         result = made(out, recorded(operation, out, args, kwargs) if is_recording(args) else None)
         if (views or out is plain[0]) and isinstance(args[0], Tensor):
             result.memory = args[0].shared_memory()

@@ -1,0 +1,137 @@
+"""Sums, products and changes of shape in a captured step: what residual networks and sums of losses need."""
+
+import numpy as np
+import pytest
+
+import twingrad as tg
+from twingrad import functional as F
+from twingrad import nn, xp
+from twingrad.kernels import cpu
+
+import networks
+
+pytestmark = pytest.mark.skipif(not cpu.available(), reason=f"capture needs compiled kernels: {cpu.unavailable()}")
+
+WIDE = 300
+"""Columns of the hidden layers: with 64 rows, arrays of several tiles."""
+
+
+class Mixed(nn.Module):
+    """Two layers around `mix`, of their first result and of the second's."""
+
+    def __init__(self, mix, dtype):
+        self.first, self.second = nn.Linear(networks.IN, WIDE, dtype=dtype), nn.Linear(WIDE, WIDE, dtype=dtype)
+        self.last = nn.Linear(WIDE, networks.OUT, dtype=dtype)
+        self.mix = mix
+
+    def __call__(self, x):
+        one = F.tanh(self.first(x))
+        return self.last(self.mix(one, F.tanh(self.second(one))))
+
+
+MIXES = {
+    "a residual sum": lambda one, two: one + two,
+    "three of them": lambda one, two: (one + two) + (two + one),
+    "a difference": lambda one, two: one - two,
+    "a product": lambda one, two: one * two,
+    "a square": lambda one, two: two * two,
+    "a quotient": lambda one, two: one / (two * two + 1.0),
+    "numbers before": lambda one, two: 2.0 * one + (1 - two) / 3,
+    "a number divided": lambda one, two: 0.5 / (one * one + 2),
+    "signs": lambda one, two: -one - -two,
+    "a shape and back": lambda one, two: (one.reshape(-1) + xp.reshape(two, (-1,))).reshape(one.shape),
+    "an axis more and less": lambda one, two: xp.squeeze(xp.expand_dims(one, axis=1), axis=1) + two,
+    "the same tensor in five places": lambda one, two: F.relu(two) + F.sigmoid(two) * two + F.leaky_relu(two) + one,
+}
+
+
+def steps(mix, dtype, wrap):
+    """The losses, values and moments that some steps leave."""
+    model = Mixed(MIXES[mix], dtype)
+    optimizer = networks.OPTIMIZERS["adam"](model)
+    step = wrap(networks.stepper(model, optimizer))
+    losses = {f"loss {i}": step(*networks.batch(64, dtype, seed=i)).numpy().copy() for i in range(4)}
+    return losses | networks.everything(model, optimizer)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("mix", MIXES)
+def test_captured_steps_equal_plain_ones(mix, dtype):
+    networks.assert_same_bits(steps(mix, dtype, tg.capture), steps(mix, dtype, lambda step: step))
+
+
+@pytest.mark.parametrize("weight", [0.25, 2, np.float32(0.25)])
+def test_a_sum_of_losses(weight):
+    def run(wrap):
+        model = networks.network()
+        optimizer = networks.OPTIMIZERS["sgd"](model)
+
+        def step(x, y, values):
+            logits = model(x)
+            loss = F.softmax_cross_entropy(logits, y) + weight * F.mean_squared_error(logits, values)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = wrap(step)
+        for i in range(3):
+            x, y = networks.batch(seed=i)
+            step(x, y, np.ones((len(x), networks.OUT), np.float32))
+        return networks.everything(model, optimizer)
+
+    networks.assert_same_bits(run(tg.capture), run(lambda step: step))
+
+
+def test_a_parameter_as_an_operand():
+    """Its gradient goes straight into the flat one, added to what a second use left there."""
+
+    def run(wrap):
+        model = nn.Module()
+        model.scale = nn.Parameter(np.linspace(0.5, 2, 15, dtype=np.float32).reshape(3, 5))
+        model.shift = nn.Parameter(np.linspace(-1, 1, 15, dtype=np.float32).reshape(3, 5))
+        optimizer = networks.OPTIMIZERS["momentum"](model)
+
+        def step(x, target):
+            loss = F.mean_squared_error(x * model.scale + model.shift * model.scale, target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = wrap(step)
+        for i in range(4):
+            x = np.random.default_rng(i).standard_normal((3, 5), np.float32)
+            step(x, np.ones_like(x))
+        return networks.everything(model, optimizer)
+
+    networks.assert_same_bits(run(tg.capture), run(lambda step: step))
+
+
+REFUSED = {
+    "a broadcast": (lambda x: x + np.ones(networks.IN, np.float32), "takes equal shapes"),
+    "two dtypes": (lambda x: x * np.ones(x.shape), "arrays of one dtype, float32 or float64; got float"),
+    "integers": (lambda x: x * np.ones(x.shape, np.int64), "arrays of one dtype, float32 or float64; got "),
+    "columns": (lambda x: x + np.ones((networks.IN, len(x)), np.float32).T, "an argument is not C-contiguous"),
+    "a transpose": (lambda x: x.T, "xp.matrix_transpose cannot be captured: it has no bound form; a captured step"),
+    "a mean": (lambda x: x.mean(), "xp.mean cannot be captured: .* add, divide, expand_dims, multiply, negative, resh"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_has_no_bound_form_is_refused_by_name(case):
+    function, message = REFUSED[case]
+    with pytest.raises(tg.CaptureError, match=message):
+        tg.capture(lambda x: function(F.relu(x)))(networks.batch()[0])
+
+
+def test_the_gradient_of_a_number_is_refused():
+    model = nn.Module()
+    model.scale = nn.Parameter(np.ones((), np.float32))
+
+    def step(x):
+        model.flat().zero_grad()
+        F.mean_squared_error(F.relu(x) * model.scale, np.ones_like(networks.batch()[0])).backward()
+
+    with pytest.raises(tg.CaptureError, match=r"the gradient of its argument of shape \(\) is a sum over \(16, 5\)"):
+        tg.capture(step)(networks.batch()[0])
