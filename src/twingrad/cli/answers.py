@@ -121,7 +121,7 @@ class Answers:
         """A row for each example; None in all of it where there is no prediction, which is counted."""
         rows: list[list[Any]] = decided(outputs, self.model).tolist()
         if self.task in ("binary", "multi-class"):
-            rows = [[self.pre.classes[number]] for number in rows]  # type: ignore[call-overload]
+            rows = [[self.pre.classes[number]] for number in rows]
         for number in np.flatnonzero(~np.isfinite(outputs).all(axis=1)).tolist():
             rows[number] = [None] * len(self.names)
             self.lost += 1

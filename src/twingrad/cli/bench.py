@@ -14,8 +14,11 @@ from twingrad.cli.parser import Options
 SUITE, FOLDER = "cpu", "bench"
 
 
-def run(options: Options) -> None:
-    """Measure a suite: a table for each workload, what was not measured and why, and the path of the result."""
+def run(options: Options) -> int:
+    """Measure a suite: a table for each workload, what was not measured and why, and the path of the result.
+
+    Returns 1 where a workload failed, as when its contenders disagree, else 0.
+    """
     suites, compare = (import_module(f"twingrad.benchmarks.{name}") for name in ("suites", "compare"))
     given = options.given()
     old = compare.read(Path(given["compare"])) if "compare" in given else None
@@ -23,16 +26,26 @@ def run(options: Options) -> None:
     file = new_file(Path(given.get("out", FOLDER)), suite)
     try:
         found = suites.run(suite, given.get("quick", False), tell)
+        images = draw(suites.pictures(found), file)
         file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     finally:
         if file.stat().st_size == 0:
             file.unlink()
     text = suites.markdown(found)
-    if old is not None:
-        text += "\n" + compare.told(old, found)
+    compared = "" if old is None else "\n" + compare.told(old, found)
+    file.with_suffix(".md").write_text(suites.markdown(found, images) + compared, encoding="utf-8")
     as_json = given.get("json", False)
-    print(text, file=sys.stderr if as_json else sys.stdout)
+    print(text + compared, file=sys.stderr if as_json else sys.stdout)
     print(json.dumps(found | told_in_json(file, old, found)) if as_json else f"result: {file}")
+    return 1 if found["failed"] else 0
+
+
+def draw(pictures: dict[str, bytes], file: Path) -> dict[str, str]:
+    """Write the pictures beside the result: the names of their files."""
+    names = {name: f"{file.stem}-{name}.png" for name in pictures}
+    for name, content in pictures.items():
+        file.with_name(names[name]).write_bytes(content)
+    return names
 
 
 def told_in_json(file: Path, old: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
