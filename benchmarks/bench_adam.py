@@ -3,7 +3,8 @@
     python -m twingrad.benchmarks.bench_adam          # contenders in processes of their own, interleaved, PyTorch too
     pytest benchmarks/bench_adam.py [--device cuda]   # one process, pytest-benchmark
 
-A step must read theta, grad, m, v and write theta, m, v: 28 bytes an element. 0.67 million parameters are those of
+A step must read theta, grad, m, v and write theta, m, v: 28 bytes an element, and "no arithmetic" is a kernel that does
+nothing else. 0.67 million parameters are those of
 784-512-512-10, and fit in most last-level caches; 25 million are ResNet-50's, and do not.
 """
 
@@ -16,12 +17,15 @@ from typing import Any
 import numpy as np
 
 from twingrad import functional as F
-from twingrad.benchmarks import copying, driver, machine
+from twingrad.benchmarks import driver, limits, machine
 from twingrad.benchmarks.worker import Prepared
 from twingrad.fusable import fused
 
 Case = dict[str, Any]
-CASES: dict[str, Case] = {"0.67 million": {"size": 669_706}, "25 million": {"size": 25_000_000}}
+CASES: dict[str, Case] = {
+    "0.67 million": {"size": 669_706},
+    "25 million": {"size": 25_000_000, "large": True, "targets": {"no arithmetic": 0.95, "PyTorch fused": 1}},
+}
 BYTES = 28
 STEPS = 3
 """Steps before the contenders' parameters are compared."""
@@ -109,7 +113,8 @@ WORKLOAD = driver.Workload(
         "plain NumPy": numpy_adam,
         "PyTorch fused": partial(torch_adam, fused=True),
         "PyTorch default": torch_adam,
-        "copy": lambda case: copying.prepare(case["size"]),
+        "no arithmetic": lambda case: limits.moves(arrays(case["size"]), BYTES),
+        "copy": lambda case: limits.copy(case["size"]),
     },
     base="fused",
     agree=agree,

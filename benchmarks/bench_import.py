@@ -1,79 +1,133 @@
-"""The time of `import twingrad` beside that of `import numpy`, each in new interpreters, in turns.
+"""A cold process: the import alone, beside NumPy's; and import and first training step, beside PyTorch's and JAX's.
 
-    python -m twingrad.benchmarks.bench_import [--runs 20] [--json]
+    python -m twingrad.benchmarks.bench_import
     pytest benchmarks/bench_import.py
 
-The clock runs inside the interpreter, around the import alone, so that the start of Python is in neither, and both find
-their bytecode compiled, as pip leaves it. NumPy is the floor: twingrad imports it. The target is at most 2.5 times
-NumPy's time; `python -X importtime -c "import twingrad"` tells where the rest goes.
+Timed is a whole new interpreter, from its start to its end, with bytecode compiled, as pip leaves it; "Python" is one
+that does nothing. The step is forward, backward and Adam of 64-64-10 on a batch of 64, as one writes it in each library
+(twingrad's not captured). `python -X importtime -c "import twingrad"` tells where the time of an import goes.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import statistics
+import importlib.util
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-TARGET = 2.5
-MODULES = ("numpy", "twingrad")
-CODE = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+import numpy as np
+
+from twingrad.benchmarks import driver, machine
+from twingrad.benchmarks.worker import Prepared
+
+Case = dict[str, Any]
+IMPORT, STEP = "import", "import and first step"
+CASES: dict[str, Case] = {
+    IMPORT: {"runs": IMPORT},
+    STEP: {"runs": STEP, "targets": {"PyTorch": 4}},
+}
+DATA = """
+import numpy as np
+x = np.linspace(-1, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
+y = np.arange(64) % 10
+"""
+CODE: dict[str, dict[str, str]] = {
+    "twingrad": {
+        IMPORT: "import twingrad",
+        STEP: DATA
+        + """
+from twingrad import functional as F, nn, optim
+model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10), seed=0)
+optimizer = optim.Adam(model, lr=1e-3)
+loss = F.softmax_cross_entropy(model(x), y)
+loss.backward()
+optimizer.step()
+print(float(loss))
+""",
+    },
+    "Python": {IMPORT: ""},
+    "NumPy": {IMPORT: "import numpy"},
+    "PyTorch": {
+        IMPORT: "import torch",
+        STEP: DATA
+        + """
+import torch
+from torch import nn
+model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+loss = nn.functional.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(y))
+loss.backward()
+optimizer.step()
+print(loss.item())
+""",
+    },
+    "JAX": {
+        IMPORT: "import jax",
+        STEP: DATA
+        + """
+import jax, jax.numpy as jnp, optax
+first, second = jax.random.split(jax.random.key(0))
+weights = jax.random.normal(first, (64, 64)) / 8, jax.random.normal(second, (64, 10)) / 8
+optimizer = optax.adam(1e-3)
+def loss_of(weights):
+    logits = jax.nn.relu(x @ weights[0]) @ weights[1]
+    return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+@jax.jit
+def step(weights, state):
+    loss, gradients = jax.value_and_grad(loss_of)(weights)
+    updates, state = optimizer.update(gradients, state)
+    return optax.apply_updates(weights, updates), state, loss
+weights, state, loss = step(weights, optimizer.init(weights))
+print(float(loss))
+""",
+    },
+}
+MODULES = {"PyTorch": ("torch",), "JAX": ("jax", "optax")}
 
 
-def seconds(module: str, bytecode: str) -> float:
-    """The time of one import in a new interpreter that keeps compiled bytecode in the folder `bytecode`."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPYCACHEPREFIX"] = bytecode
-    command = [sys.executable, "-c", CODE.format(module)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+def cold(who: str, case: Case) -> Prepared:
+    """A step is a new interpreter, which keeps compiled bytecode in a folder that the first one fills."""
+    for module in MODULES.get(who, ()):
+        if importlib.util.find_spec(module) is None:
+            raise ImportError(f"{module} is not installed; the extra `oracle` brings it")
+    if case["runs"] not in CODE[who]:
+        raise ImportError("it has no training step")
+    folder = tempfile.TemporaryDirectory()
+    environment = machine.environment() | {"PYTHONPYCACHEPREFIX": folder.name}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [sys.executable, "-P", "-c", CODE[who][case["runs"]]]
+
+    def step() -> str:
+        assert folder.name  # it lives as long as this function
+        return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    return Prepared(step, lambda: [float(loss) for loss in step().split()])
 
 
-def measure(runs: int) -> dict[str, Any]:
-    """Medians and quartiles of `runs` imports of each module, in milliseconds, and the ratio of the medians."""
-    times: dict[str, list[float]] = {module: [] for module in MODULES}
-    with tempfile.TemporaryDirectory() as bytecode:
-        for module in MODULES * (runs + 1):
-            times[module].append(seconds(module, bytecode) * 1e3)
-    result: dict[str, Any] = {"runs": runs, "target": TARGET}
-    for module, found in times.items():
-        low, median, high = statistics.quantiles(found[1:], n=4)  # the first run compiles
-        result[module] = {"median_ms": median, "quartiles_ms": [low, high]}
-    result["ratio"] = result["twingrad"]["median_ms"] / result["numpy"]["median_ms"]
-    return result
+def agree(case: Case, checks: Mapping[str, Sequence[float]]) -> None:
+    """The first loss of ten classes by weights that each library draws for itself: near that of guesses."""
+    for who, seen in checks.items():
+        if case["runs"] == STEP:
+            np.testing.assert_allclose(seen, [np.log(10)], atol=0.7, err_msg=who)
 
 
-def table(result: dict[str, Any]) -> str:
-    """The measurement for a reader."""
-    lines = ["| import | median, ms | quartiles, ms |", "|---|---|---|"]
-    for module in MODULES:
-        low, high = result[module]["quartiles_ms"]
-        lines.append(f"| {module} | {result[module]['median_ms']:.1f} | {low:.1f} to {high:.1f} |")
-    return "\n".join([*lines, f"\n{result['ratio']:.2f} times NumPy's time; the target is at most {TARGET}"])
+WORKLOAD = driver.Workload(
+    name="cold process",
+    module="twingrad.benchmarks.bench_import",
+    cases=CASES,
+    contenders={who: partial(cold, who) for who in CODE},
+    base="twingrad",
+    agree=agree,
+)
 
 
-def test_import(capsys: Any) -> None:
-    """Prints the measurement of a few runs: a figure, which a busy machine must not turn into a failure."""
-    result = measure(5)
-    assert result["twingrad"]["median_ms"] > result["numpy"]["median_ms"] > 0
-    with capsys.disabled():
-        print("\n" + table(result))
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="the time of `import twingrad` beside NumPy's")
-    parser.add_argument("--runs", type=int, default=20, help="imports of each module (default 20)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.parse_args(arguments)
-    if options.runs < 2:
-        parser.error(f"--runs must be at least 2 for quartiles, got {options.runs}")
-    result = measure(options.runs)
-    print(json.dumps(result) if options.json else table(result))
-    return 0
+def test_import_beside_peers(beside_peers: Callable[..., None], case: str) -> None:
+    """Each ends without an error; prints their table."""
+    beside_peers(WORKLOAD, case)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(driver.main(WORKLOAD))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from twingrad.benchmarks import copying, driver, machine
+from twingrad.benchmarks import driver, limits, machine
 from twingrad.benchmarks.kernel_rows import ROWS, Step
 from twingrad.benchmarks.worker import Prepared
 
@@ -69,7 +69,7 @@ WORKLOAD = driver.Workload(
     contenders={
         "fused": partial(twingrad_kernel, "require"),
         "reference": partial(twingrad_kernel, "never"),
-        "copy": lambda case: copying.prepare(traffic(case) // 8),
+        "copy": lambda case: limits.copy(traffic(case) // 8),
     },
     base="fused",
     agree=agree,

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from twingrad import nn, optim
-from twingrad.benchmarks import copying, driver, machine
+from twingrad.benchmarks import driver, limits, machine
 from twingrad.benchmarks.worker import Prepared, nothing
 from twingrad.fusable import fused
 from twingrad.nn.flat import moved
@@ -60,8 +60,16 @@ RULES = {
     "Adam clipped": Rule("adam_segments", "Adam", {"lr": 1e-3}, 2, clip=True),
     "AdamW": Rule("adam_segments", "AdamW", {"lr": 1e-3, "weight_decay": 0.0}, 2),
 }
+TARGETS = {"Adam, 200 x (256x256 + 256)": {"PyTorch fused": 2}}
 CASES: dict[str, Case] = {
-    f"{rule}, {size}": {"rule": rule, "size": size, "large": size != SMALLEST} for rule in RULES for size in SIZES
+    f"{rule}, {size}": {
+        "rule": rule,
+        "size": size,
+        "large": size != SMALLEST,
+        "targets": TARGETS.get(f"{rule}, {size}", {}),
+    }
+    for rule in RULES
+    for size in SIZES
 }
 MAX_NORM = 1.0
 
@@ -175,7 +183,7 @@ WORKLOAD = driver.Workload(
         "reference": partial(twingrad_step, "never"),
         "PyTorch fused": partial(torch_step, "fused"),
         "PyTorch foreach": partial(torch_step, "foreach"),
-        "copy": lambda case: copying.prepare(traffic(case) // 8),
+        "copy": lambda case: limits.copy(traffic(case) // 8),
     },
     base="fused",
     agree=agree,

@@ -10,16 +10,14 @@ so they need a C++ compiler. One thread.
 from __future__ import annotations
 
 import ctypes
-import shutil
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from twingrad.benchmarks import compiled
 from twingrad.kernels import cpu
 from twingrad.kernels.cpu import loader
 from twingrad.random import philox4x32, words
@@ -49,26 +47,12 @@ def report(benchmark: Any, draw: Callable[[], Any]) -> None:
 
 
 @pytest.fixture(scope="module", params=ISAS)
-def widths(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+def widths(request: pytest.FixtureRequest) -> ctypes.CDLL:
     """philox_width.cpp compiled for one instruction set."""
-    compiler = shutil.which("g++") or shutil.which("c++")
-    if compiler is None:
-        pytest.skip("no C++ compiler to build philox_width.cpp")
-    library = tmp_path_factory.mktemp("philox") / f"{request.param}.so"
-    source = Path(__file__).with_name("philox_width.cpp")
-    flags = [
-        "-O3",
-        "-std=c++17",
-        "-shared",
-        "-fPIC",
-        "-w",
-        f"-march=x86-64-{request.param}",
-        "-mprefer-vector-width=512",
-    ]
-    include = Path(cpu.__file__).parents[1]  # kernels/, wherever it is installed
-    fixed = source.read_text().replace('"../kernels/', f'"{include}/')
-    subprocess.run([compiler, *flags, "-x", "c++", "-", "-o", str(library)], input=fixed, text=True, check=True)
-    return ctypes.CDLL(str(library))
+    try:
+        return compiled.library("philox_width.cpp", f"-march=x86-64-{request.param}")
+    except ImportError as error:
+        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("loop", ["stream", "tile"])
@@ -76,7 +60,7 @@ def widths(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_width(benchmark: Any, widths: ctypes.CDLL, width: int, loop: str) -> None:
     out = np.zeros(COUNT, np.uint32)
     draw = getattr(widths, f"{loop}_{width}")
-    arguments = [ctypes.c_void_p(out.ctypes.data), *map(ctypes.c_uint64, (ROWS, COLUMNS, SEED))]
+    arguments = [compiled.pointer(out), *map(ctypes.c_uint64, (ROWS, COLUMNS, SEED))]
     draw(*arguments)
     assert np.array_equal(out, expected(width))
     report(benchmark, lambda: draw(*arguments))

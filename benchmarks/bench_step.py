@@ -1,67 +1,69 @@
-"""A whole training step of a dense network: captured, eager and reference against PyTorch's eager step.
+"""A whole training step of a dense network: captured, eager and reference beside PyTorch, torch.compile and JAX.
 
     python -m twingrad.benchmarks.bench_step     # contenders in processes of their own, interleaved
     pytest benchmarks/bench_step.py              # the same in few rounds
 
-Linear, batch norm, ReLU and dropout for each hidden layer, softmax cross-entropy, Adam; one batch, given anew at each
-step. From equal weights and with dropout off, the losses of the first steps must agree before anything is timed.
+Forward, backward and Adam on one batch, given anew at each step. From equal weights and with dropout off, the losses of
+the first steps must agree before anything is timed. A network more is a row of CASES.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 import twingrad as tg
 from twingrad import functional as F
-from twingrad import nn, optim
-from twingrad.benchmarks import driver, machine
-from twingrad.benchmarks.worker import Prepared
+from twingrad import optim
+from twingrad.benchmarks import driver, jax_step, machine
+from twingrad.benchmarks.networks import Case, network, noise, torch_model, twingrad_model
+from twingrad.benchmarks.worker import Prepared, nothing
 
-Case = dict[str, Any]
-CASES: dict[str, Case] = {
-    "784-512-512-10, batch 128": {"widths": [784, 512, 512, 10], "batch": 128, "dropout": 0.2, "batch_norm": True},
-    "64-64-32-10, batch 64": {"widths": [64, 64, 32, 10], "batch": 64, "dropout": 0.2, "batch_norm": True},
-}
-LR = 1e-3
+CASES: dict[str, Case] = dict(
+    [
+        network(
+            *(64, 64, 32, 10),
+            batch=64,
+            batch_norm=True,
+            dropout=0.2,
+            targets={"PyTorch eager": 6, "JAX jit": 3},
+        ),
+        network(784, 512, 512, 10, batch=128, targets={"PyTorch eager": 1.9, "JAX jit": 1.05}),
+        network(
+            *(784, 512, 512, 10),
+            batch=128,
+            batch_norm=True,
+            dropout=0.2,
+            targets={"PyTorch eager": 2.5, "JAX jit": 1.3},
+        ),
+        network(
+            *(784, 2048, 2048, 2048, 10),
+            batch=512,
+            batch_norm=True,
+            dropout=0.5,
+            large=True,
+            targets={"PyTorch eager": 2.2, "JAX jit": 1.35},
+        ),
+        network(12288, 25, 12, 6, batch=32, lr=1e-4, targets={"PyTorch eager": 1.5, "JAX jit": 1.5}),
+    ]
+)
 STEPS = 5
 """Steps whose losses are compared."""
 
-
-def batch(case: Case) -> tuple[Any, Any]:
-    """One batch of noise: x (N, features) float32, y (N,) int64."""
-    rng = np.random.default_rng(0)
-    shape = (case["batch"], case["widths"][0])
-    return rng.standard_normal(shape, np.float32), rng.integers(0, case["widths"][-1], case["batch"])
+Step = Callable[[], Any]
+Made = tuple[Step, Callable[[], Any]]
+"""A step that returns its loss, and what waits for the device."""
 
 
-def initial(case: Case) -> list[Any]:
-    """The weights that every contender starts from, (out, in) for each Linear; biases start at 0."""
-    rng = np.random.default_rng(1)
-    pairs = pairwise(case["widths"])
-    return [(rng.standard_normal((out, n)) * (2 / n) ** 0.5).astype(np.float32) for n, out in pairs]
-
-
-def layers(case: Case, linear: Any, norm: Any, relu: Any, drop: Any, dropout: float) -> list[Any]:
-    """The layers in order, of whichever library: Linear, [batch norm], ReLU, [dropout] for each hidden layer."""
-    *hidden, last = pairwise(case["widths"])
-    found = []
-    for n, out in hidden:
-        found += [linear(n, out), *([norm(out)] if case["batch_norm"] else []), relu()]
-        found += [drop(dropout)] if dropout else []
-    return [*found, linear(*last)]
-
-
-def twingrad_step(case: Case, dropout: float, mode: str, captured: bool) -> Callable[[], Any]:
+def twingrad_step(case: Case, dropout: float, mode: str, captured: bool) -> Made:
     machine.require_kernels(mode)
-    model = nn.Sequential(*layers(case, nn.Linear, nn.BatchNorm, nn.ReLU, nn.Dropout, dropout), seed=0)
-    for layer, weight in zip((one for one in model if isinstance(one, nn.Linear)), initial(case), strict=True):
-        layer.weight = weight
-    optimizer, data = optim.Adam(model, lr=LR), batch(case)
+    model = twingrad_model(case, dropout)
+    optimizer, data = optim.Adam(model, lr=case["lr"]), noise(case, case["batch"])
 
     def plain(x: Any, y: Any) -> Any:
         loss = F.softmax_cross_entropy(model(x), y)
@@ -76,40 +78,51 @@ def twingrad_step(case: Case, dropout: float, mode: str, captured: bool) -> Call
         with tg.fused(mode):
             return step(*data)
 
-    return run
+    return run, nothing
 
 
-def torch_step(case: Case, dropout: float, **how: bool) -> Callable[[], Any]:
+def torch_step(case: Case, dropout: float, compiled: bool = False, **how: bool) -> Made:
     torch = machine.require("torch")
-    parts = layers(case, torch.nn.Linear, torch.nn.BatchNorm1d, torch.nn.ReLU, torch.nn.Dropout, dropout)
-    model = torch.nn.Sequential(*parts)
-    with torch.no_grad():
-        for layer, weight in zip(
-            (one for one in model if isinstance(one, torch.nn.Linear)), initial(case), strict=True
-        ):
-            layer.weight.copy_(torch.from_numpy(weight))
-            layer.bias.zero_()
-    optimizer = torch.optim.Adam(model.parameters(), lr=LR, **how)
-    x, y = (torch.from_numpy(array) for array in batch(case))
+    model = torch_model(case, dropout)
+    optimizer = torch.optim.Adam(model.parameters(), lr=case["lr"], **how)
+    x, y = (torch.from_numpy(array) for array in noise(case, case["batch"]))
+
+    def forward(x: Any, y: Any) -> Any:
+        return torch.nn.functional.cross_entropy(model(x), y)
+
+    loss_of = with_inductor(torch, forward) if compiled else forward
 
     def run() -> Any:
-        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss = loss_of(x, y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return loss
+        return loss.detach()
 
-    return run
+    return run, nothing
 
 
-def contender(make: Callable[..., Callable[[], Any]], case: Case, **how: Any) -> Prepared:
+def with_inductor(torch: Any, function: Any) -> Any:
+    """`torch.compile`; an ImportError with the reason where it finds no C++ compiler, or cannot use it."""
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise ImportError(f"torch.compile needs a C++ compiler, and {compiler} is not found")
+    try:
+        torch.compile(lambda x: x + 1)(torch.zeros(1))
+    except RuntimeError as error:
+        raise ImportError(f"torch.compile fails here: {str(error).splitlines()[0]}") from error
+    return torch.compile(function)
+
+
+def contender(make: Callable[..., Made], case: Case, **how: Any) -> Prepared:
     """A step with the case's dropout to time; another without dropout, from equal weights, to compare losses by."""
 
     def check() -> Sequence[float]:
-        run = make(case, 0.0, **how)
-        return [float(run().detach()) for _ in range(STEPS)]
+        run, _ = make(case, 0.0, **how)
+        return [float(run()) for _ in range(STEPS)]
 
-    return Prepared(make(case, case["dropout"], **how), check)
+    step, wait = make(case, case["dropout"], **how)
+    return Prepared(step, check, wait)
 
 
 def agree(case: Case, checks: Mapping[str, Sequence[float]]) -> None:
@@ -133,9 +146,13 @@ WORKLOAD = driver.Workload(
         "reference": partial(contender, twingrad_step, mode="never", captured=False),
         "PyTorch eager, fused Adam": partial(contender, torch_step, fused=True),
         "PyTorch eager, default Adam": partial(contender, torch_step),
+        "torch.compile": partial(contender, torch_step, compiled=True, fused=True),
+        "JAX jit": partial(contender, jax_step.prepare),
     },
     base="captured",
     agree=agree,
+    layout="rows",
+    slow=["torch.compile"],
 )
 
 

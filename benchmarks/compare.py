@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from twingrad.benchmarks import machine, suites
+from twingrad.benchmarks.limits import LIMITS
 
 MARGIN = 1.1
 """A median that grew by more than this, with its lower quartile above the old upper one, is told as slower."""
@@ -39,11 +40,11 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def measured(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each contender of each case: its name and its row. Copies are left out: they are the machine's."""
+    """Each contender of each case: its name and its row. Limits are left out: they are the machine's."""
     for result in found["workloads"]:
         for case in result["cases"]:
             for row in case["contenders"]:
-                if row["contender"] != "copy":
+                if row["contender"] not in LIMITS:
                     yield f"{result['workload']}, {case['case']}, {row['contender']}", row
 
 

@@ -37,6 +37,9 @@ class Workload:
     module: where `WORKLOAD` stands, for the workers. base: the contender that ratios refer to.
     agree(case, checks): raises AssertionError unless the contenders' numbers agree.
     layout: of the report, "tables" with one for each case, or "rows": one table with a row for each.
+    memory: whether to tell by how much a step raises the resident memory at its highest.
+    slow: contenders that take long to prepare, which a quick run leaves out.
+    A case may hold "large", which a quick run leaves out, and "targets", see `report.targets`.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Workload:
     base: str
     agree: Callable[[Case, Mapping[str, Sequence[float]]], None]
     layout: str = "tables"
+    memory: bool = False
+    slow: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,8 @@ def run_case(workload: Workload, name: str, contenders: Sequence[str], effort: E
         workers = [stack.enter_context(Worker(workload.module, contender, case)) for contender in contenders]
         present = [worker for worker in workers if worker.absent is None]
         workload.agree(case, {worker.contender: worker.ask("check") for worker in present})
+        for worker in present if workload.memory else ():
+            worker.told["peak_bytes"] = worker.ask("peak")
         kept, others, repeated = rounds_of(present, effort)
     times = {worker.contender: seen for worker, seen in zip(present, zip(*kept, strict=True), strict=True)}
     base = times.get(workload.base)

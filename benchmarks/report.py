@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,7 +21,7 @@ MARKED = re.compile(r"(<!-- results/(?P<name>[\w-]+\.json) -->\n).*?(<!-- end --
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """The result of `driver.run` as Markdown: a table for each case, the machine and the load below."""
+    """The result of `driver.run` as Markdown: a table for each case, the targets, the machine and the load below."""
     if "seconds_an_epoch" in result:
         return epochs(result)
     effort = result["effort"]
@@ -29,8 +29,29 @@ def markdown(result: dict[str, Any]) -> str:
         parts = [rows(result)]
     else:
         parts = [table(case, result["base"]) for case in result["cases"]]
+    found = targets(result)
     rounds = f"{effort['rounds']} interleaved rounds of {effort['seconds']} s for each contender"
-    return "\n\n".join([*parts, f"{machine.line(result['machine'])}. {rounds}.\n"])
+    return "\n\n".join([*parts, *[found] * bool(found), f"{machine.line(result['machine'])}. {rounds}.\n"])
+
+
+def targets(result: dict[str, Any]) -> str:
+    """What is aimed at, and what was reached: how many times the base's time a contender takes.
+
+    A case's targets stand under the beginning of a contender's name; of several contenders the quickest counts.
+    """
+    lines = []
+    for case in result["cases"]:
+        for who, target in case.get("targets", {}).items():
+            seen = [row.get("times_base") for row in case["contenders"] if row["contender"].startswith(who)]
+            ratio = min((one for one in seen if one is not None), default=None)
+            told = "not measured" if ratio is None else f"{ratio:.2f}" + _missed(ratio, target)
+            lines.append(_row([case["case"], who, f"{target:g}", told]))
+    head = _row(["target", f"times {result['base']}, of", "at least", "reached"])
+    return "\n".join([head, _row(["---", "---", "---:", "---:"]), *lines]) if lines else ""
+
+
+def _missed(ratio: float, target: float) -> str:
+    return f" (missed by {1 - ratio / target:.0%})" if ratio < target else ""
 
 
 def epochs(result: dict[str, Any]) -> str:
@@ -45,23 +66,19 @@ def epochs(result: dict[str, Any]) -> str:
         f"`{result['command']}`: {result['test_accuracy']:.2%} of the test images, with the parameters of epoch "
         f"{result['best_epoch']}, the best on the dev part ({result['dev_accuracy']:.2%})."
     )
-    where = f"{machine.line(result['machine'])}.\n" if "machine" in result else ""
-    return "\n".join([*lines, "", told, where]).rstrip("\n") + "\n"
+    where = ["", f"{machine.line(result['machine'])}."] if "machine" in result else []
+    return "\n".join([*lines, "", told, *where, ""])
 
 
 def table(case: dict[str, Any], base: str) -> str:
-    """One case: median, quartiles, bytes per second where the traffic is known, and the ratio to the base."""
-    rows = case["contenders"]
-    traffic = any(row["traffic"] for row in rows)
-    head = ["contender", "median ms", "quartiles ms", *(["GB/s"] if traffic else []), f"times {base}"]
-    lines = [f"**{case['case']}**", "", _row(head), _row(["---"] + ["---:"] * (len(head) - 1))]
-    for row in rows:
-        low, high = row["quartiles_ms"]
-        speed = [f"{row['traffic'] / row['median_ms'] / 1e6:.1f}"] if traffic else []
-        ratio = f"{row['times_base']:.2f}" if "times_base" in row else ""
-        name = f"{row['contender']} ({row['path']})" if row["path"] else row["contender"]
-        lines.append(_row([name, _ms(row["median_ms"]), f"{_ms(low)} to {_ms(high)}", *speed, ratio]))
-    lines += [_row([who, "absent", reason, *([""] if traffic else []), ""]) for who, reason in case["absent"].items()]
+    """One case: median, quartiles, the ratio to the base; bytes per second and peak memory where they are known."""
+    columns = COLUMNS | {f"times {base}": COLUMNS["times"]}
+    del columns["times"]
+    given = {head: [cell(row) for row in case["contenders"]] for head, cell in columns.items()}
+    given = {head: cells for head, cells in given.items() if any(cells)}
+    lines = [f"**{case['case']}**", "", _row(list(given)), _row(["---"] + ["---:"] * (len(given) - 1))]
+    lines += map(_row, zip(*given.values(), strict=True))
+    lines += [_row([who, "absent", reason, *[""] * (len(given) - 3)]) for who, reason in case["absent"].items()]
     return "\n".join([*lines, "", f"Beside it, {_load(case)}."])
 
 
@@ -70,24 +87,35 @@ def rows(result: dict[str, Any]) -> str:
     cases, base = result["cases"], result["base"]
     names = [row["contender"] for case in cases for row in case["contenders"]]
     others = [name for name in dict.fromkeys(names) if name not in (base, "copy")]
-    lines = [_row([result["workload"], f"{base} ms", "GB/s", "copy GB/s", *(f"{name} ms (times)" for name in others)])]
-    lines.append(_row(["---"] + ["---:"] * (3 + len(others))))
+    traffic = any(row["traffic"] for case in cases for row in case["contenders"])
+    speeds = ["GB/s", "copy GB/s"] if traffic else []
+    lines = [_row([result["workload"], f"{base} ms", *speeds, *(f"{name} ms (times)" for name in others)])]
+    lines.append(_row(["---"] + ["---:"] * (1 + len(speeds) + len(others))))
     for case in cases:
         found = {row["contender"]: row for row in case["contenders"]}
-        own = [_ms(found[base]["median_ms"]) if base in found else "absent", _speed(found, base), _speed(found, "copy")]
+        own = [_ms(found[base]["median_ms"]) if base in found else "absent"]
+        own += [_speed(found.get(who)) for who in (base, "copy")] if traffic else []
         name = f"{case['case']} \\*" if _disturbed(case, result["effort"]) else case["case"]
         lines.append(_row([name, *own, *(_beside(found.get(name)) for name in others)]))
+    return "\n".join([*lines, "", *_absent(cases), _loads(cases, result["effort"])])
+
+
+def _absent(cases: Sequence[dict[str, Any]]) -> list[str]:
     reasons = {f"{who}: {reason}" for case in cases for who, reason in case["absent"].items()}
-    absent = [f"Absent: {reason}." for reason in sorted(reasons)]
+    return [f"Absent: {reason}." for reason in sorted(reasons)]
+
+
+def _loads(cases: Sequence[dict[str, Any]], effort: dict[str, Any]) -> str:
+    """How busy other programs were beside all the cases."""
     loads = [case["others_kept_busy_cores"] for case in cases if case["others_kept_busy_cores"] is not None]
+    busy = UNKNOWN
+    if loads:
+        busy = f"other programs kept at most {max(loads)} cores busy, {median(loads):.2f} in the median case"
     repeated = sum(case["rounds_repeated"] for case in cases)
-    busy = (
-        f"other programs kept at most {max(loads)} cores busy, {median(loads):.2f} in the median case" if loads else ""
-    )
-    told = f"Beside it, {busy or UNKNOWN}; {repeated} busier rounds were repeated."
-    if any(_disturbed(case, result["effort"]) for case in cases):
-        told += f" \\* beside more than {result['effort']['quiet']} busy cores: times and ratios are rough."
-    return "\n".join([*lines, "", *absent, told])
+    told = f"Beside it, {busy}; {repeated} busier rounds were repeated."
+    if any(_disturbed(case, effort) for case in cases):
+        told += f" \\* beside more than {effort['quiet']} busy cores: times and ratios are rough."
+    return told
 
 
 def _disturbed(case: dict[str, Any], effort: dict[str, Any]) -> bool:
@@ -95,9 +123,32 @@ def _disturbed(case: dict[str, Any], effort: dict[str, Any]) -> bool:
     return bool((case["others_kept_busy_cores"] or 0) > effort["quiet"])
 
 
-def _speed(found: dict[str, Any], who: str) -> str:
-    row = found.get(who)
+def _speed(row: dict[str, Any] | None) -> str:
     return f"{row['traffic'] / row['median_ms'] / 1e6:.1f}" if row and row["traffic"] else ""
+
+
+def _ratio(row: dict[str, Any]) -> str:
+    return f"{row['times_base']:.2f}" if "times_base" in row else ""
+
+
+def _spread(row: dict[str, Any]) -> str:
+    low, high = row["quartiles_ms"]
+    return f"{_ms(low)} to {_ms(high)}"
+
+
+def _memory(row: dict[str, Any]) -> str:
+    return f"{row['peak_bytes'] / 2**20:.0f}" if row.get("peak_bytes") is not None else ""
+
+
+COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "contender": lambda row: f"{row['contender']} ({row['path']})" if row["path"] else str(row["contender"]),
+    "median ms": lambda row: _ms(row["median_ms"]),
+    "quartiles ms": _spread,
+    "GB/s": _speed,
+    "peak MiB": _memory,
+    "times": _ratio,
+}
+"""Of a case's table; those that are empty are left out."""
 
 
 def _beside(row: dict[str, Any] | None) -> str:

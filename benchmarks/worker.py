@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from twingrad.benchmarks import machine
 
 
 def nothing() -> None:
@@ -54,7 +57,8 @@ def time_steps(prepared: Prepared, seconds: float) -> float:
 def serve(module: str, contender: str, case: dict[str, Any]) -> None:
     """Prepare `contender` of the workload in `module`, then answer commands until the input ends.
 
-    check: the contender's numbers. round SECONDS: seconds for a step, and the processor seconds spent so far.
+    check: the contender's numbers. round SECONDS: seconds for a step, and the processor seconds spent so far, children
+    included. peak: the bytes by which a step raises the resident memory at its highest.
     """
     answers, sys.stdout = sys.stdout, sys.stderr
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver too, which ends the input
@@ -73,8 +77,10 @@ def serve(module: str, contender: str, case: dict[str, Any]) -> None:
         command, _, argument = line.strip().partition(" ")
         if command == "check":
             answer([float(value) for value in prepared.check()])
+        elif command == "peak":
+            answer(machine.peak(prepared.step))
         else:
-            answer([time_steps(prepared, float(argument)), time.process_time()])
+            answer([time_steps(prepared, float(argument)), sum(os.times()[:4])])
 
 
 if __name__ == "__main__":

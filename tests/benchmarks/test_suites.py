@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from twingrad.benchmarks import bench_import, bench_optimizers, compare, driver, suites
+from twingrad.benchmarks import bench_optimizers, compare, driver, plots, suites
 
 MACHINE = {
     "cpu": "A",
@@ -49,7 +49,7 @@ def result(layout="rows", **absent):
 
 
 def found(*workloads, quick=False):
-    return {"format": 1, "date": "then", "quick": quick, "import": None, "skipped": {}, "workloads": list(workloads)}
+    return {"format": 1, "date": "then", "quick": quick, "failed": {}, "skipped": {}, "workloads": list(workloads)}
 
 
 def test_every_module_is_in_the_suite_of_all_or_told_to_be_outside():
@@ -65,27 +65,80 @@ def test_the_command_line_offers_the_suites_that_there_are():
     assert sorted(options.SUITES) == sorted(suites.SUITES)
 
 
-def test_quick_leaves_out_what_is_large():
-    for name in set(suites.SUITES["cpu"]) - {"bench_import"}:
+def test_quick_leaves_out_what_is_large_and_what_is_slow():
+    for name in suites.SUITES["cpu"]:
         workload = suites.workload_of(name)
-        kept = suites.smaller(workload).cases
-        assert kept
-        assert not any(case.get("large") for case in kept.values())
-        assert all(workload.cases[case]["large"] for case in set(workload.cases) - set(kept))
+        small = suites.smaller(workload)
+        assert small.cases
+        assert not any(case.get("large") for case in small.cases.values())
+        assert all(workload.cases[case]["large"] for case in set(workload.cases) - set(small.cases))
+        assert workload.base in small.contenders
+        assert set(workload.contenders) - set(small.contenders) == set(workload.slow)
+
+
+def test_targets_are_of_contenders_that_there_are():
+    aimed = []
+    for name in suites.SUITES["cpu"]:
+        workload = suites.workload_of(name)
+        for case in workload.cases.values():
+            for who in case.get("targets", {}):
+                assert any(contender.startswith(who) for contender in workload.contenders), who
+                aimed.append(who)
+    assert len(aimed) > 10
 
 
 def test_a_suite_runs_its_modules_and_tells_what_it_skips(monkeypatch):
     monkeypatch.setattr(driver, "run", lambda workload, effort, tell: tell("case") or result(torch="not installed"))
-    monkeypatch.setattr(bench_import, "measure", lambda runs: {"numpy": runs})
     told = []
     outcome = suites.run("cpu", True, told.append)
-    assert told == ["case"] * 5 + ["import twingrad"]
-    assert outcome["import"] == {"numpy": suites.IMPORTS[True]}
+    assert told == ["case"] * len(suites.SUITES["cpu"])
     assert outcome["skipped"]["w: torch of 1 cases"] == "not installed"
     assert outcome["skipped"][f"optimizers: {2 * len(bench_optimizers.RULES)} large cases"] == "--quick"
-    assert not any(what.startswith("step: ") for what in outcome["skipped"])
+    assert outcome["skipped"]["step: torch.compile"] == "--quick"
+    assert not any(what.startswith("cold process: ") for what in outcome["skipped"])
     assert any("bench_philox" in what for what in outcome["skipped"])
     json.dumps(outcome, allow_nan=False)
+
+
+def test_a_workload_that_fails_is_told_and_the_others_are_measured(monkeypatch):
+    def run(workload, effort, tell):
+        if workload.name == "step":
+            raise AssertionError("losses of one and another differ")
+        return result()
+
+    monkeypatch.setattr(driver, "run", run)
+    outcome = suites.run("step", True, lambda line: None)
+    assert outcome["failed"] == {"step": "losses of one and another differ"}
+    assert len(outcome["workloads"]) == 1
+    assert "## failed\n\n- step: losses of one and another differ\n" in suites.markdown(outcome)
+
+
+def test_a_picture_of_each_workload():
+    pytest.importorskip("matplotlib", reason="the extra `plot` brings it")
+    outcome = found(result(torch="not installed") | {"workload": "two words"})
+    (name, content), *_ = suites.pictures(outcome).items()
+    assert (name, content[:8]) == ("two-words", b"\x89PNG\r\n\x1a\n")
+    assert "![two words](two.png)" in suites.markdown(outcome, {"two-words": "two.png"})
+    without = result()
+    for case in without["cases"]:
+        case["contenders"] = case["contenders"][1:]
+    assert suites.pictures(found(without)) == {}
+
+
+def test_pictures_that_cannot_be_drawn_are_told(monkeypatch):
+    monkeypatch.setattr(plots.importlib.util, "find_spec", lambda name: None)
+    outcome = found(result())
+    assert suites.pictures(outcome) == {}
+    assert "matplotlib is not installed" in outcome["skipped"]["plots"]
+
+
+def test_targets_and_what_was_reached():
+    aimed = result("tables")
+    aimed["cases"][0]["targets"] = {"ref": 10, "copy": 0.25, "nobody": 2}
+    text = suites.markdown(found(aimed))
+    assert "| one | ref | 10 | 8.00 (missed by 20%) |" in text
+    assert "| one | copy | 0.25 | 0.50 |" in text
+    assert "| one | nobody | 2 | not measured |" in text
 
 
 def test_tables_of_both_layouts():

@@ -30,6 +30,10 @@ def test_result_table_and_path(call, tmp_path, monkeypatch):
     written = json.loads((tmp_path / "bench/step-1.json").read_text())
     assert [case["case"] for case in written["workloads"][0]["cases"]] == ["relu 128x512"]
     assert "| relu 128x512 |" in out
+    assert (tmp_path / "bench/step-1.md").read_text().startswith("## kernels\n")
+    if written["skipped"].get("plots") is None and not no_kernels():
+        assert (tmp_path / "bench/step-1-kernels.png").stat().st_size > 1000
+        assert "![kernels](step-1-kernels.png)" in (tmp_path / "bench/step-1.md").read_text()
     assert "- kernels: 1 large cases: --quick" in out
     assert "bench_philox (in no suite)" in out
     who = [row["contender"] for row in written["workloads"][0]["cases"][0]["contenders"]]
@@ -53,6 +57,16 @@ def test_json_and_comparison_and_a_name_of_its_own(call, tmp_path):
     assert "measurements became slower by more than 10%:" in err
     assert json.loads(first.read_text()) == old
     assert "slower" not in json.loads((tmp_path / "there/step-2.json").read_text())
+
+
+def test_a_workload_that_fails_ends_with_code_1(call, tmp_path, monkeypatch):
+    def run(*args, **kwargs):
+        raise AssertionError("they differ")
+
+    monkeypatch.setattr(driver, "run", run)
+    code, out, err = call("bench", "--suite", "step", "--quick", "--out", str(tmp_path / "there"))
+    assert (code, err) == (1, "")
+    assert "- kernels: they differ" in out
 
 
 def test_bad_input_is_found_before_anything_is_measured(call, tmp_path, monkeypatch):
