@@ -147,7 +147,15 @@ setup(
         "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "array-api-strict>=2.3", "setuptools>=70.1"],
         "bench": ["pytest>=8", "pytest-benchmark>=5"],
         "dev": ["ruff==0.17.*", "mypy==2.4.*"],
-        "oracle": ["torch==2.13.0", "jax", "optax", "scikit-learn", "nvidia-cuda-nvrtc"],
+        "oracle": [
+            "torch==2.13.0",
+            "jax",
+            "optax",
+            "scikit-learn",
+            "scipy>=1.17",
+            "array-api-extra>=0.11",
+            "nvidia-cuda-nvrtc",
+        ],
     },
     entry_points={"console_scripts": ["twingrad = twingrad_command:main"]},
 )

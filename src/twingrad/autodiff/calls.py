@@ -73,6 +73,11 @@ class Call:
         return value if self.outside else value.detach()
 
 
+def is_argument(tensor: Tensor) -> bool:
+    """Whether a transform at work differentiates by this tensor."""
+    return id(tensor) in _enclosing.get()
+
+
 def leaf(value: Any) -> Tensor:
     """A tensor to differentiate by: a new leaf, or for a recorded tensor an alias that stays on the outer tape."""
     if not isinstance(value, Tensor):

@@ -37,10 +37,18 @@ FRESH = Destination(None, False)
 
 
 class Memory:
-    """Memory that tensors share: how often it was written in place, and the number of the last write."""
+    """Memory that tensors share: how often it was written in place, and the number of the last write.
 
+    before: a weak reference to the tensor as it was before a recorded write, which gave it this memory; since: the
+    number of that write.
+    """
+
+    any_before = False
+    """Whether there ever was a recorded write: only then a backward pass looks for tensors as they were before."""
     writes = 0
     written = 0
+    since = 0
+    before: Callable[[], OnTape | None] | None = None
 
     def write(self) -> None:
         """Count one write, now."""
@@ -201,13 +209,10 @@ def backward(root: Tensor, seed: Any) -> None:
         return
     pending = {root.node: cotangent}
     for node in reversed(_behind([root])):
-        grad = pending.pop(node, None)
-        if grad is None:
-            continue  # made a tensor anew that an earlier node had used, which will refuse
         node.check()
         inputs = node.inputs
         into = tuple([_destination(i) for i in inputs])
-        found = node.operation.pull(node, grad, into)
+        found = node.operation.pull(node, pending.pop(node), into)
         for given, gradient, place in zip(inputs, found, into, strict=True):
             if place is None:
                 continue
@@ -257,9 +262,7 @@ def pull_back(
     for root, seed in zip(roots, seeds, strict=True):
         distribute(root, made(seed) if create_graph and not isinstance(seed, OnTape) else seed)
     for node in reversed(useful):
-        grad = pending.pop(node, None)
-        if grad is None:
-            continue
+        grad = pending.pop(node)
         node.check()
         into = tuple([FRESH if _wants(i) and (id(i) in found or i.node in useful) else None for i in node.inputs])
         for given, gradient, place in zip(node.inputs, node.operation.pull(node, grad, into), into, strict=True):
@@ -298,8 +301,20 @@ def _behind(roots: Sequence[Any], stop_at: Collection[int] = (), since: int = 0)
         node = given.node
         if node is not None and node not in found and node.number > since:
             found.add(node)
+            if Memory.any_before and node.inputs is not None:
+                node.inputs = tuple([_as_of(i, node.number) for i in node.inputs])
             stack.extend(node.inputs or ())
     return sorted(found, key=attrgetter("number"))
+
+
+def _as_of(given: Any, number: int) -> Any:
+    """An input as it was when the number was given, where the writes since then were recorded."""
+    while isinstance(given, OnTape) and given.memory is not None and given.memory.since > number:
+        before = given.memory.before() if given.memory.before is not None else None
+        if before is None:
+            break
+        given = before
+    return given
 
 
 def _leading_to(targets: Collection[int], nodes: Sequence[Node]) -> dict[Any, None]:

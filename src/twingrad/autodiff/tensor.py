@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -120,8 +121,9 @@ class Tensor(tape.OnTape):
     def __setitem__(self, key: Any, value: Any) -> None:
         """Write in place; where the tape records, as `t = t with value at key`: this tensor gets memory of its own.
 
-        Then tensors that shared the old memory keep the old values. Raises AutodiffError for a leaf that requires a
-        gradient, for a view, whose base would miss the write, and for integer arrays as keys.
+        Then tensors that shared the old memory keep the old values, and so does what was recorded before. Raises
+        AutodiffError for a leaf that requires a gradient, for an argument that is being differentiated by, for a view,
+        whose base would miss the write, and for integer arrays as keys.
         """
         refuse_while_recording("Tensor.__setitem__", "in-place writes have no bound form")
         if tape.is_recording((self, value)) and xp.isdtype(self.dtype, ("real floating", "complex floating")):
@@ -131,17 +133,32 @@ class Tensor(tape.OnTape):
             self.mark_written()
 
     def _record_write(self, key: Any, value: Any) -> None:
-        leaf = self.requires_grad and self.node is None
-        if leaf or (self.memory is not None and getattr(self.data, "base", None) is not None):
+        from twingrad.xp.indexing import assigned
+
+        refusal = self._why_no_recorded_write()
+        if refusal is not None:
             raise AutodiffError(
-                f"in-place write on the tape to {'a leaf that requires a gradient' if leaf else 'a view'}; write to a "
-                "copy (xp.asarray(t, copy=True)), build the result with xp.where, or write inside `with tg.no_grad():`"
+                f"in-place write on the tape to {refusal}; write to a copy (xp.asarray(t, copy=True)), build the "
+                "result with xp.where, or write inside `with tg.no_grad():`"
             )
         memory = tape.Memory()
-        memory.write()  # what was recorded with this tensor before refuses to use it
-        result = xp.assigned(made(self.data, self.node), key, value)
+        memory.write()
+        before = made(self.data, self.node)
+        before.memory = self.memory
+        result = assigned(before, key, value)
         self.data, self.node, self.requires_grad = result.data, result.node, result.requires_grad
         self.memory = result.node.memory = memory
+        memory.since, memory.before, tape.Memory.any_before = memory.written, weakref.ref(before), True
+
+    def _why_no_recorded_write(self) -> str | None:
+        from twingrad.autodiff.calls import is_argument
+
+        if self.requires_grad and self.node is None:
+            return "a leaf that requires a gradient"
+        if is_argument(self):
+            return "an argument that is being differentiated by"
+        is_view = self.memory is not None and getattr(self.data, "base", None) is not None
+        return "a view" if is_view else None
 
     # -- leaving the tape ---------------------------------------------------------------------------------------------
 

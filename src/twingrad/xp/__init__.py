@@ -122,7 +122,6 @@ from twingrad.xp.elementwise import (
     where,
 )
 from twingrad.xp.indexing import (
-    assigned,
     getitem,
     repeat,
     take,
@@ -213,7 +212,6 @@ __all__ = [
     "asarray",
     "asin",
     "asinh",
-    "assigned",
     "astype",
     "atan",
     "atan2",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,9 +15,22 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     return bool(_namespace_of_dtype(dtype).isdtype(dtype, kind))
 
 
-def finfo(type: Any, /) -> Any:
+class FInfo(NamedTuple):
+    """Machine limits of a floating dtype, or of the parts of a complex one, as Python numbers."""
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: Any
+
+
+def finfo(type: Any, /) -> FInfo:
     """Machine limits of a floating dtype, or of an array's."""
-    return _namespace_of_dtype(_dtype(type)).finfo(_dtype(type))
+    found = _namespace_of_dtype(_dtype(type)).finfo(_dtype(type))
+    eps, smallest = float(found.eps), float(found.smallest_normal)
+    return FInfo(int(found.bits), eps, float(found.max), float(found.min), smallest, found.dtype)
 
 
 def iinfo(type: Any, /) -> Any:

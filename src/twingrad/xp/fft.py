@@ -49,13 +49,11 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None
 
 
 def _frequencies(name: str, n: int, d: float, dtype: Any, device: Any) -> Tensor:
-    import array_api_compat.numpy
+    import array_api_compat.numpy.fft as on_host
 
     from twingrad import backends, devices
 
-    return Tensor(
-        backends.get(devices.resolve(device)).asarray(getattr(array_api_compat.numpy.fft, name)(n, d=d, dtype=dtype))
-    )
+    return Tensor(backends.get(devices.resolve(device)).asarray(getattr(on_host, name)(n, d=d, dtype=dtype)))
 
 
 fft = _along_one_axis("fft")

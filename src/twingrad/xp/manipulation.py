@@ -108,7 +108,7 @@ def broadcast_arrays(*arrays: Any) -> Any:
     return [broadcast_to(a, shape) for a in arrays]
 
 
-@composed("meshgrid")
+@composed("meshgrid", views=True)
 def meshgrid(*arrays: Any, indexing: str = "xy") -> Any:
     """Coordinates of a grid from those of its axes; indexing "xy" has the first two axes exchanged, "ij" has not."""
     order = list(range(len(arrays)))
