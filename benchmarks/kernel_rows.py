@@ -123,10 +123,16 @@ def rows() -> Iterator[tuple[str, Row]]:
         yield f"dropout {shape}", Row("dropout", normal((n, c)), mask, again=(), large=large)
         norm: dict[str, Any] = {"differentiable": (0, 1, 2), "again": (0, 1), "bound": 2e-5, "large": large}
         yield f"batch_norm {shape}", Row("batch_norm", batch_norm(n, c), {"training": True}, **norm)
+        after = F.Tail("relu", mask=F.Mask(**mask))
+        yield (
+            f"batch_norm relu dropout {shape}",
+            Row("batch_norm", batch_norm(n, c), {"training": True, "tail": after}, **norm),
+        )
         yield f"layer_norm {shape}", Row("layer_norm", normal((n, c), (c,), (c,)), {}, **norm)
     for n, i, o, large in ((128, 784, 512, False), (1024, 1024, 1024, True)):
         arrays, both = normal((n, i), (o, i), (o,)), (0, 1)
-        yield f"linear {n}x{i} to {o}", Row("linear", arrays, {}, (0, 1, 2), both, 1e-5, large)
+        for label, options in (("linear", {}), ("linear relu", {"tail": F.Tail("relu")})):
+            yield f"{label} {n}x{i} to {o}", Row("linear", arrays, options, (0, 1, 2), both, 1e-5, large)
     for count, table, large in ((2048, (1000, 64), False), (8192, (8000, 256), True)):
         arrays, label = looked_up(count, table), f"embedding {count} of {table[0]}x{table[1]}"
         yield label, Row("embedding", arrays, {}, (1,), (0,), 1e-5, large)

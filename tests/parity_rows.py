@@ -87,7 +87,18 @@ def drawn(dtype: str, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     return tuple(np.asarray(rng.normal(size=shape), dtype) for shape in shapes)
 
 
+TAILS = {
+    "leaky": F.Tail("leaky_relu", 0.1),
+    "sigmoid": F.Tail("sigmoid"),
+    "tanh": F.Tail("tanh"),
+    "relu dropout": F.Tail("relu", mask=F.Mask(0.2, 7, 8, 9)),
+}
+
+
 def linear() -> Iterator[Row]:
+    for name, tail in TAILS.items():
+        shapes = (33, 12), (70, 12), (70,)
+        yield Row("linear", name, lambda dtype, shapes=shapes: drawn(dtype, *shapes), {"tail": tail}, 3)
     for n, i, o in ((1, 1, 1), (5, 3, 7), (64, 64, 32), (129, 70, 33), (130, 300, 260), (0, 3, 2)):
         for bias in (True, False):
             shapes = ((n, i), (o, i), (o,))[: 2 + bias]
@@ -117,6 +128,9 @@ def batch_norm() -> Iterator[Row]:
         x, weight, bias, mean, var = drawn(dtype, (n, c), (c,), (c,), (c,), (c,))
         return x + x.dtype.type(shift), weight, bias, mean, abs(var) + var.dtype.type(0.1)
 
+    for name, tail in TAILS.items():
+        make = lambda dtype: arrays(dtype, 33, 70, 0.0)  # noqa: E731
+        yield Row("batch_norm", name, make, {"training": True, "tail": tail}, 3)
     for n, c in ((2, 3), (64, 10), (33, 70), (128, 64), (1000, 3)):
         for training in (True, False):
             for shift in (0.0, 10.0):

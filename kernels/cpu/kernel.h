@@ -75,4 +75,12 @@ inline void parallel_columns(i64 columns, const F &f) {
   });
 }
 
+// The results of a tile's columns, written to an array that may be null, or added to what is there.
+template <class T>
+inline void add_or_save(void *to, const T *from, i64 begin, i64 width, i64 accumulate) {
+  if (!to) return;
+  T *out = static_cast<T *>(to) + begin;
+  for (i64 c = 0; c < width; ++c) out[c] = accumulate ? out[c] + from[c] : from[c];
+}
+
 }  // namespace

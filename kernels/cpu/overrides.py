@@ -13,71 +13,85 @@ from typing import Any
 import numpy as np
 
 from twingrad import functional as F
-from twingrad import recording
 from twingrad.autodiff.tape import Destination
-from twingrad.kernels.cpu import Kernel, activations, arithmetic, blas, losses, unavailable, updates
+from twingrad.kernels.cpu import Kernel, activations, arithmetic, blas, losses, tails, unavailable, updates
 from twingrad.kernels.cpu.arguments import ADD, deliver, plain, read_only, refusal, shape_refusal
 from twingrad.namespace import Array
-from twingrad.random.counter import Tick
-from twingrad.random.draws import keep_threshold
 
 __all__ = ["activations", "arithmetic", "losses", "unavailable", "updates"]
 
-ZERO = np.zeros(1, np.int64)
-"""The counter's cell of a step that is a plain integer."""
-
 Into = tuple[Destination | None, ...]
 
-GEMM = Kernel("gemm", 4, "8qd")
+GEMM = Kernel("gemm", 5, f"7qd{tails.LAYOUT}")
 COLUMN_SUMS = Kernel("column_sums", 2, "3q")
 RELU, RELU_BACKWARD = Kernel("relu", 2, "q"), Kernel("relu_backward", 3, "q")
-DROPOUT = Kernel("dropout", 3, "qqQqqd")
-BATCH_NORM = {True: Kernel("batch_norm_train", 9, "qqdd"), False: Kernel("batch_norm_eval", 9, "qqdd")}
-BATCH_NORM_BACKWARD = Kernel("batch_norm_backward", 9, "5q")
+DROPOUT = Kernel("dropout", 3, f"q{tails.MASK_LAYOUT}")
+BATCH_NORM, BATCH_NORM_EVAL = (Kernel(f"batch_norm_{mode}", 10, f"qqdd{tails.LAYOUT}") for mode in ("train", "eval"))
+BATCH_NORM_BACKWARD = Kernel("batch_norm_backward", 10, f"5q{tails.BACKWARD_LAYOUT}")
+TAIL_BACKWARD = Kernel("tail_backward", 4, f"3q{tails.BACKWARD_LAYOUT}")
 
 
 # --- linear ---------------------------------------------------------------------------------------------------------
 
 
-def linear_refusal(x: Array, weight: Array, bias: Array | None = None) -> str | None:
-    if bias is None:
-        return blas() or refusal(x=x, weight=weight)
-    return blas() or refusal(x=x, weight=weight, bias=bias) or shape_refusal(weight.shape[:1], bias=bias)
+def linear_refusal(x: Array, weight: Array, bias: Array | None = None, *, tail: F.Tail | None = None) -> str | None:
+    reason = blas() or tails.refusal(tail)
+    if reason is not None or bias is None:
+        return reason or refusal(x=x, weight=weight)
+    return refusal(x=x, weight=weight, bias=bias) or shape_refusal(weight.shape[:1], bias=bias)
 
 
 def product(
-    out: Array, a: Array, b: Array, *, ta: bool = False, tb: bool = False, bias: Any = None, beta: float = 0
+    out: Array,
+    a: Array,
+    b: Array,
+    *,
+    ta: bool = False,
+    tb: bool = False,
+    bias: Any = None,
+    beta: float = 0,
+    tail: tails.Packed = tails.NONE,
 ) -> None:
-    """out = op(a) op(b) + beta out, then + bias: op transposes where `ta` or `tb`."""
+    """out = op(a) op(b) + beta out, then + bias and the tail: op transposes where `ta` or `tb`."""
     m, n = out.shape
     k = a.shape[0 if ta else 1]
-    GEMM((out, a, b, bias), m, n, k, max(a.shape[1], 1), max(b.shape[1], 1), max(n, 1), ta, tb, beta)
+    widths = max(a.shape[1], 1), max(b.shape[1], 1)
+    GEMM((out, a, b, bias, tail.cell), m, n, k, *widths, ta, tb, beta, *tail.numbers)
 
 
-def product_into(into: Destination, like: Array, a: Array, b: Array, **transposes: bool) -> Array:
+def product_into(into: Destination, like: Array, a: Array, b: Array, *, ta: bool = False) -> Array:
     """The product in the destination, through gemm's own beta where it accumulates."""
     out = np.empty(like.shape, like.dtype) if into.array is None else into.array
-    product(out, a, b, beta=float(into.accumulate), **transposes)
+    product(out, a, b, ta=ta, beta=float(into.accumulate))
     return out
 
 
-def linear_backward(saved: tuple[Array, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
-    x, weight, bias = saved
+def bias_into(into: Destination, bias: Array) -> tuple[Array, bool]:
+    """Where the gradient of the bias goes, and whether it is added there."""
+    return (np.empty(bias.shape, bias.dtype) if into.array is None else into.array), into.accumulate
+
+
+def linear_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
+    x, weight, bias, out, tail = saved
     grad = plain(grad, x)
+    wanted = into[2] if len(into) > 2 else None
+    dbias, adds = (None, False) if wanted is None else bias_into(wanted, bias)
+    if tail is not None:
+        dy = np.empty(grad.shape, grad.dtype)
+        TAIL_BACKWARD((dy, dbias, grad, out), *grad.shape, adds, *tails.backward_numbers(tail))
+        grad = dy
+    elif dbias is not None:
+        COLUMN_SUMS((dbias, grad), *grad.shape, adds)
     dx = product_into(into[0], x, grad, weight) if into[0] else None
     dweight = product_into(into[1], weight, grad, x, ta=True) if into[1] else None
-    if len(into) < 3 or into[2] is None:
-        return (dx, dweight, None)[: len(into)]
-    dbias = np.empty(bias.shape, bias.dtype) if into[2].array is None else into[2].array
-    COLUMN_SUMS((dbias, grad), *grad.shape, into[2].accumulate)
-    return dx, dweight, dbias
+    return (dx, dweight, dbias)[: len(into)]
 
 
 @F.linear.kernel("cpu", accepts=linear_refusal, backward=linear_backward)
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Any:
+def linear(x: Array, weight: Array, bias: Array | None = None, *, tail: F.Tail | None = None) -> Any:
     out = np.empty((x.shape[0], weight.shape[0]), x.dtype)
-    product(out, x, weight, tb=True, bias=bias)
-    return out, (x, weight, bias)
+    product(out, x, weight, tb=True, bias=bias, tail=tails.packed(tail))
+    return out, (x, weight, bias, out, tail)
 
 
 # --- relu and dropout ------------------------------------------------------------------------------------------------
@@ -95,14 +109,6 @@ def relu(x: Array) -> Any:
     return out, x
 
 
-def step_cell(step: int) -> tuple[Array, int]:
-    """Where a kernel finds the step: in the counter's cell plus an offset while recording, else all in the offset."""
-    if isinstance(step, Tick) and recording.current() is not None:
-        cell = step.counter.cell
-        return cell, int(step) - int(cell[0])
-    return ZERO, int(step)
-
-
 def mask(out: Array, x: Array, cell: Array, numbers: tuple[float, ...]) -> None:
     DROPOUT((out, x, cell), x.size, *numbers)
 
@@ -115,8 +121,7 @@ def dropout_backward(saved: tuple[Array, ...], grad: Array, into: Into) -> tuple
 
 @F.dropout.kernel("cpu", accepts=lambda x, **_: refusal(x=x), backward=dropout_backward)
 def dropout(x: Array, *, p: float, seed: int, stream: int, step: int) -> Any:
-    cell, offset = step_cell(step)
-    numbers = (offset, seed, stream, keep_threshold(p), 1.0 / (1.0 - p))
+    cell, numbers = tails.packed_mask(F.Mask(p, seed, stream, step))
     out = np.empty(x.shape, x.dtype)
     mask(out, x, cell, numbers)
     return out, (x, cell, numbers)
@@ -126,17 +131,25 @@ def dropout(x: Array, *, p: float, seed: int, stream: int, step: int) -> Any:
 
 
 def batch_norm_refusal(
-    x: Array, weight: Array, bias: Array, running_mean: Array, running_var: Array, *, training: bool, **_: float
+    x: Array,
+    weight: Array,
+    bias: Array,
+    running_mean: Array,
+    running_var: Array,
+    *,
+    training: bool,
+    tail: F.Tail | None = None,
+    **_: float,
 ) -> str | None:
     vectors = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
-    reason = refusal(x=x, **vectors) or shape_refusal(x.shape[1:], **vectors)
+    reason = tails.refusal(tail) or refusal(x=x, **vectors) or shape_refusal(x.shape[1:], **vectors)
     if reason is None and training:
         reason = read_only(running_mean=running_mean, running_var=running_var)
     return reason
 
 
 def batch_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
-    x, weight, statistics, training = saved
+    x, weight, statistics, training, result, tail = saved
     out: list[Array | None] = [None, None, None]
     for i, like in enumerate((x, weight, weight)):
         destination = into[i]
@@ -144,8 +157,9 @@ def batch_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
             taken = destination.array is None or (i == 0 and destination.accumulate)
             out[i] = np.empty(like.shape, like.dtype) if taken else destination.array
     adds = [destination is not None and destination.accumulate for destination in into]
-    arrays = (*out, plain(grad, x), x, weight, *statistics)
-    BATCH_NORM_BACKWARD.launch(x.dtype, arrays, *x.shape, training, adds[1], adds[2])
+    arrays = (*out, plain(grad, x), result, x, weight, *statistics)
+    numbers = (*x.shape, training, adds[1], adds[2], *tails.backward_numbers(tail))
+    BATCH_NORM_BACKWARD.launch(x.dtype, arrays, *numbers)
     if into[0] is not None and adds[0]:
         ADD((into[0].array, into[0].array, out[0]), x.size)
         out[0] = into[0].array
@@ -163,9 +177,10 @@ def batch_norm(
     training: bool,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    tail: F.Tail | None = None,
 ) -> Any:
-    out = np.empty(x.shape, x.dtype)
+    out, after = np.empty(x.shape, x.dtype), tails.packed(tail)
     statistics = tuple(np.empty((3, x.shape[1]), x.dtype))  # shift, delta and inv_std: see batch_norm.h
-    arrays = (out, *statistics, x, weight, bias, running_mean, running_var)
-    BATCH_NORM[training](arrays, *x.shape, momentum, eps)
-    return out, (x, weight, statistics, training)
+    arrays = (out, *statistics, x, weight, bias, running_mean, running_var, after.cell)
+    (BATCH_NORM if training else BATCH_NORM_EVAL)(arrays, *x.shape, momentum, eps, *after.numbers)
+    return out, (x, weight, statistics, training, out, tail)

@@ -106,7 +106,7 @@ def test_gradients_go_where_they_belong(accumulate: bool) -> None:
     want = (grad @ weight, grad.T @ x, grad.sum(axis=0))
     given = [np.full(array.shape, 2.0) for array in want]
     into = tuple(Destination(array, accumulate) for array in given)
-    got = linear_backward((x, weight, np.zeros(5)), grad, into)
+    got = linear_backward((x, weight, np.zeros(5), None, None), grad, into)
     for array, at, expected in zip(got, given, want, strict=True):
         assert array is at
         np.testing.assert_allclose(at, expected + 2 * accumulate, rtol=1e-13, atol=1e-13)
@@ -114,17 +114,17 @@ def test_gradients_go_where_they_belong(accumulate: bool) -> None:
 
 def test_only_the_gradients_asked_for() -> None:
     x, weight, bias = normal((9, 4), "float32"), normal((5, 4), "float32", 1), normal((5,), "float32", 2)
-    saved, grad = (x, weight, bias), np.ones((9, 5), np.float32)
+    saved, grad = (x, weight, bias, None, None), np.ones((9, 5), np.float32)
     assert linear_backward(saved, grad, (None, None, None)) == (None, None, None)
     assert [g is None for g in linear_backward(saved, grad, (None, FRESH, None))] == [True, False, True]
-    assert len(linear_backward((x, weight, None), grad, (FRESH, FRESH))) == 2
+    assert len(linear_backward((x, weight, None, None, None), grad, (FRESH, FRESH))) == 2
 
 
 def test_an_empty_batch() -> None:
     x, weight, bias = np.ones((0, 4)), np.ones((5, 4)), np.ones(5)
     with fused("require"):
         assert F.linear(x, weight, bias).shape == (0, 5)
-    dx, dweight, dbias = linear_backward((x, weight, bias), np.ones((0, 5)), (FRESH, FRESH, FRESH))
+    dx, dweight, dbias = linear_backward((x, weight, bias, None, None), np.ones((0, 5)), (FRESH, FRESH, FRESH))
     assert dx is not None
     assert dweight is not None
     assert dbias is not None

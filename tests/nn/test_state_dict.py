@@ -152,8 +152,8 @@ SUMMARY = """\
 layer                 parameters
 0      Linear(5, 7)           42
 1      BatchNorm(7)           14
-2      ReLU()                  0
-3      Dropout(0.25)           0
+2      ReLU()                  0  in the pass of 1
+3      Dropout(0.25)           0  in the pass of 1
 4      Linear(7, 3)           24
 total                         80"""
 

@@ -20,9 +20,12 @@ from twingrad.functional.sgd import momentum_update, sgd_segments, sgd_update
 from twingrad.functional.sigmoid import sigmoid
 from twingrad.functional.softmax import softmax
 from twingrad.functional.softmax_cross_entropy import softmax_cross_entropy
+from twingrad.functional.tail import Mask, Tail
 from twingrad.functional.tanh import tanh
 
 __all__ = [
+    "Mask",
+    "Tail",
     "adam_segments",
     "adam_update",
     "adamw_update",

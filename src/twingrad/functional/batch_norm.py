@@ -6,6 +6,7 @@ from typing import Any
 
 from twingrad.autodiff import Tensor
 from twingrad.functional.checks import non_negative, number
+from twingrad.functional.tail import Tail, check_tail, finished
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
 
@@ -20,8 +21,10 @@ def check(
     training: bool,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    tail: Tail | None = None,
 ) -> None:
-    """Raise ValueError unless x is (N, C), the others (C,), N > 1 in training, and eps and momentum in range."""
+    """Raise ValueError unless x is (N, C), the others (C,), N > 1 in training, and the rest in range."""
+    check_tail("batch norm", tail)
     non_negative("batch norm: eps", eps)
     if not 0 <= number("batch norm: momentum", momentum) <= 1:
         raise ValueError(f"batch norm: momentum must be in [0, 1], got {momentum}")
@@ -43,7 +46,7 @@ def check(
         )
 
 
-def overwritten(*arrays: Array, training: bool, **settings: float) -> tuple[int, ...]:
+def overwritten(*arrays: Array, training: bool, **settings: Any) -> tuple[int, ...]:
     """The places of the running arrays among the arguments, in training."""
     return (3, 4) if training else ()
 
@@ -59,13 +62,15 @@ def batch_norm(
     training: bool,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    tail: Tail | None = None,
 ) -> Array:
-    """gamma (x - mu) / sqrt(sigma^2 + eps) + beta, with gamma the weight and beta the bias.
+    """gamma (x - mu) / sqrt(sigma^2 + eps) + beta, gamma the weight and beta the bias, and what its tail makes of it.
 
     x: (N, C); weight, bias, running_mean, running_var: (C,). Returns (N, C).
     training: mu and sigma^2 are the batch's (sigma^2 biased, over N), and the running arrays are updated in place:
     running = (1 - momentum) running + momentum new, with the unbiased variance (over N - 1), as PyTorch does.
     Otherwise mu and sigma^2 are the running arrays. momentum: the weight of the new value, 1 - the course's beta.
+    tail: an activation and dropout in the same pass; see `Tail`.
     Differentiable in x, weight and bias. Source: Algorithm 1 and section 3.1 of the paper.
 
     >>> import numpy as np
@@ -86,7 +91,7 @@ def batch_norm(
         _update(running_var, _plain(var) * (n / (n - 1)), momentum)
     else:
         centred, var = x - running_mean, running_var
-    return centred / xp.sqrt(var + eps) * weight + bias
+    return finished(centred / xp.sqrt(var + eps) * weight + bias, tail)
 
 
 def _plain(array: Any) -> Array:

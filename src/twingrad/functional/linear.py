@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from twingrad.functional.tail import Tail, check_tail, finished
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
 
 
-def check(x: Array, weight: Array, bias: Array | None = None) -> None:
-    """Raise ValueError unless the shapes of x, weight and bias fit."""
+def check(x: Array, weight: Array, bias: Array | None = None, *, tail: Tail | None = None) -> None:
+    """Raise ValueError unless the shapes of x, weight and bias fit, and the tail is in range."""
+    check_tail("linear", tail)
     if len(weight.shape) != 2:
         raise ValueError(f"linear takes a weight of shape (out, in), got {weight.shape}")
     if len(x.shape) != 2 or x.shape[1] != weight.shape[1]:
@@ -19,15 +21,18 @@ def check(x: Array, weight: Array, bias: Array | None = None) -> None:
 
 
 @fusable(validate=check)
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """y = x W^T + b.
+def linear(x: Array, weight: Array, bias: Array | None = None, *, tail: Tail | None = None) -> Array:
+    """y = x W^T + b, and what its tail makes of it.
 
     x: (N, in); weight: (out, in); bias: (out,) or None. Returns (N, out). One dtype for all.
+    tail: an activation and dropout in the same pass; see `Tail`.
     The course writes Z = W A + b with examples in columns; here they stand in rows.
 
     >>> import numpy as np
     >>> linear(np.asarray([[1.0, 2.0]]), np.asarray([[3.0, 4.0]]), np.asarray([5.0]))
     array([[16.]])
+    >>> linear(np.asarray([[1.0, 2.0]]), np.asarray([[3.0, -4.0]]), tail=Tail("relu"))
+    array([[0.]])
     """
     y = namespace_of(x, weight).matmul(x, weight.T)
-    return y if bias is None else y + bias
+    return finished(y if bias is None else y + bias, tail)

@@ -17,7 +17,7 @@ from twingrad.nn.init import he_normal, normal, ones, zeros
 from twingrad.nn.module import Module
 from twingrad.nn.parameter import Parameter
 from twingrad.random import Counter, stream_of
-from twingrad.recording import refuse_while_recording
+from twingrad.recording import current, refuse_while_recording
 
 
 def as_input(layer: Module, x: Array, like: Parameter) -> Tensor:
@@ -81,7 +81,11 @@ class Linear(Module):
 
     def forward(self, x: Array) -> Tensor:
         """x: (N, in_features) -> (N, out_features)."""
-        return F.linear(as_input(self, x, self.weight), self.weight, self.bias)  # type: ignore[no-any-return]
+        return self.followed_by(x, None)
+
+    def followed_by(self, x: Array, tail: F.Tail | None) -> Tensor:
+        """What `forward` gives, with the tail in the same pass."""
+        return F.linear(as_input(self, x, self.weight), self.weight, self.bias, tail=tail)  # type: ignore[no-any-return]
 
     def describe(self) -> str:
         return f"Linear({self.in_features}, {self.out_features}{'' if 'bias' in self._parameters else ', bias=False'})"
@@ -114,6 +118,10 @@ class BatchNorm(Module):
 
     def forward(self, x: Array) -> Tensor:
         """x: (N, num_features) -> the same shape."""
+        return self.followed_by(x, None)
+
+    def followed_by(self, x: Array, tail: F.Tail | None) -> Tensor:
+        """What `forward` gives, with the tail in the same pass."""
         x = as_input(self, x, self.weight)
         out = F.batch_norm(
             x,
@@ -124,6 +132,7 @@ class BatchNorm(Module):
             training=self.training,
             momentum=self.momentum,
             eps=self.eps,
+            tail=tail,
         )
         if self.training:
             self.num_batches_tracked.advance()
@@ -149,10 +158,20 @@ class Dropout(Module):
 
     def forward(self, x: Array) -> Array:
         """x: any shape -> the same shape."""
+        mask = self.mask()
+        return x if mask is None else F.dropout(x, **mask._asdict())
+
+    def mask(self) -> F.Mask | None:
+        """The mask of the next training forward, which counts from now on; None where nothing is dropped."""
         if not self.training or self.p == 0:
-            return x
+            return None
         stream = stream_of(f"{self.path}.mask" if self.path else "mask")
-        return F.dropout(x, p=self.p, seed=self.root().seed, stream=stream, step=self.counter.advance())
+        return F.Mask(self.p, self.root().seed, stream, self.counter.advance())
+
+    def take_back(self) -> None:
+        """Forget the last `mask`, where the forward that asked for it failed; a failed capture does so by itself."""
+        if current() is None:
+            self.counter.value -= 1
 
     def describe(self) -> str:
         return f"Dropout({self.p})"

@@ -61,11 +61,15 @@ class Module:
         raise TypeError(f"{type(self).__name__} defines no forward(...)")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.enter()
+        return self.forward(*args, **kwargs)
+
+    def enter(self) -> None:
+        """What a call does before `forward`: settle the values, and guard the step that is being captured."""
         if not self._ready:
             self.root()._settle()
         if current() is not None:
             self._guard()
-        return self.forward(*args, **kwargs)
 
     # -- the tree -----------------------------------------------------------------------------------------------------
 
@@ -178,14 +182,18 @@ class Module:
             module._load(path, arrays)
 
     def summary(self) -> str:
-        """A table of the layers with their parameter counts."""
+        """A table of the layers with their parameter counts, and in whose pass a layer runs that joins another's."""
         rows = [(path or "model", module.describe(), module._own_size()) for path, module in self.modules()]
         rows = [row for row in rows if row[0] != "model" or not self._modules]
-        total = sum(p.size for p in self._unique())
+        total, passes = sum(p.size for p in self._unique()), self._passes()
         widths = [max(len(str(row[i])) for row in [*rows, ("layer", "", "parameters")]) for i in range(3)]
         lines = [f"{'layer':{widths[0]}}  {'':{widths[1]}}  {'parameters':>{widths[2]}}"]
-        lines += [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]},}" for a, b, c in rows]
+        lines += [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]},}{passes.get(a, '')}" for a, b, c in rows]
         return "\n".join([*lines, f"{'total':{widths[0]}}  {'':{widths[1]}}  {total:>{widths[2]},}"])
+
+    def joined(self) -> dict[str, str]:
+        """The modules of this one that run in the pass of another, by their names: see `Sequential`."""
+        return {}
 
     def sparsity(self) -> dict[str, float]:
         """The share of exact zeros in each parameter that decays (the weights), by path, and under "total" in them all.
@@ -348,6 +356,15 @@ class Module:
         for path, module in self.modules():
             for name, value in module.__dict__[kind].items():
                 yield f"{path}.{name}" if path else name, value
+
+    def _passes(self) -> dict[str, str]:
+        """What `summary` says of each layer, by path, that runs in the pass of another."""
+        below = [(f"{path}." if path else "", module) for path, module in self.modules()]
+        return {
+            f"{prefix}{name}": f"  in the pass of {prefix}{head}"
+            for prefix, module in below
+            for name, head in module.joined().items()
+        }
 
     def _name_streams(self) -> None:
         """Tell each module its path, and make sure that no two random streams are the same."""

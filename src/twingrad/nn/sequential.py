@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from twingrad.nn.fusing import groups, run
 from twingrad.nn.module import Module
 from twingrad.random import DEFAULT_SEED
 from twingrad.random.philox import check_key
@@ -13,6 +14,8 @@ from twingrad.random.philox import check_key
 class Sequential(Module):
     """The layers in order, each fed with what the one before returns; named "0", "1", ... as PyTorch does.
 
+    A Linear or BatchNorm, an activation after it, and a Dropout after a ReLU run in one pass, to the same bits as one
+    after another; `summary` tells which.
     seed: 64 bits, for all that is drawn in the network; that of the outermost module counts.
 
     >>> import numpy as np
@@ -23,7 +26,7 @@ class Sequential(Module):
     >>> print(model.summary())
     layer                parameters
     0      Linear(2, 3)           9
-    1      ReLU()                 0
+    1      ReLU()                 0  in the pass of 0
     2      Linear(3, 1)           4
     total                        13
     """
@@ -38,9 +41,13 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Any:
         """x: what the first layer takes -> what the last returns."""
-        for layer in self:
-            x = layer(x)
+        for group in groups(self):
+            x = run(group, x)
         return x
+
+    def joined(self) -> dict[str, str]:
+        names = {layer: name for name, layer in reversed(self._modules.items())}
+        return {names[layer]: names[group[0]] for group in groups(self) for layer in group[1:]}
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())

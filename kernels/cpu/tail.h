@@ -1,0 +1,70 @@
+// The passes that an operation's tail (../include/tail.h) shares with it: over rows of the result that lie in the first cache.
+#pragma once
+#include "../include/tail.h"
+#include "masks.h"
+
+namespace {
+
+struct Tail {
+  i64 kind;
+  double slope;
+  Mask mask;
+};
+
+template <int N>
+struct Kind {
+  static constexpr int value = N;
+};
+
+// f(Kind<kind>()): the kind as a constant.
+template <class F>
+__attribute__((always_inline)) inline void by_kind(i64 kind, const F &f) {
+  switch (kind) {
+    case RELU: return f(Kind<RELU>());
+    case LEAKY_RELU: return f(Kind<LEAKY_RELU>());
+    case SIGMOID: return f(Kind<SIGMOID>());
+    case TANH: return f(Kind<TANH>());
+    default: return f(Kind<NOTHING>());
+  }
+}
+
+// The tail of elements begin..end, in place.
+template <class T>
+inline void finish(T *out, i64 begin, i64 end, const Tail &t, i64 step) {
+  const T slope = (T)t.slope;
+  if (t.kind != NOTHING)
+    by_kind(t.kind, [&](auto kind) __attribute__((always_inline)) {
+      for (i64 i = begin; i < end; ++i) out[i] = tg::tail<decltype(kind)::value>(out[i], slope);
+    });
+  if (t.mask.threshold >= 0) drop(out, out, begin, end, t.mask, step);
+}
+
+constexpr i64 FINISHED = 2048;  // elements that are prepared before their tail
+
+// A tile of out (columns a row): prepare(row), then the tail, a row at a time, or more where they lie side by side.
+template <class T, class F>
+__attribute__((always_inline)) inline void finish_rows(T *out, i64 columns, i64 row, i64 rows, i64 column, i64 width,
+                                                       const Tail &t, i64 step, const F &prepare) {
+  const i64 some = width == columns && width < FINISHED ? FINISHED / width : 1, last = row + rows;
+  for (i64 end; row < last; row = end) {
+    end = row + some < last ? row + some : last;
+    for (i64 r = row; r < end; ++r) prepare(r);
+    finish(out, row * columns + column, (end - 1) * columns + column + width, t, step);
+  }
+}
+
+// The tail as a tile can do it: where rows are cut at no multiple of a block, words would be drawn twice, and the mask is
+// left for `drop_later`.
+inline Tail in_tile(const Tail &t, i64 columns, i64 tile_columns) {
+  Tail here = t;
+  if (columns > tile_columns && columns % BLOCK != 0) here.mask.threshold = -1;
+  return here;
+}
+
+template <class T>
+inline void drop_later(T *out, i64 count, const Tail &t, const Tail &here, i64 step) {
+  if (t.mask.threshold == here.mask.threshold) return;
+  parallel_pieces(count, PIECE, [&](i64 begin, i64 end) { drop(out, out, begin, end, t.mask, step); });
+}
+
+}  // namespace
