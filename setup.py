@@ -154,6 +154,7 @@ setup(
             "scikit-learn",
             "scipy>=1.17",
             "array-api-extra>=0.11",
+            "autograd",
             "nvidia-cuda-nvrtc",
         ],
     },

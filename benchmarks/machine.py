@@ -14,7 +14,7 @@ from typing import Any
 from twingrad import info
 from twingrad.kernels import cpu
 
-LIBRARIES = ("numpy", "torch", "jax", "optax", "scikit-learn", "cupy-cuda13x", "cupy-cuda12x")
+LIBRARIES = ("numpy", "torch", "jax", "optax", "scikit-learn", "autograd", "cupy-cuda13x", "cupy-cuda12x")
 TUNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that tie OpenBLAS to another machine's kernels or tiles: benchmarks run without them."""
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from twingrad.autodiff import AutodiffError, Tensor, is_recording, record
 from twingrad.errors import FusedError
 from twingrad.namespace import backend_of, namespace_of
-from twingrad.recording import computing_again, refuse_while_recording
+from twingrad.recording import computing_again, refuse_while_recording, under_way
 
 PROVIDERS = {"cpu": "twingrad.kernels.cpu.overrides", "cuda": "twingrad.kernels.cuda.overrides"}
 """The module of each backend that registers its kernels, imported when the backend's first array arrives."""
@@ -90,7 +90,11 @@ class Fusable:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs and len(args) < len(self.arguments):
             args = self._by_position(args, kwargs)
-        arrays = tuple([a.data if isinstance(a, Tensor) else a for a in args])
+        arrays, plain = args, True
+        for given in args:
+            if isinstance(given, Tensor):
+                arrays, plain = tuple([a.data if isinstance(a, Tensor) else a for a in args]), False
+                break
         if self.validate is not None:
             self._check(arrays, kwargs)
         if self.overwrites is not None and computing_again():
@@ -107,10 +111,11 @@ class Fusable:
         if kernel.backward is None:
             return kernel.forward(*arrays, **kwargs)
         out, saved = kernel.forward(*arrays, **kwargs)
-        if not any(isinstance(a, Tensor) for a in args):
-            refuse_while_recording(
-                self.name, "it is given plain arrays and gives one, with which NumPy computes unseen"
-            )
+        if plain:
+            if under_way:
+                refuse_while_recording(
+                    self.name, "it is given plain arrays and gives one, with which NumPy computes unseen"
+                )
             return out
         if not is_recording(args):
             return Tensor(out)

@@ -11,7 +11,7 @@ import numpy as np
 from twingrad.autodiff import tape
 from twingrad.errors import AutodiffError
 from twingrad.namespace import namespace_of
-from twingrad.recording import refuse_while_recording
+from twingrad.recording import refuse_while_recording, under_way
 
 xp: Any = None
 """The namespace `twingrad.xp`, which sets itself and the operators here when it is imported."""
@@ -84,14 +84,16 @@ class Tensor(tape.OnTape):
 
     def receive_grad(self, gradient: Any, destination: tape.Destination) -> None:
         """Take one contribution to this leaf's gradient, which a kernel may have written to `destination` already."""
-        refuse_while_recording(
-            "a gradient of a tensor outside all modules", "a replay would overwrite it, not add to it"
-        )
-        xp = namespace_of(self.data)
-        if self._grad is None:  # a copy: rules give views, and one array to several leaves
-            self._grad = gradient.copy() if type(gradient) is np.ndarray else xp.asarray(gradient, copy=True)
+        if under_way:
+            refuse_while_recording(
+                "a gradient of a tensor outside all modules", "a replay would overwrite it, not add to it"
+            )
+        if self._grad is not None:
+            self._grad = namespace_of(self.data).asarray(self._grad + gradient)
+        elif type(gradient) is np.ndarray:  # copies: rules give views, and one array to several leaves
+            self._grad = gradient.copy()
         else:
-            self._grad = xp.asarray(self._grad + gradient)
+            self._grad = namespace_of(self.data).asarray(gradient, copy=True)
 
     def detach(self) -> Tensor:
         """The same data, off the tape."""

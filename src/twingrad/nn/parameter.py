@@ -171,9 +171,10 @@ class Parameter(Tensor):
 
     def settle_in(self, view: Any, flat: FlatParameters, segment: int) -> None:
         """Live in `view`, which holds the values, from now on; what was recorded with another dtype is out of date."""
+        memory = self.shared_memory()
         if self.flat is not None:
             self.flat.valid = False
-            memory, before = self.shared_memory(), self.flat.memory
+            before = self.flat.memory
             memory.writes, memory.written = memory.writes + before.writes, max(memory.written, before.written)
             if type(view) is not type(self.data) or view.dtype != self.data.dtype:
                 memory.write()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -57,6 +58,13 @@ def _stack_rule(g: Any, arrays: Sequence[Any], /, *, axis: int = 0) -> list[Any]
     return [g[(*before, i, ...)] for i in range(len(arrays))]
 
 
+def _plain_broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
+    """A view; of one number in a small NumPy array, such as a loss's cotangent, a copy, which costs a third of it."""
+    if isinstance(x, np.ndarray | np.generic):
+        return np.full(shape, x) if x.ndim == 0 and math.prod(shape) < 1024 else np.broadcast_to(x, shape)
+    return namespace_of(x).broadcast_to(x, shape)
+
+
 def _plain_to_device(x: Any, device: Any) -> Any:
     from twingrad import backends
 
@@ -79,7 +87,12 @@ def _opposite(shift: Any) -> Any:
 _astype = primitive("astype", lambda g, out, x, dtype, /, *, copy=True: g, implementation=_plain_astype)
 to_device = primitive("to_device", lambda g, out, x, device: to_device(g, x.device), implementation=_plain_to_device)
 reshape = primitive("reshape", lambda g, out, x, /, shape, *, copy=None: reshape(g, x.shape), views=True)
-broadcast_to = primitive("broadcast_to", lambda g, out, x, /, shape: unbroadcast(g, x.shape), views=True)
+broadcast_to = primitive(
+    "broadcast_to",
+    lambda g, out, x, /, shape: unbroadcast(g, x.shape),
+    views=True,
+    implementation=_plain_broadcast_to,
+)
 expand_dims = primitive("expand_dims", lambda g, out, x, /, axis=0: reshape(g, x.shape), views=True)
 squeeze = primitive("squeeze", lambda g, out, x, /, axis: reshape(g, x.shape), views=True)
 permute_dims = primitive("permute_dims", lambda g, out, x, /, axes: permute_dims(g, _inverse(axes)), views=True)

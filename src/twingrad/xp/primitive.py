@@ -44,11 +44,10 @@ def primitive(
     views: the result may share the first argument's memory, so a write to one counts as a write to both.
     implementation: computes with plain arrays; by default the function `name` of the arrays' own namespace.
     """
-    first = rules[0]
-    if broadcasts:
-        rules = tuple(_summed_back(rule, position) for position, rule in enumerate(rules))
     primitives[name] = rules
-    return recording(name, rules, views=views, implementation=implementation, signature=(first, 2))
+    return recording(
+        name, rules, broadcasts=broadcasts, views=views, implementation=implementation, signature=(rules[0], 2)
+    )
 
 
 def recording(
@@ -56,14 +55,17 @@ def recording(
     rules: tuple[Rule, ...],
     *,
     signature: tuple[Function, int],
+    broadcasts: bool = False,
     views: bool = False,
     implementation: Function | None = None,
 ) -> Function:
     """`primitive` without an entry in the table of `primitives`; signature: see `_named`."""
-    operation = Operation(name, _pull_by(rules))
     ufunc = None if implementation or views else _ufunc(name, len(rules))
+    if ufunc is not None and ufunc.nin == 1:
+        return _named(_unary(Operation(name, _pull_one(*rules)), ufunc), name, *signature)
     if ufunc is not None:
-        return _named((_unary if ufunc.nin == 1 else _binary)(operation, ufunc), name, *signature)
+        return _named(_binary(Operation(name, _pull_two(*rules)), ufunc), name, *signature)
+    operation = Operation(name, _pull_by(rules, broadcasts))
     general = _general(operation, len(rules), views, implementation)
     return _named(_single(operation, general, views, implementation) if len(rules) == 1 else general, name, *signature)
 
@@ -165,25 +167,41 @@ def _binary(operation: Operation, ufunc: Any) -> Function:
 
 def _single(operation: Operation, general: Function, views: bool, implementation: Function | None) -> Function:
     """For one array and options, which may be arrays too; `general` does what is rare."""
-    name, numpys = operation.name, implementation or getattr(np, operation.name, None)
+    name = operation.name
+    numpys: Any = implementation or _REDUCTIONS.get(name) or getattr(np, name, None)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        x = args[0] if args else None
-        if not isinstance(x, Tensor) or type(x.data) is not ndarray:
+        x: Any = args[0] if args else None
+        plain = x.data if isinstance(x, Tensor) else x
+        if type(plain) is not ndarray or (plain is x and len(args) > 1):
             return general(*args, **kwargs)
-        plain = x.data
         try:
-            out = numpys(plain, *_plain(args[1:]), **kwargs) if len(args) > 1 else numpys(plain, **kwargs)  # type: ignore[misc]
+            out = numpys(plain, *_plain(args[1:]), **kwargs) if len(args) > 1 else numpys(plain, **kwargs)
         except Exception as error:
             raise complaint(name, (plain,), error) from error
+        if plain is x:
+            return out
         if under_way and (form := bound_form(name, args, kwargs)) is not None:
             return form
-        result = made(out, recorded(operation, out, args, kwargs) if is_recording(args) else None)
+        wanted = enabled.get() if x.requires_grad else len(args) > 1 and is_recording(args)
+        result = made(out, recorded(operation, out, args, kwargs) if wanted else None)
         if views or out is plain:
             result.memory = x.shared_memory()
         return result
 
     return function
+
+
+def _reduction(ufunc: Any) -> Function:
+    """NumPy's own reduction, half as dear on small arrays as the function of the namespace, which ends there."""
+
+    def reduced(x: Any, /, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+        return ufunc.reduce(x, axis, dtype, None, keepdims)
+
+    return reduced
+
+
+_REDUCTIONS = {"sum": _reduction(np.add), "prod": _reduction(np.multiply)}
 
 
 def _general(operation: Operation, arrays: int, views: bool, implementation: Function | None) -> Function:
@@ -214,19 +232,42 @@ def _ufunc(name: str, arity: int) -> Any:
     return found if isinstance(found, np.ufunc) and found.nin == arity and found.nout == 1 else None
 
 
-def _pull_by(rules: tuple[Rule, ...]) -> Callable[..., list[Any]]:
+def _pull_one(rule: Rule) -> Callable[..., Sequence[Any]]:
+    def pull(node: Node, grad: Any, into: tuple[Any, ...]) -> Sequence[Any]:
+        (x,) = node.inputs
+        if isinstance(grad, Tensor):
+            return (_cast(node.name, rule(grad, _again(node), x), x),)
+        return (_cast(node.name, rule(grad, node.out, x.data), x.data),)
+
+    return pull
+
+
+def _pull_two(left: Rule, right: Rule) -> Callable[..., Sequence[Any]]:
+    def pull(node: Node, grad: Any, into: tuple[Any, ...]) -> Sequence[Any]:
+        x, y = node.inputs
+        if isinstance(grad, Tensor):
+            out = _again(node)
+        else:
+            x, y, out = x.data if isinstance(x, Tensor) else x, y.data if isinstance(y, Tensor) else y, node.out
+        of_x = None if into[0] is None else _fitted(node.name, left(grad, out, x, y), x)
+        return of_x, None if into[1] is None else _fitted(node.name, right(grad, out, x, y), y)
+
+    return pull
+
+
+def _pull_by(rules: tuple[Rule, ...], broadcasts: bool) -> Callable[..., list[Any]]:
     def pull(node: Node, grad: Any, into: tuple[Any, ...]) -> list[Any]:
         if isinstance(grad, Tensor):
             args, out = node.inputs, _again(node)
         else:
             args, out = _plain(node.inputs), node.out
-        gradients: list[Any] = []
-        for position, destination in enumerate(into):
-            if destination is None:
-                gradients.append(None)
-            elif position < len(rules):
-                gradients.append(_cast(node.name, rules[position](grad, out, *args, **node.keywords), args[position]))
-            else:
+        gradients: list[Any] = [None] * len(into)
+        for position, (rule, argument, place) in enumerate(zip(rules, args, into, strict=False)):
+            if place is not None:
+                found = rule(grad, out, *args, **node.keywords)
+                gradients[position] = (_fitted if broadcasts else _cast)(node.name, found, argument)
+        for position in range(len(rules), len(into)):
+            if into[position] is not None:
                 raise AutodiffError(f"{node.name} is not differentiable in its argument {position}; detach() it")
         return gradients
 
@@ -255,13 +296,11 @@ def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
     return xp.reshape(xp.sum(g, axis=(*range(extra), *stretched)), shape)
 
 
-def _summed_back(rule: Rule, position: int) -> Rule:
-    def summed(g: Any, out: Any, *args: Any, **kwargs: Any) -> Any:
-        found = rule(g, out, *args, **kwargs)
-        shape = args[position].shape
-        return found if found.shape == shape else unbroadcast(found, shape)
-
-    return summed
+def _fitted(name: str, g: Any, argument: Array) -> Any:
+    """`g` in the argument's shape, from which it was broadcast, and dtype."""
+    if g.shape != argument.shape:
+        g = unbroadcast(g, argument.shape)
+    return g if g.dtype == argument.dtype else _cast(name, g, argument)
 
 
 def _cast(name: str, g: Any, argument: Array) -> Any:
@@ -269,12 +308,12 @@ def _cast(name: str, g: Any, argument: Array) -> Any:
 
     Every way from a real loss to a real leaf through complex numbers meets a difference of kind here.
     """
-    from twingrad import xp
-
     if g.dtype == argument.dtype:
         return g
     if is_complex(g) or is_complex(argument):
         raise AutodiffError(no_complex_gradients(name))
+    from twingrad import xp
+
     return xp.astype(g, argument.dtype)
 
 

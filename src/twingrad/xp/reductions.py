@@ -28,7 +28,7 @@ def kept(reduced: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    return broadcast_to(kept(g, x, axis, keepdims), x.shape)
+    return broadcast_to(g if axis is None else kept(g, x, axis, keepdims), x.shape)
 
 
 def count_of(x: Any, axis: Any) -> int:
