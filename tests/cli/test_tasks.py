@@ -160,6 +160,11 @@ BAD = {
         "line 3, column 'city': unknown category 'P",
     ),
     "missing column": (["city,area", "Oslo,3"], "missing 'kind'"),
+    "other case": (["City,kind,area", "Oslo,flat,3"], "missing 'city'; unexpected 'City' (did you mean 'city'?)"),
+    "too large": (
+        ["city,kind,area", "Oslo,flat,1", "Rome,flat,1e300"],
+        "line 3, column 'area': 1e+300 is too large for",
+    ),
     "unexpected column": (["city,kind,area,size", "Oslo,flat,3,4"], "unexpected 'size'"),
     "text for a number": (["city,kind,area", "Oslo,flat,big"], "line 2, column 'area': a number is due, got 'big'"),
     "no rows": (["city,kind,area"], "there are no rows"),

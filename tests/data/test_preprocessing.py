@@ -314,3 +314,18 @@ def test_too_many_categories(write):
     data = tg.data.load(write("t.csv", text))
     with pytest.raises(ValueError, match=r"column 'name': 1001 different texts are too many .*; leave the column out"):
         Preprocessing.fit(data)
+
+
+def test_a_column_that_names_each_row_is_better_left_out(tmp_path):
+    (tmp_path / "t.csv").write_text("id,a,y\n" + "".join(f"u{i},{i % 7},{i % 2}\n" for i in range(100)))
+    parts = tg.data.load(tmp_path / "t.csv").split(seed=0)
+    with pytest.raises(ValueError, match=r"t\.csv, line \d+, column 'id': .*: leave the column out of the features$"):
+        Preprocessing.fit(parts.train).check_categories(parts.test)
+
+
+def test_numbers_beyond_float64_are_told_by_name():
+    x, y = np.array([[1.0, 1e300], [2.0, -1e300]]), np.array([1e300, -1e300])
+    with pytest.raises(ValueError, match="column 'b' holds numbers too large to be standardised"):
+        Preprocessing.fit(Dataset(x, y, feature_names=("a", "b")))
+    with pytest.raises(ValueError, match="column 'price' holds numbers too large to be standardised"):
+        Preprocessing.fit(Dataset(x[:, :1], y, target_names=("price",)))

@@ -257,7 +257,7 @@ def test_balanced_weights_are_those_of_the_counts(data, make_model):
     with pytest.raises(ValueError, match="class_weight='balanced' needs a data set"):
         fit(make_model(), [(data.train.x, data.train.y)], class_weight="balanced")
     numbers = Dataset(data.train.x, data.train.y.astype(float))
-    with pytest.raises(ValueError, match="class_weight does not apply to a regression task"):
+    with pytest.raises(ValueError, match="class_weight='balanced' does not apply to a regression task"):
         fit(nn.Sequential(nn.Linear(64, 1)), numbers, class_weight="balanced")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -60,7 +61,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage and leaving."""
-        raise UsageError(f"{self.prog}: error: {message.removeprefix('argument ')}{self._suggestion(message)}")
+        hint = self._suggestion(message)
+        command = re.fullmatch(r"argument .*: invalid choice: (.*) \(choose from (.*)\)", message)
+        if command:
+            message = f"unknown command {command[1]}"
+            near = get_close_matches(command[1].strip("'"), re.findall(r"[\w-]+", command[2]), n=1)
+            hint = f"; did you mean {near[0]}?" if near else hint
+        raise UsageError(f"{self.prog}: error: {message.removeprefix('argument ')}{hint}")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does; but a command refuses the options that it does not know, instead of handing them up."""

@@ -18,6 +18,9 @@ TOLD = {
 MOST = 1000
 """Categories of one column beyond which it is taken for a mistake."""
 
+FEW = 20
+"""So many categories may be missed without the column being taken for names of rows."""
+
 Seen = tuple[str, ...] | None
 
 
@@ -51,7 +54,7 @@ def encoded(by: Any, table: Table) -> NDArray[np.float32]:
         shift, scale = (values[number if len(values) > 1 else 0] for values in (by.shift, by.scale))
         numbers = positions(table, name, column, known or (), by.unknown) if isinstance(column, Text) else column
         if known is None or by.encoding == "ordinal":
-            out[:, start] = scaled(numbers[:, None], (shift,), (scale,), (name,))[:, 0]
+            out[:, start] = scaled(numbers[:, None], (shift,), (scale,), (name,), table.where)[:, 0]
             start += 1
         else:
             (rows,) = np.nonzero(numbers >= 0)
@@ -74,9 +77,11 @@ def positions(
     if len(wrong) and unknown == "error":
         row = int(wrong[0])
         shown = ", ".join(repr(category) for category in known[:8]) + (", ..." if len(known) > 8 else "")
+        cure = "train with unknown='zeros' to take others for none of them"
+        if len(known) > FEW and 2 * len(wrong) > len(found):
+            cure = "most texts are new, as if each row had its own: leave the column out of the features"
         raise ValueError(
             f"{table.where(row)}, column {name!r}: unknown category {column.values[column.codes[row]]!r}; "
-            f"the training part had {shown}; "
-            "train with unknown='zeros' to take others for none of them"
+            f"the training part had {shown}; {cure}"
         )
     return found

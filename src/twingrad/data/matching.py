@@ -81,7 +81,7 @@ def same_names(names: tuple[str, ...], by: Any, who: str) -> None:
         return
     told = [f"missing {name!r}" for name in missing]
     for name in unexpected:
-        near = get_close_matches(name, missing, n=1)
+        near = [each for each in missing if each.lower() == name.lower()] or get_close_matches(name, missing, n=1)
         told.append(f"unexpected {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
     if not missing and len(by.names) <= FEW:
         told.append(f"to leave it out: features={list(by.names)}")

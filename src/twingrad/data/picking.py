@@ -46,7 +46,7 @@ def column_roles(names: Sequence[str], features: Any, target: Any, who: str) -> 
 def find_column(names: Sequence[str], name: str, who: str) -> None:
     """Raise a ValueError for a column that does not exist; it suggests the nearest."""
     if name not in names:
-        near = get_close_matches(name, names, n=1)
+        near = [each for each in names if each.lower() == name.lower()] or get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ";"
         raise ValueError(f"{who}: there is no column {name!r}{hint} It has {_told(names)}")
 

@@ -92,8 +92,8 @@ class Preprocessing:
             raise ValueError(f"data set {train.name!r} holds no examples to fit the preprocessing on")
         columns = _encoding.seen(train.x) if isinstance(train.x, Table) else ()
         plain = tuple(categories is None or encoding == "ordinal" for categories in columns)
-        chosen, reason, shift, scale = _scaling.fit(train.x, columns, plain, scaling)
-        target = _target_moments(train.y, scale_targets) if train.task == "regression" else ((), ())
+        chosen, reason, shift, scale = _scaling.fit(train.x, columns, plain, scaling, train.feature_names)
+        target = _target_moments(train, scale_targets) if train.task == "regression" else ((), ())
         return cls(
             shape=tuple(train.x.shape[1:]),
             names=tuple(train.feature_names),
@@ -235,10 +235,10 @@ def _prepared(data: Dataset, by: Preprocessing) -> Dataset:
     )
 
 
-def _target_moments(y: NDArray[Any], wanted: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    columns = y.reshape(len(y), -1)
+def _target_moments(train: Dataset, wanted: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    columns = train.y.reshape(len(train), -1)
     count = columns.shape[1]
-    return scaling.moments_of(columns) if wanted else ((0.0,) * count, (1.0,) * count)
+    return scaling.moments_of(columns, train.target_names) if wanted else ((0.0,) * count, (1.0,) * count)
 
 
 def _tupled(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,11 @@ Numbers = tuple[float, ...]
 
 
 def fit(
-    x: Features, categories: tuple[Any, ...], plain: tuple[bool, ...], scaling: str
+    x: Features, categories: tuple[Any, ...], plain: tuple[bool, ...], scaling: str, names: Sequence[str] = ()
 ) -> tuple[str, str, Numbers, Numbers]:
     """The scaling, why it is this one, and (shift, scale), each one number or one for each column.
 
-    categories: of a table's columns; plain: whether a column stays one column of numbers.
+    categories: of a table's columns; plain: whether a column stays one column of numbers; names: for messages.
     """
     choose("scaling", scaling, SCALINGS)
     chosen, reason = (scaling, "asked for") if scaling != "auto" else _choice(x)
@@ -34,18 +35,18 @@ def fit(
     if chosen == "pixels":
         return chosen, reason, (0.0,), (255.0,)
     if not isinstance(x, Table):
-        return chosen, reason, *moments_of(x)
+        return chosen, reason, *moments_of(x, names)
     moments = [
-        _of_column(column, seen) if scaled else (0.0, 1.0)
-        for column, seen, scaled in zip(x.columns, categories, plain, strict=True)
+        _of_column(name, column, seen) if scaled else (0.0, 1.0)
+        for name, column, seen, scaled in zip(x.names, x.columns, categories, plain, strict=True)
     ]
     return chosen, reason, tuple(shift for shift, _ in moments), tuple(scale for _, scale in moments)
 
 
-def moments_of(x: NDArray[Any] | Rows) -> tuple[Numbers, Numbers]:
+def moments_of(x: NDArray[Any] | Rows, names: Sequence[str] = ()) -> tuple[Numbers, Numbers]:
     """Mean and standard deviation (divisor N) of each feature, in two passes over chunks, summed in float64.
 
-    The deviation of a constant feature is given as 1: it is shifted, not scaled.
+    The deviation of a constant feature is given as 1: it is shifted, not scaled. names: for messages.
     """
     n, width = len(x), int(np.prod(x.shape[1:]))
     total, squares = np.zeros(width), np.zeros(width)
@@ -59,14 +60,24 @@ def moments_of(x: NDArray[Any] | Rows) -> tuple[Numbers, Numbers]:
         deviation = np.sqrt(squares / n)
     if not np.isfinite(deviation).all():
         column = int(np.flatnonzero(~np.isfinite(deviation))[0])
-        raise ValueError(f"column {column} (from 0) holds numbers too large to be standardised; divide them first")
+        name = repr(names[column]) if names else f"{column} (from 0)"
+        raise ValueError(f"column {name} holds numbers too large to be standardised; divide them first")
     noise = 10 * np.finfo(np.float64).eps * np.abs(mean)  # what rounding leaves of a constant
     deviation = np.where(deviation > noise, deviation, 1.0)
     return tuple(mean.tolist()), tuple(deviation.tolist())
 
 
-def scaled(x: NDArray[Any], shift: Numbers, scale: Numbers, names: tuple[str, ...]) -> NDArray[np.float32]:
-    """(x - shift) / scale as float32 (N, D): computed in float64 and rounded once, bytes by a table of all 256."""
+def scaled(
+    x: NDArray[Any],
+    shift: Numbers,
+    scale: Numbers,
+    names: tuple[str, ...],
+    where: Callable[[int], str] = "row {}".format,
+) -> NDArray[np.float32]:
+    """(x - shift) / scale as float32 (N, D): computed in float64 and rounded once, bytes by a table of all 256.
+
+    names, where: how messages name a column and a row.
+    """
     flat = x.reshape(len(x), -1)
     if x.dtype == np.uint8 and len(shift) == 1:
         table: NDArray[np.float32] = ((np.arange(256) - shift[0]) / scale[0]).astype(np.float32)
@@ -78,15 +89,15 @@ def scaled(x: NDArray[Any], shift: Numbers, scale: Numbers, names: tuple[str, ..
         row, column = (int(i) for i in np.argwhere(~np.isfinite(found))[0])
         name = repr(names[column]) if names else column
         why = "not finite" if not np.isfinite(flat[row, column]) else "too large for float32 once scaled"
-        raise ValueError(f"row {row}, column {name}: {flat[row, column]} is {why}; mend or remove it")
+        raise ValueError(f"{where(row)}, column {name}: {flat[row, column]} is {why}; mend or remove it")
     return found
 
 
-def _of_column(column: NDArray[np.float64] | Text, seen: tuple[str, ...] | None) -> tuple[float, float]:
+def _of_column(name: str, column: NDArray[np.float64] | Text, seen: tuple[str, ...] | None) -> tuple[float, float]:
     if isinstance(column, Text):
         position = {value: number for number, value in enumerate(seen or ())}
         column = np.array([position.get(value, 0) for value in column.values], np.float64)[column.codes]
-    shift, scale = moments_of(column[:, None])
+    shift, scale = moments_of(column[:, None], (name,))
     return shift[0], scale[0]
 
 

@@ -125,7 +125,8 @@ def class_weights(asked: Any, train: Dataset | BatchSource, task: str, outputs: 
         return None
     classed = task in ("binary", "multi-class")
     if task == "regression" or (isinstance(asked, str) and not classed):
-        raise ValueError(f"fit: class_weight does not apply to a {task} task")
+        given = f"class_weight={asked!r}" if isinstance(asked, str) else "class_weight"
+        raise ValueError(f"fit: {given} does not apply to a {task} task")
     count = max(2, outputs) if classed else 2  # two for one logit, and for each label
     if isinstance(asked, str):
         choose("value of class_weight", asked, ["balanced"])
