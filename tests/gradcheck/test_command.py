@@ -120,7 +120,7 @@ def test_exit_codes(
     wrong = in_backward(kernel, 2, doubled if factor == 2 else lambda gradient: factor * gradient)
     monkeypatch.setitem(F.linear.kernels, "cpu", wrong)
     found, out, _ = call("gradcheck", *SMALL, "--no-batch-norm")
-    assert found == code
+    assert found == code, out
     assert out.splitlines()[1].startswith(f"gradient check: {verdict}, ")
     assert ("2 times what it should be" in out) == (factor == 2)
 

@@ -76,7 +76,7 @@ def test_theta_cubed() -> None:
     assert quotient(problem, 0, line, 3.0001, 1.0, 1e-16).value == pytest.approx(3.0001, abs=1e-12)
     report = tg.check_grads(lambda theta: theta**3, 1.0, epsilon=0.01)
     assert report.ok
-    assert report.worst.difference == pytest.approx(3.0, abs=1e-9)
+    assert report.worst.difference == pytest.approx(3.0, abs=1e-7)
     assert report.worst.kinks == ()
 
 
@@ -95,9 +95,12 @@ def test_kinks(kinked: Any, at: float) -> None:
     """Right gradients at and beside kinks, named unless the difference agrees; a wrong one is found there too."""
     report = tg.check_grads(kinked, at)
     assert report.ok, report
-    assert len(report.parameters[0].kinks) == (kinked is not abs or at != 0)
+    found = report.parameters[0]
+    assert len(found.kinks) + len(found.on_kinks) == (kinked is not abs or at != 0)
+    if abs(at) > 1e-9:
+        assert found.kinks
     wrong = tg.check_grads(lambda x: kinked(times(-500.0, x)), at)
-    assert not wrong.ok or abs(wrong.worst.gradient) < 1e-3
+    assert not wrong.ok or abs(wrong.worst.gradient) < 1e-3  # on the flat side
 
 
 def test_a_bias_beside_examples_of_zeros() -> None:
@@ -112,7 +115,8 @@ def test_a_bias_beside_examples_of_zeros() -> None:
 
     report = tg.check_grads(cost, np.zeros(4), np.zeros(2))
     assert report.ok, report
-    assert report.parameters[0].kinks
+    assert len(report.parameters[0].on_kinks) == 4
+    assert "  on a kink, compared beside it: b1[0]" in repr(report).splitlines()
     assert tg.check_grads(functools.partial(cost, factor=2.0), np.zeros(4), np.zeros(2)).wrong == ("b1",)
 
 

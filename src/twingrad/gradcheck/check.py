@@ -10,8 +10,8 @@ import numpy as np
 
 from twingrad import nn
 from twingrad.functional.checks import non_negative, number
-from twingrad.gradcheck.compare import Compared, distance
-from twingrad.gradcheck.differences import Problem, noise_of
+from twingrad.gradcheck.compare import Compared, Place, distance
+from twingrad.gradcheck.differences import Problem, beside, noise_of
 from twingrad.gradcheck.functions import OfFunction
 from twingrad.gradcheck.modules import OfModule, cost_of
 from twingrad.gradcheck.report import GradientReport
@@ -52,7 +52,8 @@ def check_grads(
     descends. Frozen parameters are left out.
 
     Where a difference and the gradient disagree, narrower steps tell whether a kink (of ReLU, max, abs) lies between
-    the two points: the report names it, and on a kink what lies between the one-sided derivatives, or near, is right.
+    the two points. Where theta itself stands on one there is no derivative, and they are compared 1e-4 beside it, on
+    two sides. The report names both, and calls neither wrong.
 
     Raises TypeError for arguments without a floating one, a loss without its batch, and a cost that is no float64
     Tensor; ValueError for a cost that is not one finite number or differs from one evaluation to the next, a model
@@ -70,24 +71,35 @@ def check_grads(
     non_negative("check_grads: weight_decay", weight_decay)
     problem = _problem(of, args, argnums, weight_decay)
     cost = _steady_cost(problem)
-    gradients = problem.gradient()
-    noise = noise_of(problem, cost, seed)
-    settings: dict[str, Any] = {"cost": cost, "noise": noise, "epsilon": epsilon, "seed": seed}
+    here = Place(problem.gradient(), cost, noise_of(problem, cost, seed))
     found = [
-        Compared(problem, i, gradient, samples=samples if len(gradient) > limit else None, **settings)
-        for i, gradient in enumerate(gradients)
+        Compared(problem, i, here, epsilon, samples if len(gradient) > limit else None, seed)
+        for i, gradient in enumerate(here.gradients)
     ]
+    _leave_kinks(problem, [each for each in found if each.on_kinks], here.noise, seed)
+    gradients, differences = zip(*(each.of_all() for each in found), strict=True)
     return GradientReport(
-        tuple(each.checked() for each in found),
-        distance(*(np.concatenate([getattr(each, of) for each in found]) for of in ("gradient", "difference"))),
-        cost,
-        noise,
-        epsilon,
-        problem.evaluations,
-        problem.mode,
-        tuple(problem.frozen),
-        weight_decay,
+        parameters=tuple(each.checked() for each in found),
+        distance=distance(np.concatenate(gradients), np.concatenate(differences)),
+        cost=cost,
+        noise=here.noise,
+        epsilon=epsilon,
+        evaluations=problem.evaluations,
+        mode=problem.mode,
+        frozen=tuple(problem.frozen),
+        weight_decay=weight_decay,
     )
+
+
+def _leave_kinks(problem: Problem, found: list[Compared], noise: float, seed: int) -> None:
+    """Compare what stands on a kink on two sides of theta."""
+    for side in (1.0, -1.0) if found else ():
+        with beside(problem, seed, side):
+            there = Place(problem.gradient(), problem.cost(), noise)
+            for each in found:
+                each.look_beside(there)
+    for each in found:
+        each.settle()
 
 
 def _problem(of: Any, args: tuple[Any, ...], argnums: Any, weight_decay: float) -> OfFunction | OfModule:

@@ -8,11 +8,14 @@ one-sided derivative: in theta = 1 + 1e-8 the difference of |theta - 1| at 1e-7 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twingrad.gradcheck.report import GREAT_BELOW
 from twingrad.random import stream_of
 from twingrad.random.philox import words
 
@@ -24,6 +27,8 @@ NARROWER = 3
 """So many times the step is divided by 10 where the difference and the gradient disagree."""
 OF_GAP = math.sqrt(12.0)
 """The rounding of right - left, J(+) - 2 J + J(-) over the step, in that of the two-sided difference."""
+NUDGE = 1e-4
+"""How far from a theta on a kink the gradient is compared instead."""
 POINTS, SPACINGS = 24, (1e-8, 1e-7, 1e-6)
 """Of the costs whose scatter tells their noise: so close together that a smooth cost is nearly a line between them."""
 
@@ -68,11 +73,15 @@ class Line(NamedTuple):
 
 
 class Quotient(NamedTuple):
-    """A derivative along a line. rounding: its standard deviation. kink: whether one spoiled the widest step."""
+    """A derivative along a line. rounding: its standard deviation. kink: whether one spoiled the widest step.
+
+    stands: whether the point itself seems to be on one.
+    """
 
     value: float
     rounding: float
-    kink: bool
+    kink: bool = False
+    stands: bool = False
 
 
 class _Sides(NamedTuple):
@@ -138,35 +147,50 @@ def _cost_along(problem: Problem, lines: list[Line], t: float) -> float:
             problem.put(number, line.where, base + t * line.direction)
         return problem.cost()
     finally:
-        for number, base in enumerate(problem.values):
-            problem.put(number, slice(None), base)
+        _move(problem, problem.values)
 
 
 def quotient(problem: Problem, number: int, line: Line, expected: float, cost: float, noise: float) -> Quotient:
     """The derivative along a line, by a two-sided difference.
 
     Where that is not what is `expected`, narrower steps tell whether a kink lies between its two points: the
-    differences then change with the step; and whether the point itself is on a kink: then the two one-sided ones go on
-    to differ. Any number between those is right, and no further from them than they are apart: on several kinks at
-    once, as those of layers whose inputs are all 0, backward passes leave the interval.
+    differences then change with the step; and whether the point itself stands on one: then they never settle, or the
+    two one-sided ones go on to differ.
     """
-    now = _sides(problem, number, line, line.step, cost, noise)
-    if abs(now.middle - expected) <= TRUST * now.rounding:
-        return Quotient(now.middle, now.rounding, False)
-    kink = settled = False
+    now, kink = _sides(problem, number, line, line.step, cost, noise), False
     for power in range(1, NARROWER + 1):
+        if _agree(expected, now.middle, now.rounding):
+            return Quotient(now.middle, now.rounding, kink)
         before, now = now, _sides(problem, number, line, line.step / 10.0**power, cost, noise)
         change = abs(now.middle - before.middle)
-        settled = change <= TRUST * (now.rounding + before.rounding)
-        if settled:
-            break
+        if change <= TRUST * (now.rounding + before.rounding):
+            rests = abs(now.gap) > max(abs(before.gap) / 2, TRUST * OF_GAP * now.rounding)
+            return Quotient(before.middle, before.rounding, kink, rests)
         kink = kink or _jumps(before, now, change)
-    on_it = abs(now.gap) > abs(before.gap) / 2 and abs(now.gap) > TRUST * OF_GAP * now.rounding
-    if kink or on_it:
-        low, high = min(now.left, now.right) - abs(now.gap), max(now.left, now.right) + abs(now.gap)
-        return Quotient(float(np.clip(expected, low, high)), now.rounding, True)
-    best = before if settled else now
-    return Quotient(best.middle, best.rounding, False)
+    return Quotient(now.middle, now.rounding, kink, not _agree(expected, now.middle, now.rounding))
+
+
+def _agree(expected: float, found: float, rounding: float) -> bool:
+    """Whether a derivative is what was expected, to within its rounding and a tenth of what makes a great distance."""
+    return abs(expected - found) <= TRUST * rounding + GREAT_BELOW / 10.0 * (abs(expected) + abs(found))
+
+
+@contextmanager
+def beside(problem: Problem, seed: int, side: float) -> Iterator[None]:
+    """Within the block theta is another, NUDGE away in each element, up or down at random; side: 1, or -1 turns all."""
+    here = problem.values
+    drawn = [directions(v, 1.0, 1, seed, f"{n} beside")[0] for n, v in zip(problem.names, here, strict=True)]
+    _move(problem, [values + side * NUDGE * line.direction for values, line in zip(here, drawn, strict=True)])
+    try:
+        yield
+    finally:
+        _move(problem, here)
+
+
+def _move(problem: Problem, values: list[Floats]) -> None:
+    problem.values = values
+    for number, each in enumerate(values):
+        problem.put(number, slice(None), each)
 
 
 def _jumps(wide: _Sides, narrow: _Sides, change: float) -> bool:

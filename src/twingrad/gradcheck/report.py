@@ -18,7 +18,8 @@ class Checked:
     lines: how many differences were taken, along elements (of `size`) or along random `directions` (True).
     distance: ||g - g~|| / (||g|| + ||g~||) over them, with g the gradient and g~ the differences; NaN where one of
     them is not finite. rounding: how much of it the rounding of the cost explains.
-    kinks: elements or directions with a kink within their step, or at the point itself; with what has it, where known.
+    kinks: elements or directions with a kink within their step, and on_kinks, those that stand on one and were compared
+    beside it; with the layers that have it, where known.
     worst: the element of the largest |g - g~|, or None; gradient, difference: g and g~ there.
     hint: what the error looks like, or "".
     """
@@ -31,6 +32,7 @@ class Checked:
     distance: float
     rounding: float
     kinks: tuple[str, ...]
+    on_kinks: tuple[str, ...]
     worst: tuple[int, ...] | None
     gradient: float
     difference: float
@@ -106,6 +108,7 @@ class GradientReport:
 
     def _kinks(self) -> list[str]:
         found = [f"  kink within the step: {each.name}{kink}" for each in self.parameters for kink in each.kinks]
+        found += [f"  on a kink, compared beside it: {p.name}{kink}" for p in self.parameters for kink in p.on_kinks]
         more = len(found) - SHOWN_KINKS
         return found if more <= 0 else [*found[:SHOWN_KINKS], f"  and {more} more kinks"]
 
