@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from twingrad import Tensor, functional, xp
 
-NAN = math.nan
+NAN, inf = math.nan, math.inf
+W = np.asarray([1.0, 2.0, 4.0])
+I = np.asarray([0, 2, 0])
 
 
 def gradients_at(f: Any, *values: Any) -> list[list[float]]:
@@ -32,6 +35,28 @@ KINKS = [
     ("max tied in rows", lambda x: xp.max(x, axis=1), ([[2.0, 2.0], [0.0, 1.0]],), [[[0.5, 0.5], [0.0, 1.0]]]),
     ("std of a constant", xp.std, ([2.0, 2.0],), [[0.0, 0.0]]),
     ("maximum with itself", lambda x: xp.maximum(x, x), ([1.0],), [[1.0]]),
+    ("copysign at 0", xp.copysign, ([0.0, -2.0, 3.0], [-1.0, 1.0, -1.0]), [[0.0, -1.0, -1.0], [0.0, 0.0, 0.0]]),
+    ("nextafter", xp.nextafter, ([1.0, 2.0], [3.0, 0.0]), [[1.0, 1.0], [0.0, 0.0]]),
+    ("clip at the bounds", lambda x: xp.clip(x, 0.0, 1.0), ([-1.0, 0.0, 0.5, 1.0, 2.0],), [[0.0, 1.0, 1.0, 1.0, 0.0]]),
+    ("clip by arrays", xp.clip, ([0.0, 2.0, 5.0], 1.0, 3.0), [[0.0, 1.0, 0.0], 1.0, 1.0]),
+    ("clip by crossed bounds", xp.clip, ([0.0, 2.0, 5.0], 3.0, 1.0), [[0.0, 0.0, 0.0], 0.0, 3.0]),
+    ("sort tied", lambda x: xp.sort(x) * W, ([2.0, 1.0, 2.0],), [[2.0, 1.0, 4.0]]),
+    ("sort tied, descending", lambda x: xp.sort(x, descending=True) * W, ([2.0, 1.0, 2.0],), [[1.0, 4.0, 2.0]]),
+    ("unique values", lambda x: xp.unique_values(x) * W[:2], ([2.0, 1.0, 2.0],), [[2.0, 1.0, 0.0]]),
+    ("take twice", lambda x: xp.take(x, I), ([1.0, 2.0, 3.0],), [[2.0, 0.0, 1.0]]),
+    ("prod of a zero", xp.prod, ([2.0, 0.0, 3.0],), [[0.0, 6.0, 0.0]]),
+    ("prod of two zeros", xp.prod, ([2.0, 0.0, 0.0],), [[0.0, 0.0, 0.0]]),
+    ("cumulative product of a zero", xp.cumulative_prod, ([2.0, 0.0, 3.0],), [[1.0, 8.0, 0.0]]),
+    ("norm of zeros", xp.linalg.vector_norm, ([0.0, 0.0],), [[0.0, 0.0]]),
+    ("norm of order 3 of zeros", lambda x: xp.linalg.vector_norm(x, ord=3), ([0.0, 0.0],), [[0.0, 0.0]]),
+    ("largest of a norm, tied", lambda x: xp.linalg.vector_norm(x, ord=inf), ([2.0, -2.0],), [[0.5, -0.5]]),
+    ("Frobenius norm of zeros", xp.linalg.matrix_norm, ([[0.0, 0.0]],), [[[0.0, 0.0]]]),
+    ("det of rank 1", xp.linalg.det, ([[1.0, 0.0], [0.0, 0.0]],), [[[0.0, 0.0], [0.0, 1.0]]]),
+    ("det of rank 0", xp.linalg.det, ([[0.0, 0.0], [0.0, 0.0]],), [[[0.0, 0.0], [0.0, 0.0]]]),
+    ("equal eigenvalues", xp.linalg.eigvalsh, ([[2.0, 0.0], [0.0, 2.0]],), [[[1.0, 0.0], [0.0, 1.0]]]),
+    ("equal eigenvalues of eigh", lambda x: xp.linalg.eigh(x)[0], ([[2.0, 0.0], [0.0, 2.0]],), [[[1, 0], [0, 1]]]),
+    ("equal singular values", xp.linalg.svdvals, ([[2.0, 0.0], [0.0, 2.0]],), [[[1.0, 0.0], [0.0, 1.0]]]),
+    ("entr at 1", xp.special.entr, ([1.0],), [[-1.0]]),
 ]
 
 
@@ -40,10 +65,24 @@ def test_convention(label: str, f: Any, values: Any, expected: Any) -> None:
     assert gradients_at(f, *values) == expected
 
 
+def test_vectors_of_equal_eigenvalues_have_no_derivative() -> None:
+    with np.errstate(all="ignore"):
+        (found,) = gradients_at(lambda x: xp.linalg.eigh(x).eigenvectors * W[:2], [[2.0, 0.0], [0.0, 2.0]])
+    assert not np.all(np.isfinite(found))
+
+
+def test_entr_has_an_infinite_derivative_at_0() -> None:
+    with np.errstate(divide="ignore"):
+        assert gradients_at(xp.special.entr, [0.0]) == [[inf]]
+
+
 TORCH = {
     "abs at 0": "abs", "relu at 0": "relu", "maximum tied": "maximum", "minimum tied": "minimum",
     "maximum of NaN": "maximum", "minimum of NaN": "minimum",
-    "max tied": "amax", "min tied": "amin", "std of a constant": "std",
+    "max tied": "amax", "min tied": "amin", "std of a constant": "std", "copysign at 0": "copysign",
+    "prod of a zero": "prod", "prod of two zeros": "prod", "norm of zeros": "linalg.vector_norm",
+    "Frobenius norm of zeros": "linalg.matrix_norm", "det of rank 0": "linalg.det",
+    "equal eigenvalues": "linalg.eigvalsh", "equal singular values": "linalg.svdvals", "clip by arrays": "clamp",
 }  # fmt: skip
 
 
@@ -55,7 +94,7 @@ def test_convention_is_that_of_torch(label: str) -> None:
     )
     _, _, values, expected = next(kink for kink in KINKS if kink[0] == label)
     tensors = [torch.tensor(v, requires_grad=True, dtype=torch.float64) for v in values]
-    getattr(torch, TORCH[label])(*tensors).sum().backward()
+    functools.reduce(getattr, TORCH[label].split("."), torch)(*tensors).sum().backward()
     assert [t.grad.tolist() for t in tensors] == expected
 
 

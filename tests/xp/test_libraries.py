@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rows import ROWS, Row
+from row import Row
+from rows import ROWS
 
 from twingrad import Tensor, xp
 from twingrad.autodiff import gradients
@@ -41,6 +42,22 @@ def test_row_stays_in_its_library(row: Row, library: Any) -> None:
         assert str(gradient.dtype) == library.floats[-1]
         assert relative_error(gradient, reference.grad) <= 4 * library.tolerance()
         assert np.array_equal(library.numpy(array), copy)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("row", [row for row in PORTABLE if not repr(row).startswith("getitem-back")], ids=repr)
+def test_row_on_torch_tensors(row: Row) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch's tensors need PyTorch; it comes with the extra `oracle`")
+    tensors = [Tensor(torch.tensor(a), requires_grad=True) for a in row.inputs]
+    references = [Tensor(a, requires_grad=True) for a in row.inputs]
+    out, expected = row.call(xp, *tensors), row.call(xp, *references)
+    assert relative_error(out.data, expected.data) <= 1e-12
+    seed = np.linspace(0.5, 1.5, expected.size).reshape(expected.shape)
+    out.backward(torch.tensor(seed))
+    expected.backward(seed)
+    for tensor, reference in zip(tensors, references, strict=True):
+        assert isinstance(tensor.grad, torch.Tensor)
+        assert relative_error(tensor.grad, reference.grad) <= 1e-12
 
 
 @ids

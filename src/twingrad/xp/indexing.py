@@ -38,9 +38,10 @@ def _plain_add_at(values: Any, index: Any, size: int) -> Any:
     """(size, ...) sums of the rows of `values` that share an index >= 0, index: (n,), values: (n, ...)."""
     xp = conforming(values)
     shape = (size, *values.shape[1:])
-    if values.size == 0 or size == 0 or _adds_at(xp):
+    nothing = 0 in (*values.shape, size)
+    if nothing or _adds_at(xp):
         sums = xp.zeros(shape, dtype=values.dtype, device=values.device)
-        if values.size and size:
+        if not nothing:
             xp.add.at(sums, index, values)
         return sums
     return xp.reshape(_segment_sums(xp, xp.reshape(values, (values.shape[0], -1)), index, size), shape)
@@ -91,7 +92,7 @@ def _plain_take_back(g: Any, indices: Any, shape: tuple[int, ...], axis: int) ->
 
 def _take_rule(g: Any, out: Any, x: Any, indices: Any, /, axis: int | None = None) -> Any:
     if axis is None:
-        return reshape(_take_back(g, indices, (x.size,), 0), x.shape)
+        return reshape(_take_back(g, indices, (math.prod(x.shape),), 0), x.shape)
     return _take_back(g, indices, x.shape, axis % len(x.shape))
 
 

@@ -41,7 +41,7 @@ def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
 
 def _concat_rule(g: Any, arrays: Sequence[Any], /, *, axis: int | None = 0) -> list[Any]:
     if axis is None:
-        axis, g_shapes = 0, [(a.size,) for a in arrays]
+        axis, g_shapes = 0, [(math.prod(a.shape),) for a in arrays]
     else:
         g_shapes = [a.shape for a in arrays]
     parts, start = [], 0
@@ -127,7 +127,8 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> Any:
     order = list(range(len(arrays)))
     if indexing == "xy":
         order[:2] = order[:2][::-1]
-    shape = tuple([arrays[i].size for i in order])
+    sizes = [math.prod(a.shape) for a in arrays]
+    shape = tuple([sizes[i] for i in order])
     return [
-        broadcast_to(reshape(a, tuple([a.size if j == i else 1 for j in order])), shape) for i, a in enumerate(arrays)
+        broadcast_to(reshape(a, tuple([sizes[i] if j == i else 1 for j in order])), shape) for i, a in enumerate(arrays)
     ]

@@ -43,14 +43,14 @@ def _tensordot_left(g: Any, out: Any, x: Any, y: Any, /, *, axes: Any = 2) -> An
     m, n = len(x.shape), len(y.shape)
     of_x, of_y = _contracted(axes, m, n)
     free = [a for a in range(n) if a not in of_y]
-    return _uncontracted(tensordot(g, y, axes=(range(m - len(of_x), len(g.shape)), free)), of_x, of_y)
+    return _uncontracted(tensordot(g, y, axes=(list(range(m - len(of_x), len(g.shape))), free)), of_x, of_y)
 
 
 def _tensordot_right(g: Any, out: Any, x: Any, y: Any, /, *, axes: Any = 2) -> Any:
     m, n = len(x.shape), len(y.shape)
     of_x, of_y = _contracted(axes, m, n)
     free = [a for a in range(m) if a not in of_x]
-    return _uncontracted(tensordot(g, x, axes=(range(len(free)), free)), of_y, of_x)
+    return _uncontracted(tensordot(g, x, axes=(list(range(len(free))), free)), of_y, of_x)
 
 
 def _uncontracted(product: Any, axes: list[int], partners: list[int]) -> Any:
