@@ -45,34 +45,98 @@ inline void gemm_tile(const GemmArguments &g, const Tail &tail, i64 row, i64 row
 }
 
 struct Grid {
-  i64 rows, columns;  // of a tile
+  i64 rows, columns, depth;  // of a tile; where depth < k the products of a tile's parts are added afterwards
 };
 
-constexpr i64 SPLIT_FROM = 1 << 21;  // multiplications; a smaller product is one tile
-constexpr i64 NARROW = 32;           // columns of out; such a product goes 64 rows at a time, which OpenBLAS's kernels for
-                                     // small matrices take: 6 microseconds for 18 at 128 x 10 x 512 on AVX-512
+constexpr i64 SPLIT_FROM = 1 << 21;  // multiplications; a smaller product is one tile, unless it is narrow
+constexpr i64 SMALL = 1000000;       // up to so many OpenBLAS has kernels of their own, which copy no operand
+constexpr i64 NARROW = 32;           // a product with so few rows or columns of out is up to three times as fast in these
+constexpr i64 PARTS = 16384;         // elements of all parts together, on the caller's stack
 
-// Measured on 2 cores: whole products are 3 to 8 % faster on one thread, tiles of 128 columns share out best.
+inline i64 least(i64 a, i64 b) { return a < b ? a : b; }
+
+// `n` cut into equal pieces of at most `most`, in multiples of a block of random words where n is one, else of 16.
+inline i64 piece_of(i64 n, i64 most) {
+  const i64 unit = n % BLOCK ? 16 : BLOCK, piece = ceil_div(n, ceil_div(n, most));
+  return ceil_div(piece, unit) * unit;
+}
+
+// As many as fit in SMALL beside `others`, in multiples of `unit`: at least `unit`.
+inline i64 fitting(i64 others, i64 unit, i64 most) {
+  const i64 count = SMALL / (others > 0 ? others : 1) / unit * unit;
+  return count < unit ? unit : least(count, most);
+}
+
+// Of few columns: rows of a, and parts of k where even 16 rows are too many.
+inline Grid few_columns(i64 m, i64 n, i64 k) {
+  const i64 rows = fitting(n * k, 16, 64), depth = fitting(least(m, 32) * n, 64, k);
+  if (least(m, rows) * n * k <= SMALL || m * n * ceil_div(k, depth) > PARTS) return {rows, n, k};
+  return {least(m, 32), n, depth};
+}
+
+// Measured on 2 cores with AVX-512, in GFLOP/s of one of them, which at best does 230:
+//   32 x 25 x 12288, a layer of 25 units over images: 71 as a whole, 170 in parts of 1024 of k
+//   512 x 10 x 2048: 69 as a whole or 64 rows at a time, 164 with 48;    10 x 2048 x 512: 78, with 128 columns 132
+//   128 x 512 x 784: 182 to 217, in tiles of 128 columns 182 to 210;     256 x 256 x 2048: 212 to 232
 inline Grid gemm_grid(i64 m, i64 n, i64 k) {
-  if (n <= NARROW) return {64, n};
-  if (m * n * k < SPLIT_FROM) return {m, n};
-  return {256, 128};
+  if (n <= NARROW) return few_columns(m, n, k);
+  if (m <= NARROW && m * n * k >= SPLIT_FROM / 2) return {m, fitting(m * k, 64, 1024), k};
+  if (m * n * k < SPLIT_FROM) return {m, n, k};
+  const i64 most = ceil_div(m, 256) * ceil_div(n, 256) < 16 ? 128 : 256;
+  return {piece_of(m, 256), piece_of(n, most), k};
+}
+
+template <class T>
+inline void gemm_tiles(const GemmArguments &g, const Grid &tile) {
+  const i64 across = ceil_div(g.n, tile.columns);
+  const Tail tail = in_tile(g.tail, g.n, tile.columns);
+  tg_blas_enter();
+  parallel(ceil_div(g.m, tile.rows) * across, [&](i64 number) {
+    const i64 row = number / across * tile.rows, column = number % across * tile.columns;
+    gemm_tile<T>(g, tail, row, least(tile.rows, g.m - row), column, least(tile.columns, g.n - column));
+  });
+  tg_blas_leave();
+  drop_later(static_cast<T *>(g.out), g.m * g.n, g.tail, tail, *g.cell + tail.mask.offset);
+}
+
+// Each part of k into a matrix of its own, then their sum in the order of the parts.
+template <class T>
+inline void gemm_parts(const GemmArguments &g, const Grid &tile) {
+  alignas(64) T parts[PARTS];
+  const i64 down = ceil_div(g.m, tile.rows), size = g.m * g.n, count = ceil_div(g.k, tile.depth);
+  Tail none = g.tail;
+  none.kind = NOTHING;
+  none.mask.threshold = -1;
+  tg_blas_enter();
+  parallel(down * count, [&](i64 number) {
+    const i64 row = number % down * tile.rows, part = number / down, from = part * tile.depth;
+    GemmArguments piece = g;
+    piece.a = static_cast<const T *>(g.a) + (g.transpose_a ? from * g.lda : from);
+    piece.b = static_cast<const T *>(g.b) + (g.transpose_b ? from : from * g.ldb);
+    piece.k = least(tile.depth, g.k - from);
+    piece.out = parts + part * size;
+    piece.bias = nullptr;
+    piece.beta = 0;
+    gemm_tile<T>(piece, none, row, least(tile.rows, g.m - row), 0, g.n);
+  });
+  tg_blas_leave();
+  T *out = static_cast<T *>(g.out);
+  const T *bias = static_cast<const T *>(g.bias), beta = (T)g.beta;
+  finish_rows(out, g.n, 0, g.m, 0, g.n, g.tail, *g.cell + g.tail.mask.offset, [=, &parts](i64 r) {
+    for (i64 i = r * g.n; i < (r + 1) * g.n; ++i) {
+      T sum = parts[i];
+      for (i64 part = 1; part < count; ++part) sum += parts[part * size + i];
+      out[i] = beta == T(0) ? sum : beta * out[i] + sum;
+    }
+    for (i64 c = 0; bias && c < g.n; ++c) out[r * g.n + c] += bias[c];
+  });
 }
 
 template <class T>
 inline void gemm(const GemmArguments &g) {
   if (g.m == 0 || g.n == 0) return;
   const Grid tile = gemm_grid(g.m, g.n, g.k);
-  const i64 across = ceil_div(g.n, tile.columns);
-  const Tail tail = in_tile(g.tail, g.n, tile.columns);
-  tg_blas_enter();
-  parallel(ceil_div(g.m, tile.rows) * across, [&](i64 number) {
-    const i64 row = number / across * tile.rows, column = number % across * tile.columns;
-    gemm_tile<T>(g, tail, row, row + tile.rows < g.m ? tile.rows : g.m - row, column,
-                 column + tile.columns < g.n ? tile.columns : g.n - column);
-  });
-  tg_blas_leave();
-  drop_later(static_cast<T *>(g.out), g.m * g.n, g.tail, tail, *g.cell + tail.mask.offset);
+  tile.depth < g.k ? gemm_parts<T>(g, tile) : gemm_tiles<T>(g, tile);
 }
 
 struct SumArguments {

@@ -37,6 +37,12 @@ SHAPES = [
     (300, 520, 65),
     (257, 129, 128),
     (5, 4, 0),
+    (7, 3, 40_000),
+    (40, 20, 5000),
+    (600, 20, 1700),
+    (25, 3000, 70),
+    (520, 600, 30),
+    (2100, 1030, 17),
 ]
 FRESH = Destination(None, False)
 
@@ -65,7 +71,7 @@ def test_product(shape: tuple[int, int, int], dtype: str, ta: bool, tb: bool) ->
         assert error <= tolerance(dtype, k) * (1 + np.abs(want).max())
 
 
-@pytest.mark.parametrize("shape", [(128, 512, 784), (300, 520, 65), (1000, 10, 64), (2048, 3, 33)])
+@pytest.mark.parametrize("shape", [(128, 512, 784), (300, 520, 65), (1000, 10, 64), (2048, 3, 33), (32, 25, 12288)])
 def test_product_has_the_same_words_on_any_thread_count_and_alignment(shape: tuple[int, int, int]) -> None:
     m, n, k = shape
     a, b, bias = normal((m, k), "float32"), normal((n, k), "float32", 1), normal((n,), "float32", 2)
@@ -82,8 +88,8 @@ def test_product_has_the_same_words_on_any_thread_count_and_alignment(shape: tup
 @pytest.mark.parametrize("isa", ISAS)
 def test_bias_is_added_after_the_product(isa: str, dtype: str) -> None:
     with instruction_set(isa), fused("require"):
-        for n in (1, 7, 16, 33, 300):
-            x, weight, bias = normal((130, 70), dtype), normal((n, 70), dtype, 1), normal((n,), dtype, 2)
+        for n, k in ((1, 70), (7, 70), (16, 70), (33, 70), (300, 70), (25, 3001)):
+            x, weight, bias = normal((130, k), dtype), normal((n, k), dtype, 1), normal((n,), dtype, 2)
             assert_same_bits(F.linear(x, weight, bias), F.linear(x, weight) + bias)
 
 
