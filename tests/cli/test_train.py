@@ -139,6 +139,8 @@ def test_training_that_diverges_has_its_own_exit_code(call, tmp_path, quick):
     )
     assert json.loads(out) == {"diverged": True, "epochs": 1, "updates": 17, "out": None}
     assert not (tmp_path / "runs").exists()
+    options = ("--no-batch-norm", "--optimizer", "sgd", "--lr", "1e35", "--clip-norm", "1")
+    assert "(it was 1e+35) or look for extreme values" in call("train", *quick, *options)[2]
 
 
 def test_accuracy_does_not_depend_on_the_path(call):

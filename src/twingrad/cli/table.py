@@ -48,7 +48,8 @@ class Option:
         """The value of a TOML file, checked as the command line's text is."""
         if self.parse is None or isinstance(value, bool):
             if self.parse is not None or not isinstance(value, bool):
-                raise ValueError(f"must be {'true or false' if self.parse is None else 'no switch'}; got {value!r}")
+                rule = "must be true or false" if self.parse is None else "cannot be true or false"
+                raise ValueError(f"{rule}; got {value!r}")
             return value
         items = value if isinstance(value, list) else [value]
         if not all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in items):

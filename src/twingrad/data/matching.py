@@ -26,7 +26,11 @@ def arrange(by: Any, x: Features, names: tuple[str, ...]) -> Features:
     if isinstance(x, Table):
         return _arrange_table(by, x)
     if by.categories:
-        raise ValueError(f"the model was trained on a table with text; give a Table, not an array of shape {x.shape}")
+        told = ", ".join(by.names[:FEW]) + (", ..." if len(by.names) > FEW else "")
+        raise ValueError(
+            f"the model was trained on a table with text, with the columns {told}; "
+            f"got numbers without names, of shape {tuple(x.shape)}"
+        )
     if names and by.names:
         same_names(names, by, "features")
         order = [names.index(name) for name in by.names]

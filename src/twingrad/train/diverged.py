@@ -33,9 +33,7 @@ def told_of(state: dict[str, Any], epoch: int, step: int) -> str | None:
     return None if name is None else f"{name} of the model is not finite in epoch {epoch}, update {step}"
 
 
-def cures(lr: float) -> str:
+def cures(lr: float, clipped: bool) -> str:
     """What helps most often."""
-    return (
-        f"lower the learning rate (it was {lr:g}), clip the gradient (clip_norm=1), "
-        "or look for extreme values in the data"
-    )
+    clip = "" if clipped else ", clip the gradient (clip_norm=1),"
+    return f"lower the learning rate (it was {lr:g}){clip} or look for extreme values in the data"

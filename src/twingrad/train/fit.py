@@ -169,7 +169,8 @@ def _finish(trainer: Trainer, title: str, folder: RunFolder | None) -> History:
     place = folder.path / MODEL if folder else "the model in memory"
     kept = f"the best model so far ({best}) is in {place}" if best else "there is no trained model to keep"
     if history.diverged:
-        raise Diverged(f"training diverged: {history.diverged}; {cures(trainer.lr)}; {kept}", history)
+        advice = cures(trainer.lr, trainer.optimizer.clip_norm is not None)
+        raise Diverged(f"training diverged: {history.diverged}; {advice}; {kept}", history)
     when = f"in epoch {trainer.run.epoch}" if best or saved else "before the first epoch ended"
     on = f"; go on with it: --resume {folder.path}" if folder and saved else ""
     raise Interrupted(f"interrupted {when}: {kept}{on}", history, trainer.signal)
