@@ -225,7 +225,7 @@ def test_kinds_that_differ_are_named(people):
     table = Table(("age", "city", "size"), (Text.of(["a"]), Text.of(["Rome"]), np.ones(1)))
     with pytest.raises(ValueError, match="column 'age': holds text, but the model was trained on numbers"):
         fitted.apply(table)
-    with pytest.raises(ValueError, match=r"with the columns age, city, size; got numbers without names, of shape \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"columns age, city, size; got numbers without names, of shape \(1, 3\)"):
         fitted.apply(np.ones((1, 3)))
 
 
