@@ -69,6 +69,7 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
     "no batch": (lambda: tg.check_grads(model(), F.softmax_cross_entropy), TypeError, "check_grads has no batch"),
     "no loss": (lambda: tg.check_grads(model()), TypeError, "takes a loss as its second argument; there is none"),
     "no loss but x": (lambda: tg.check_grads(model(), X, Y), TypeError, "as its second argument; got ndarray"),
+    "no known loss": (lambda: tg.check_grads(model(), "cross_entropi", X, Y), ValueError, "cross_entropy"),
     "no examples": (
         lambda: tg.check_grads(model(), F.softmax_cross_entropy, X[:0], Y[:0]),
         ValueError,

@@ -51,6 +51,20 @@ def test_losses_of_every_task(task: str, steps: int, mode: str) -> None:
     assert report.parameters[1].rounding > 0.1
 
 
+def test_a_loss_by_name() -> None:
+    by_name, expected = (
+        tg.check_grads(network(), loss, *batch()) for loss in ("cross_entropy", F.softmax_cross_entropy)
+    )
+    assert by_name == expected
+
+
+def test_nothing_to_learn_in_a_part() -> None:
+    """An argument without elements is right."""
+    report = tg.check_grads(lambda w, v: (w * w).sum() + v.sum(), np.ones(2), np.ones((0, 3)))
+    assert report.ok
+    assert [each.coverage for each in report.parameters] == ["2 of 2", "0 of 0"]
+
+
 def test_evaluation_mode() -> None:
     model = network()
     train(model, optim.Adam(model, lr=0.05))

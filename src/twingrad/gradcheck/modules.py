@@ -82,7 +82,7 @@ class OfModule:
         """See `Problem`."""
         below, above = (self._signs_at(number, line, t) for t in (-step, step))
         found: dict[str, int] = {}
-        for (name, before), (_, after) in zip(below, above, strict=True):
+        for (name, before), (_, after) in zip(below, above, strict=False):
             found[name] = found.get(name, 0) + int((before != after).sum())
         return ", ".join(f"{n} input{'s' * (n > 1)} of {name}" for name, n in found.items() if n)
 
