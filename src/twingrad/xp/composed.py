@@ -36,10 +36,17 @@ def conforming(*arrays: Array) -> Any:
 
 
 def library(path: str) -> Callable[..., Any]:
-    """The function `path`, such as "linalg.inv", of the library of the first argument, which is a plain array."""
+    """The function `path`, such as "linalg.inv", of the library of its plain arrays, the first argument among them.
+
+    Raises TypeError for arrays of two libraries, which one of them might convert unasked.
+    """
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        found = conforming(args[0])
+        others = [a for a in (*args[1:], *kwargs.values()) if hasattr(a, "__array_namespace__")]
+        try:
+            found = conforming(args[0], *others)
+        except TypeError as error:
+            raise complaint(path, (args[0], *others), error) from error
         for part in path.split("."):
             found = getattr(found, part)
         return found(*args, **kwargs)

@@ -21,30 +21,32 @@ def _plain_getitem(x: Any, key: Any) -> Any:
 def _plain_scatter(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with g added at `key`: the transpose of indexing."""
     xp = conforming(g)
-    zeros = xp.zeros(shape, dtype=g.dtype, device=g.device)
-    if not picks_by_arrays(key):
-        key = tuple([part for part in key if part is not None]) if isinstance(key, tuple) else key
-        zeros[key] = xp.reshape(g, zeros[key].shape)  # the standard assigns to no new axes
-    elif _adds_at(xp):
-        xp.add.at(zeros, key, g)
-    else:
+    if picks_by_arrays(key):
         size = math.prod(shape)
         places = xp.reshape(xp.arange(size, device=g.device), shape)[key]
         return xp.reshape(_plain_add_at(xp.reshape(g, (-1,)), xp.reshape(places, (-1,)), size), shape)
+    zeros = xp.zeros(shape, dtype=g.dtype, device=g.device)
+    key = tuple([part for part in key if part is not None]) if isinstance(key, tuple) else key
+    zeros[key] = xp.reshape(g, zeros[key].shape)  # the standard assigns to no new axes
     return zeros
 
 
 def _plain_add_at(values: Any, index: Any, size: int) -> Any:
-    """(size, ...) sums of the rows of `values` that share an index >= 0, index: (n,), values: (n, ...)."""
+    """(size, ...) sums of the rows of `values` that share an index >= 0, index: (n,), values: (n, ...).
+
+    Where the library has NumPy's `add.at`, as CuPy does, it adds single elements, ten times as fast as rows.
+    """
     xp = conforming(values)
-    shape = (size, *values.shape[1:])
-    nothing = 0 in (*values.shape, size)
-    if nothing or _adds_at(xp):
-        sums = xp.zeros(shape, dtype=values.dtype, device=values.device)
-        if not nothing:
-            xp.add.at(sums, index, values)
-        return sums
-    return xp.reshape(_segment_sums(xp, xp.reshape(values, (values.shape[0], -1)), index, size), shape)
+    width = math.prod(values.shape[1:])
+    if 0 in (*values.shape, size):
+        sums = xp.zeros((size, width), dtype=values.dtype, device=values.device)
+    elif hasattr(getattr(xp, "add", None), "at"):
+        sums = xp.zeros((size * width,), dtype=values.dtype, device=values.device)
+        places = index[:, None] * width + xp.arange(width, dtype=index.dtype, device=index.device)
+        xp.add.at(sums, xp.reshape(places, (-1,)), xp.reshape(values, (-1,)))
+    else:
+        sums = _segment_sums(xp, xp.reshape(values, (-1, width)), index, size)
+    return xp.reshape(sums, (size, *values.shape[1:]))
 
 
 def _segment_sums(xp: Any, values: Any, index: Any, size: int) -> Any:
@@ -67,11 +69,6 @@ def _segment_sums(xp: Any, values: Any, index: Any, size: int) -> Any:
     found = (end > xp.searchsorted(index, every))[:, None]
     last = xp.where(end > 0, end - 1, end)
     return xp.where(found, xp.take(values, last, axis=0), xp.zeros((), dtype=values.dtype, device=values.device))
-
-
-def _adds_at(xp: Any) -> bool:
-    """Whether the library has NumPy's `add.at`, as CuPy does."""
-    return hasattr(getattr(xp, "add", None), "at")
 
 
 def picks_by_arrays(key: Any) -> bool:
