@@ -99,11 +99,15 @@ def test_a_run_its_file_and_other_data(call: Callable[..., Any], files: dict[str
     assert other["examples"] == 30
     assert json.loads(call("gradcheck", "run", "--eval", "--json")[1])["mode"] == "eval"
     assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
-    save_model(load_model("run"), "alone/model.safetensors") if Path("alone").mkdir() is None else None
+    Path("alone").mkdir()
+    save_model(load_model("run"), "alone/model.safetensors")
     code, _, err = call("gradcheck", "alone/model.safetensors")
     assert code == 2
     assert "name some with --data" in err
     assert call("gradcheck", "alone/model.safetensors", "--data", files["binary"])[0] == 0
+    other_name = files["binary"].rename("other.csv")
+    assert call("gradcheck", "run", "--data", other_name)[0] == 0
+    assert "binary.csv" in call("gradcheck", "run")[2]
 
 
 @pytest.mark.parametrize(

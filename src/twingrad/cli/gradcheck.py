@@ -10,13 +10,15 @@ import numpy as np
 
 from twingrad.cli import recipe
 from twingrad.cli.answers import finite
+from twingrad.cli.model import loaded
 from twingrad.cli.options import TRAIN_OPTIONS, WITH_RUN
 from twingrad.cli.parser import Options, UsageError
+from twingrad.cli.table import read_toml
 from twingrad.data import Dataset, load
 from twingrad.devices import resolve
 from twingrad.gradcheck import GradientReport, check_grads
 from twingrad.gradcheck.report import LOOK_AGAIN, WRONG
-from twingrad.train import checks, fit, load_model
+from twingrad.train import checks, fit
 from twingrad.train.evaluate import aligned
 from twingrad.train.objective import Objective, make_objective
 from twingrad.train.parts import Order, part_of
@@ -25,12 +27,14 @@ from twingrad.train.run_folder import CONFIG
 
 CODES = {WRONG: 5, LOOK_AGAIN: 6}
 """Exit codes of verdicts; that of the others is 0."""
+BATCH = 64
+"""Examples of a mini-batch where no run tells how many."""
 
 
 def run(options: Options) -> int:
     """Check the gradients of a network on a mini-batch, report, and return the exit code."""
     given = options.given()
-    model, train, values = _of_run(options.run, given) if options.run else _fresh(given)
+    model, train, values = _of_run(options, given) if options.run else _fresh(given)
     model = model.to(_device(values), dtype=np.float64).train(not given.get("eval", False))
     train = aligned(_chosen(model, train, values), model.preprocessing)
     objective = _objective(model, train, values)
@@ -61,27 +65,25 @@ def _fresh(given: dict[str, Any]) -> tuple[Any, Dataset, dict[str, Any]]:
     return model, parts.train, values
 
 
-def _of_run(run: str, given: dict[str, Any]) -> tuple[Any, Dataset, dict[str, Any]]:
-    """The model of a run folder or file, with its own train part, or with the data given."""
-    others = [option.flag for option in TRAIN_OPTIONS if option.name in given and option.name not in WITH_RUN]
+def _of_run(options: Options, given: dict[str, Any]) -> tuple[Any, Dataset, dict[str, Any]]:
+    """The model of a run folder or file, with its own train part or the data given, and the values of its options."""
+    run, others = options.run, [o.flag for o in TRAIN_OPTIONS if o.name in given and o.name not in WITH_RUN]
     if others:
         told = f"the network of {run} was made with its own options; leave out {', '.join(others)}"
         raise UsageError(f"twingrad gradcheck: error: {told}")
-    model = load_model(run)
+    model = loaded(options)
     folder = Path(run) if Path(run).is_dir() else Path(run).parent
     config = folder / CONFIG if (folder / CONFIG).is_file() else None
     rest = {name: given[name] for name in ("batch_size", "device", "seed") if name in given}
-    if config is not None:
-        values, data = recipe.resolved({}, config)
-        train = recipe.split(values, data).train
-    elif "data" not in given:
-        raise ValueError(f"{run} holds no {CONFIG} that tells its data: name some with --data")
-    else:
-        values = {option.name: option.default for option in TRAIN_OPTIONS} | {"batch_size": 64}
     if "data" in given:
-        named = {name: given[name] for name in ("target", "delimiter") if name in given}
-        train = load(given["data"], like=model.preprocessing, **named)
-    return model, train, values | rest
+        values = {option.name: option.default for option in TRAIN_OPTIONS} | {"batch_size": BATCH}
+        values |= read_toml(config, TRAIN_OPTIONS, recipe.COMMAND) if config else {}
+        named = {name: given[name] for name in ("target", "features", "delimiter") if name in given}
+        return model, load(given["data"], like=model.preprocessing, **named), values | rest
+    if config is None:
+        raise ValueError(f"{run} holds no {CONFIG} that tells its data: name some with --data")
+    values, data = recipe.resolved({}, config)
+    return model, recipe.split(values, data).train, values | rest
 
 
 def _device(values: dict[str, Any]) -> str:

@@ -211,5 +211,5 @@ GRADCHECK = {
         Option("json", None, "one JSON object instead of the table", False),
     ),
 }
-WITH_RUN = ("data", "target", "delimiter", "batch_size", "seed", "device", "json")
+WITH_RUN = ("data", "target", "features", "delimiter", "batch_size", "seed", "device", "json")
 """What may be given beside the run whose gradients are checked: the rest is the run's."""
