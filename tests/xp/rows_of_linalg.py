@@ -120,6 +120,11 @@ def norms() -> Iterator[Row]:
         call = lambda xp, x, a=axis: xp.linalg.vector_norm(x, axis=a, keepdims=True)  # noqa: E731
         yield Row("linalg.vector_norm", f"axis {axis}", call, (real(2, 3, 4),))
     yield Row("linalg.vector_norm", "of nothing", lambda xp, x: xp.linalg.vector_norm(x, axis=1), (real(2, 0),))
+    largest = lambda xp, x: xp.linalg.vector_norm(x, ord=math.inf)  # noqa: E731
+    yield Row("linalg.vector_norm", "largest of nothing", largest, (real(2, 0),), numpy_only=True)
+    for ord in ("fro", "nuc", 2, math.inf):
+        call = lambda xp, x, o=ord: xp.linalg.matrix_norm(x, ord=o)  # noqa: E731
+        yield Row("linalg.matrix_norm", f"{ord} of nothing", call, (real(2, 0, 3),), numpy_only=True)
 
 
 def rows() -> Iterator[Row]:

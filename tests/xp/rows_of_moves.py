@@ -56,6 +56,7 @@ def picks() -> Iterator[Row]:
         yield row("take", f"axis {axis}", lambda xp, x, a=axis: xp.take(x, like(x, [2, 0, 2]), axis=a), 3, 4)
     yield row("take", "of a vector", lambda xp, x: xp.take(x, like(x, [1, 1, 0])), 3)
     yield row("take", "negative", lambda xp, x: xp.take(x, like(x, [-1, 2]), axis=1), 2, 3, 4)
+    yield row("take", "of a number", lambda xp, x: xp.take(x, like(x, [0, 0]), axis=0), numpy_only=True)
     yield row("take", "nothing", lambda xp, x: xp.take(x, like(x, [0, 1])[:0], axis=0), 3, 4)
     yield row("take", "of nothing beside", lambda xp, x: xp.take(x, like(x, [0, 1]), axis=0), 3, 0)
     key = [[2, 0], [1, 1], [0, -1]]
@@ -98,6 +99,7 @@ def accumulated() -> Iterator[Row]:
         call = by_name(name)
         yield Row(name, "of a vector", call, (real(4),))
         yield Row(name, "of one", call, (real(1),))
+        yield Row(name, "of a number", call, (real(),), numpy_only=True)
         yield Row(name, "of nothing", lambda xp, x, f=call: f(xp, x, axis=1), (real(2, 0),))
         for axis in (0, -1):
             yield Row(name, f"axis {axis}", lambda xp, x, f=call, a=axis: f(xp, x, axis=a), (real(3, 5),))

@@ -71,6 +71,12 @@ def test_vectors_of_equal_eigenvalues_have_no_derivative() -> None:
     assert not np.all(np.isfinite(found))
 
 
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_a_variance_without_degrees_of_freedom_is_nan_and_so_is_its_derivative(name: str) -> None:
+    with pytest.warns(RuntimeWarning):
+        assert np.all(np.isnan(gradients_at(lambda x: getattr(xp, name)(x, correction=1), [2.0])))
+
+
 def test_entr_has_an_infinite_derivative_at_0() -> None:
     with np.errstate(divide="ignore"):
         assert gradients_at(xp.special.entr, [0.0]) == [[inf]]

@@ -20,8 +20,10 @@ from numerics import central_differences, largest, relative_error
 
 NOT_IN_TORCH = (
     "_", "to_device", "getitem-back", "remainder-of", "nextafter", "unique_", "linalg.qr-complete", "imag",
+    "take-of a number", "cumulative_sum-of a number", "cumulative_prod-of a number", "linalg.vector_norm-largest of",
+    "linalg.matrix_norm-2 of", "linalg.matrix_norm-inf of",
 )  # fmt: skip
-"""Functions of ours, indexing with a negative step, and derivatives that PyTorch does not implement."""
+"""Functions of ours, what PyTorch refuses (a negative step, the largest of nothing), and derivatives that it lacks."""
 
 
 def cotangents(row: Row, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -88,7 +88,7 @@ def _plain_take_back(g: Any, indices: Any, shape: tuple[int, ...], axis: int) ->
 
 
 def _take_rule(g: Any, out: Any, x: Any, indices: Any, /, axis: int | None = None) -> Any:
-    if axis is None:
+    if axis is None or not x.shape:
         return reshape(_take_back(g, indices, (math.prod(x.shape),), 0), x.shape)
     return _take_back(g, indices, x.shape, axis % len(x.shape))
 

@@ -41,7 +41,7 @@ def _sum_rule(g: Any, out: Any, x: Any, /, axis: Any = None, dtype: Any = None, 
 
 
 def _mean_rule(g: Any, out: Any, x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return _spread(g / count_of(x, axis), x, axis, keepdims)
+    return _spread(g / (count_of(x, axis) or 1), x, axis, keepdims)
 
 
 def _extremum_rule(g: Any, out: Any, x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -52,7 +52,8 @@ def _extremum_rule(g: Any, out: Any, x: Any, /, axis: Any = None, *, keepdims: b
 
 def _var_rule(g: Any, out: Any, x: Any, /, axis: Any = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
     centred = x - mean(x, axis=axis, keepdims=True)
-    return _spread(g, x, axis, keepdims) * centred * (2.0 / (count_of(x, axis) - correction))
+    count = count_of(x, axis) - correction
+    return _spread(g, x, axis, keepdims) * centred * (2.0 / count if count else math.nan)
 
 
 def _std_rule(g: Any, out: Any, x: Any, /, axis: Any = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:

@@ -20,16 +20,17 @@ def _cumulative_sum_rule(
     """g_i + g_(i+1) + ...: each element is in all later sums."""
     axis = 0 if axis is None else axis
     g = _without_first(g, axis) if include_initial else g
-    return flip(cumulative_sum(flip(g, axis=axis), axis=axis), axis=axis)
+    return reshape(flip(cumulative_sum(flip(g, axis=axis), axis=axis), axis=axis), x.shape)
 
 
 def _cumulative_prod_rule(
     g: Any, out: Any, x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
     """The product before i, times s_i = g_i + x_(i+1) s_(i+1)."""
-    axis = 0 if axis is None else axis
-    g, x = moveaxis(_without_first(g, axis) if include_initial else g, axis, -1), moveaxis(x, axis, -1)
-    return moveaxis(_products_before(x) * _recurrence(g, x), -1, axis)
+    axis, shape = 0 if axis is None else axis, x.shape
+    g = _without_first(g, axis) if include_initial else g
+    g, x = moveaxis(g, axis, -1), moveaxis(x if shape else reshape(x, (1,)), axis, -1)
+    return reshape(moveaxis(_products_before(x) * _recurrence(g, x), -1, axis), shape)
 
 
 def _prod_rule(g: Any, out: Any, x: Any, /, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:

@@ -23,6 +23,8 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     """(sum |x_i|**ord)**(1/ord) over `axis`; inf, -inf: the largest, the smallest |x_i|; 0: how many are not 0."""
     if ord == 0:
         return wrapped(library("linalg.vector_norm")(x.data, axis=axis, keepdims=keepdims, ord=0))
+    if ord == math.inf and 0 in x.shape:
+        return sum(abs(x), axis=axis, keepdims=keepdims)
     if math.isinf(ord):
         return (max if ord > 0 else min)(abs(x), axis=axis, keepdims=keepdims)
     if ord == 1:
@@ -38,6 +40,8 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """
     if ord in ("fro", None):
         return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
+    if ord in (2, math.inf) and 0 in x.shape[-2:]:
+        return sum(abs(x), axis=(-2, -1), keepdims=keepdims)
     if ord in ("nuc", 2, -2):
         reduce = {"nuc": sum, 2: max, -2: min}[ord]
         norm = reduce(svdvals(x), axis=-1)
