@@ -6,6 +6,7 @@ has not imported already.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,24 @@ def namespace_of(*arrays: Array) -> Any:
     if found is None:
         raise TypeError(f"expected an array, got {', '.join(type(a).__name__ for a in arrays) or 'nothing'}")
     return found
+
+
+def library_of(*given: Any) -> Any:
+    """The namespace of the library whose dtype or device is among `given`; None for Python's, NumPy's and CuPy's, and
+    for names.
+
+    >>> library_of(np.float32, np.dtype("int8"), "cpu", None) is None
+    True
+    """
+    for each in given:
+        name = type(each).__module__.partition(".")[0]
+        if name == "torch":
+            import array_api_compat.torch
+
+            return array_api_compat.torch
+        if name not in ("builtins", "numpy", "cupy", "twingrad"):
+            return sys.modules[name]
+    return None
 
 
 def backend_of(array: Array) -> str | None:

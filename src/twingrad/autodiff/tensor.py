@@ -281,8 +281,12 @@ class Tensor(tape.OnTape):
         return (self[i] if self.ndim == 1 else self[i, ...] for i in range(self.shape[0]))
 
     def __repr__(self) -> str:
-        body = repr(self.data).removeprefix("array(").removesuffix(")")
+        body = repr(self.data)
+        body = body.removeprefix("array(").removesuffix(")") if isinstance(self.data, np.ndarray) else body
         return f"Tensor({body}{', requires_grad=True' if self.requires_grad else ''})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.shape == () else format(str(self), spec)
 
     def __getitem__(self, key: Any) -> Tensor:
         return xp.getitem(self, _plain_key(key))  # type: ignore[no-any-return]

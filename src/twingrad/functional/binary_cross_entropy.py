@@ -19,13 +19,13 @@ def check(
     *,
     reduction: str = "mean",
 ) -> None:
-    """Raise unless the shapes fit and targets, where they lie on the host, are in [0, 1] or missing."""
+    """Raise unless the shapes fit and targets, where they are NumPy's, are in [0, 1] or missing."""
     check_shapes(NAME, logits, target, example_weight, mask, reduction=reduction)
     if class_weight is not None:
         shapes = [(2,), (*logits.shape[1:], 2)]
         shape = shapes[1] if getattr(class_weight, "shape", None) == shapes[1] else shapes[0]
         check_weights(NAME, "class_weight", class_weight, shape, logits.dtype)
-    if backend_of(target) == "cuda" or namespace_of(target).isdtype(target.dtype, "bool"):
+    if backend_of(target) != "cpu" or namespace_of(target).isdtype(target.dtype, "bool"):
         return
     xp = namespace_of(target)
     wrong = (target < 0) | (target > 1)

@@ -11,13 +11,13 @@ from twingrad.namespace import Array, backend_of, namespace_of
 
 
 def check(indices: Array, weight: Array) -> None:
-    """Raise unless indices are integers in [0, V), where they lie on the host, and weight is (V, D)."""
+    """Raise unless indices are integers, NumPy's in [0, V), and weight is (V, D)."""
     if len(weight.shape) != 2:
         raise ValueError(f"embedding takes a weight of shape (V, D), got {weight.shape}")
     xp = namespace_of(indices)
     if not xp.isdtype(indices.dtype, "integral"):
         raise TypeError(f"embedding takes integers, the numbers of rows, got {indices.dtype}")
-    if backend_of(indices) != "cuda" and math.prod(indices.shape):
+    if backend_of(indices) == "cpu" and math.prod(indices.shape):
         low, high = int(xp.min(indices)), int(xp.max(indices))
         if low < 0 or high >= weight.shape[0]:
             raise ValueError(
@@ -34,7 +34,7 @@ def embedding(indices: Array, weight: Array) -> Array:
     The gradient of a row that is looked up several times is the sum, in the order of the look-ups: the same bits with
     any number of threads. Rows not looked up get zeros.
     Raises ValueError for an index out of range or another shape of weight, TypeError for indices of another dtype;
-    where they are not looked at on the host (on a GPU, in the replays of a captured step), an index out of range gives
+    where they are not looked at (other arrays than NumPy's, replays of a captured step), an index out of range gives
     a row of NaN.
 
     >>> import numpy as np

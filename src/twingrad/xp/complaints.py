@@ -1,4 +1,4 @@
-"""What to tell of an operation that failed: which one, its shapes, devices or libraries, and the cure."""
+"""What to tell of an operation that failed: which one, on what, and the cure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,29 @@ import numpy as np
 
 from twingrad.errors import DeviceError
 
+BROADCAST = "broadcast: from the right, each pair of axes is equal, or one of them is 1"
+RULES = {
+    "matmul": "be (..., n, k) and (..., k, m), the axes before them broadcasting",
+    "concat": "be equal on all axes but the one to join along",
+    "stack": "be equal; broadcast_arrays makes them so",
+}
+"""What the shapes of an operation must be, where that is not to broadcast."""
 
-def complaint(name: str, operands: tuple[Any, ...], error: Exception) -> Exception:
-    """The exception to raise for `error`, which the operation `name` on plain `operands` raised: itself, or one that
-    says more.
+_SAID_AGAIN = (ValueError, TypeError, IndexError, RuntimeError, np.linalg.LinAlgError)
+
+
+def complaint(name: str, operands: tuple[Any, ...], error: Exception, broadcasts: bool = False) -> Exception:
+    """The exception to raise for `error`, which the operation `name` on plain `operands` raised.
+
+    Arrays of two libraries give a TypeError, of two devices a DeviceError, shapes that do not fit a ValueError; any
+    other plain error is said again of the operation and its operands.
     """
     arrays = [a for a in operands if hasattr(a, "shape") and hasattr(a, "dtype")]
     libraries = list(dict.fromkeys(_library(a) for a in arrays))
     if len(libraries) > 1:
         return TypeError(
             f"xp.{name}: arrays of two libraries in one operation: {' and '.join(libraries)}; "
-            "move one of them, with to_device or the asarray of the other's library"
+            "make one of them an array of the other's library first"
         )
     devices = list(dict.fromkeys(str(a.device) for a in arrays if hasattr(a, "device")))
     if len(devices) > 1:
@@ -26,15 +38,13 @@ def complaint(name: str, operands: tuple[Any, ...], error: Exception) -> Excepti
             f"xp.{name}: arrays of two devices in one operation: {' and '.join(devices)}; move one with to_device"
         )
     shapes = [tuple(a.shape) for a in arrays]
-    if isinstance(error, ValueError | RuntimeError) and len(shapes) > 1 and not _fit(name, shapes):
-        rule = _RULES.get(name, "broadcast: from the right, each pair of axes is equal, or one of them is 1")
+    rule = RULES.get(name, BROADCAST if broadcasts else None)
+    if rule is not None and len(shapes) > 1 and isinstance(error, ValueError | RuntimeError) and not _fit(name, shapes):
         return ValueError(f"xp.{name}: shapes {' and '.join(map(str, shapes))} do not fit; they must {rule}")
+    if arrays and type(error) in _SAID_AGAIN:
+        given = " and ".join(f"{a.dtype}{list(a.shape)}" for a in arrays)
+        return type(error)(f"xp.{name} of {given}: {error}")
     return error
-
-
-_RULES = {
-    "matmul": "be (..., n, k) and (..., k, m), the axes before them broadcasting",
-}
 
 
 def _fit(name: str, shapes: list[tuple[int, ...]]) -> bool:
@@ -43,6 +53,8 @@ def _fit(name: str, shapes: list[tuple[int, ...]]) -> bool:
         left, right = shapes[0], shapes[1]
         inner = bool(left and right) and left[-1] == right[-2 if len(right) > 1 else -1]
         return inner and _broadcast([left[:-2], right[:-2]])
+    if name in ("concat", "stack"):
+        return False
     return _broadcast(shapes)
 
 

@@ -7,36 +7,51 @@ from collections.abc import Callable
 from typing import Any
 
 from twingrad.autodiff.tensor import Tensor
-from twingrad.namespace import namespace_of
+from twingrad.namespace import library_of, namespace_of
+
+
+def place(device: Any) -> Any:
+    """The device to resolve: CuPy's own object, which `x.device` gives, by its name."""
+    cupys = type(device).__module__.partition(".")[0] == "cupy"
+    return f"cuda:{int(device.id)}" if cupys else device
 
 
 def _create(name: str, signature: Callable[..., Any]) -> Callable[..., Tensor]:
     @functools.wraps(signature)
     def function(*args: Any, dtype: Any = None, device: Any = None, **kwargs: Any) -> Tensor:
-        from twingrad import backends, devices
+        from twingrad import backends
 
-        backend = backends.get(devices.resolve(device))
         if any([isinstance(a, Tensor) for a in args]):
             raise TypeError(
                 f"xp.{name} takes Python numbers, got a Tensor, which would leave the tape; see broadcast_to"
             )
+        library = library_of(device, dtype)
+        if library is not None:
+            return Tensor(getattr(library, name)(*args, dtype=dtype, device=device, **kwargs))
+        backend = backends.get(place(device))
         # asarray moves what CuPy makes on its current GPU to the one asked for.
         return Tensor(backend.asarray(getattr(backend.namespace(), name)(*args, dtype=dtype, **kwargs)))
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"The array API's `{name}`: a Tensor on `device`, by default the one in use."
+    function.__doc__ = (
+        f"The array API's `{name}`: a Tensor on `device`, by default the one in use; a device or dtype of another "
+        "library makes an array of that one."
+    )
     return function
 
 
 def _create_like(name: str, signature: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(signature)
-    def function(x: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def function(x: Any, /, *args: Any, device: Any = None, **kwargs: Any) -> Any:
+        from twingrad.xp.manipulation import plain_to_device
+
         plain = x.data if isinstance(x, Tensor) else x
         out = getattr(namespace_of(plain), name)(plain, *args, **kwargs)
+        out = out if device is None else plain_to_device(out, device)
         return Tensor(out) if isinstance(x, Tensor) else out
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"The array API's `{name}`: an array of the kind and on the device of x."
+    function.__doc__ = f"The array API's `{name}`: an array of the kind of x, on its device unless another is given."
     return function
 
 
@@ -44,26 +59,34 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     """`obj` (an array, a number, nested sequences) as a Tensor; on `device` where one is given.
 
     A Tensor stays on the tape: casting and moving it are recorded, and so is joining a sequence that holds Tensors.
+    copy: True always copies, False raises ValueError where a copy would be needed, None copies where it is.
     """
-    from twingrad import backends, devices
     from twingrad.xp.manipulation import astype, stack, to_device
 
     if _holds_tensors(obj):
-        obj, copy = stack([asarray(part) for part in obj]), None
-    tensor = obj if isinstance(obj, Tensor) else None
-    if tensor is None:
-        where = devices.resolve(device) if device is not None or not hasattr(obj, "dtype") else None
-        if where is None:
-            tensor = Tensor(namespace_of(obj).asarray(obj, dtype=dtype, copy=copy))
-        else:
-            tensor = Tensor(backends.get(where).asarray(obj, dtype=dtype))
-    if device is not None:
-        tensor = to_device(tensor, device)
-    if tensor is obj and copy:
-        return astype(tensor, tensor.dtype if dtype is None else dtype)  # type: ignore[no-any-return]
+        return asarray(stack([asarray(part) for part in obj]), dtype=dtype, device=device)
+    if not isinstance(obj, Tensor):
+        obj = Tensor(_plain_asarray(obj, dtype, device, copy))
+        copy = None if copy else copy
+    tensor = obj if device is None else to_device(obj, device)
     if dtype is not None and tensor.dtype != dtype:
         tensor = astype(tensor, dtype)
-    return tensor
+    if copy is False and tensor.data is not obj.data:
+        raise ValueError("xp.asarray: a copy is needed to cast or move the tensor, and copy=False forbids it")
+    return astype(tensor, tensor.dtype) if copy and tensor is obj else tensor  # type: ignore[no-any-return]
+
+
+def _plain_asarray(obj: Any, dtype: Any, device: Any, copy: bool | None) -> Any:
+    from twingrad import backends
+
+    library = library_of(device, dtype)
+    if library is not None:
+        return library.asarray(obj, dtype=dtype, device=device, copy=copy)
+    if hasattr(obj, "dtype"):
+        return namespace_of(obj).asarray(obj, dtype=dtype, copy=copy)
+    if copy is False:
+        raise ValueError("xp.asarray: Python's numbers and sequences have to be copied, and copy=False forbids it")
+    return backends.get(place(device)).asarray(obj, dtype=dtype)
 
 
 def _holds_tensors(obj: Any) -> bool:
@@ -72,12 +95,13 @@ def _holds_tensors(obj: Any) -> bool:
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """The array that x exports by DLPack as a Tensor, off the tape; on `device` where one is given."""
-    from twingrad import backends, devices
+    from twingrad import backends
+    from twingrad.xp.manipulation import plain_to_device
 
     plain = x.data if isinstance(x, Tensor) else x
     kind = "cpu" if plain.__dlpack_device__()[0] == 1 else "cuda"
     found = backends.get(kind).namespace().from_dlpack(plain, copy=copy)
-    return Tensor(found if device is None else backends.get(devices.resolve(device)).asarray(found))
+    return Tensor(found if device is None else plain_to_device(found, device))
 
 
 zeros = _create("zeros", lambda shape, *, dtype=None, device=None: None)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from twingrad.autodiff.tensor import Tensor
-from twingrad.namespace import namespace_of
+from twingrad.namespace import library_of, namespace_of
 from twingrad.recording import refuse_while_recording
 from twingrad.xp.composed import composed
+from twingrad.xp.creation import place
 from twingrad.xp.primitive import primitive, sequence_primitive, unbroadcast
 
 
@@ -65,10 +66,13 @@ def _plain_broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     return namespace_of(x).broadcast_to(x, shape)
 
 
-def _plain_to_device(x: Any, device: Any) -> Any:
+def plain_to_device(x: Any, device: Any) -> Any:
+    """A plain array on `device`: a name of twingrad's, or a device of the array's own library."""
     from twingrad import backends
 
-    return x if device == x.device else backends.get(device).asarray(x)
+    if device == x.device:
+        return x
+    return x.to_device(device) if library_of(device) is not None else backends.get(place(device)).asarray(x)
 
 
 def _tile_rule(g: Any, out: Any, x: Any, repetitions: Sequence[int], /) -> Any:
@@ -85,7 +89,7 @@ def _opposite(shift: Any) -> Any:
 
 
 _astype = primitive("astype", lambda g, out, x, dtype, /, *, copy=True: g, implementation=_plain_astype)
-to_device = primitive("to_device", lambda g, out, x, device: to_device(g, x.device), implementation=_plain_to_device)
+to_device = primitive("to_device", lambda g, out, x, device: to_device(g, x.device), implementation=plain_to_device)
 reshape = primitive("reshape", lambda g, out, x, /, shape, *, copy=None: reshape(g, x.shape), views=True)
 broadcast_to = primitive(
     "broadcast_to",

@@ -66,7 +66,7 @@ def recording(
     if ufunc is not None:
         return _named(_binary(Operation(name, _pull_two(*rules)), ufunc), name, *signature)
     operation = Operation(name, _pull_by(rules, broadcasts))
-    general = _general(operation, len(rules), views, implementation)
+    general = _general(operation, len(rules), broadcasts, views, implementation)
     return _named(_single(operation, general, views, implementation) if len(rules) == 1 else general, name, *signature)
 
 
@@ -78,7 +78,7 @@ def passthrough(name: str) -> Function:
         try:
             out = getattr(namespace_of(*plain), name)(*plain, **kwargs)
         except Exception as error:
-            raise complaint(name, plain, error) from error
+            raise complaint(name, plain, error, broadcasts=True) from error
         if not any([isinstance(a, Tensor) for a in args]):
             return out
         refuse_while_recording(f"xp.{name}", UNBOUND)
@@ -155,7 +155,7 @@ def _binary(operation: Operation, ufunc: Any) -> Function:
             else:
                 out = getattr(namespace_of(a, b), name)(a, b)
         except Exception as error:
-            raise complaint(name, (a, b), error) from error
+            raise complaint(name, (a, b), error, broadcasts=True) from error
         if not tensor:
             return out
         if under_way and (form := bound_form(name, (x, y), _NONE)) is not None:
@@ -204,7 +204,9 @@ def _reduction(ufunc: Any) -> Function:
 _REDUCTIONS = {"sum": _reduction(np.add), "prod": _reduction(np.multiply)}
 
 
-def _general(operation: Operation, arrays: int, views: bool, implementation: Function | None) -> Function:
+def _general(
+    operation: Operation, arrays: int, broadcasts: bool, views: bool, implementation: Function | None
+) -> Function:
     name = operation.name
 
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -213,7 +215,7 @@ def _general(operation: Operation, arrays: int, views: bool, implementation: Fun
             compute = implementation or getattr(namespace_of(*plain[:arrays]), name)
             out = compute(*plain, **kwargs)
         except Exception as error:
-            raise complaint(name, plain[:arrays], error) from error
+            raise complaint(name, plain[:arrays], error, broadcasts) from error
         if not any([isinstance(a, Tensor) for a in args]):
             return out
         if under_way and (form := bound_form(name, args, kwargs)) is not None:
@@ -310,10 +312,14 @@ def _cast(name: str, g: Any, argument: Array) -> Any:
     """
     if g.dtype == argument.dtype:
         return g
-    if is_complex(g) or is_complex(argument):
-        raise AutodiffError(no_complex_gradients(name))
     from twingrad import xp
 
+    if is_complex(g) or is_complex(argument):
+        raise AutodiffError(no_complex_gradients(name))
+    if not xp.isdtype(argument.dtype, "real floating"):
+        raise AutodiffError(
+            f"a gradient reaches the {argument.dtype} input of {name}; only floating tensors require one"
+        )
     return xp.astype(g, argument.dtype)
 
 
