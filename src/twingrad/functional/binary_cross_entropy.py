@@ -57,8 +57,8 @@ def binary_cross_entropy(
     mean over examples divide the "sum" by N. A mean of no label is NaN. PyTorch's mean divides by all N K.
     The gradient with respect to the logits is sigmoid(z) - t.
 
-    Raises ValueError for shapes, weights and targets out of range, TypeError for dtypes. On a GPU targets are not
-    looked at.
+    Raises ValueError for shapes, weights and targets out of range, TypeError for dtypes; only NumPy's targets
+    are looked at.
 
     Logits of 0, with five labels present and three missing, as in the course's multi-task example:
 
