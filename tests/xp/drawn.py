@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import numpy as np
 import row
 from row import Row, by_name, real
-from rows import BINARY, UNARY
+from rows import BINARY, SPECIAL, UNARY
 from rows_of_linalg import symmetric
 
 Draw = Callable[..., Any]
@@ -47,7 +47,7 @@ def options_of(function: Callable[..., Any], *rest: Any, **options: Any) -> Call
 
 
 def unary(draw: Draw, name: str) -> Row:
-    domain = next(domain for domain, names in UNARY.items() if name in names.split())
+    domain = next(domain for domain, names in (*UNARY.items(), *SPECIAL.items()) if name in names.split())
     shape = shape_of(draw)
     return Row(name, str(shape), by_name(name), given(draw, (domain, shape)))
 
@@ -56,6 +56,21 @@ def binary(draw: Draw, name: str) -> Row:
     shapes = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, min_side=0, max_side=3)).input_shapes
     inputs = given(draw, *zip(BINARY[name], shapes, strict=True))
     return Row(name, str(shapes), by_name(name), inputs)
+
+
+def broadcast(draw: Draw, name: str) -> Row:
+    """where, whose condition is a mask, and functions that give a list of arrays."""
+    shapes = draw(hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=3, min_side=0, max_side=3)).input_shapes
+    if name == "meshgrid":
+        shapes = tuple((n,) for n in draw(st.lists(st.integers(0, 3), min_size=1, max_size=3)))
+        indexing = draw(st.sampled_from(["xy", "ij"]))
+        call = lambda xp, *a: xp.stack(xp.meshgrid(*a, indexing=indexing))  # noqa: E731
+    elif name == "broadcast_arrays":
+        call = lambda xp, *a: xp.stack(xp.broadcast_arrays(*a))  # noqa: E731
+    else:
+        mask = draw(hnp.arrays(np.bool_, shapes[0]))
+        shapes, call = shapes[1:], lambda xp, *a: xp.where(mask, *a)
+    return Row(name, str(shapes), call, given(draw, *[(real, shape) for shape in shapes]))
 
 
 def reduction(draw: Draw, name: str) -> Row:
@@ -71,7 +86,7 @@ def reduction(draw: Draw, name: str) -> Row:
 
 def along(draw: Draw, name: str) -> Row:
     """Functions along one axis."""
-    shape = shape_of(draw, axes=1)
+    shape = shape_of(draw, 1 if name == "unstack" else 0, axes=1)
     axis = axes_of(draw, shape, several=False)
     options: dict[str, Any] = {"axis": axis}
     if name.startswith("cumulative"):
@@ -84,7 +99,13 @@ def along(draw: Draw, name: str) -> Row:
         options["shift"] = draw(st.integers(-4, 4))
     if name == "repeat":
         options = {"axis": draw(st.sampled_from([None, axis]))}
-    function = (lambda xp, x, **o: xp.repeat(x, 2, **o)) if name == "repeat" else by_name(name)
+    if name.startswith("fft."):
+        options = {"axes": axis}
+    functions = {
+        "repeat": lambda xp, x, **o: xp.repeat(x, 2, **o),
+        "unstack": lambda xp, x, **o: xp.stack(xp.unstack(x, **o)),
+    }
+    function = functions.get(name, by_name(name))
     domain = distinct if name == "sort" else real
     return Row(name, f"{shape} {options}", options_of(function, **options), given(draw, (domain, shape)))
 
@@ -120,9 +141,11 @@ def keyed(draw: Draw, name: str) -> Row:
 def matrices(draw: Draw, name: str) -> Row:
     lead = draw(hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=2))
     n, m = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    square = name.split(".")[-1] in ("inv", "det", "slogdet", "cholesky", "eigh", "eigvalsh")
+    square = name.split(".")[-1] in ("inv", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "matrix_power")
+    power = draw(st.sampled_from([-2, -1, 1, 2, 3]))
     shape = (*lead, n, n if square else m)
     calls: dict[str, Callable[..., Any]] = {
+        "linalg.matrix_power": lambda xp, x: xp.linalg.matrix_power(x, power),
         "linalg.slogdet": lambda xp, x: xp.linalg.slogdet(x)[1],
         "linalg.cholesky": lambda xp, x: xp.linalg.cholesky(x @ xp.matrix_transpose(x)),
         "linalg.eigh": lambda xp, x: xp.linalg.eigh(symmetric(xp, x))[1] ** 4,
@@ -147,10 +170,13 @@ def solved(draw: Draw, name: str) -> Row:
 
 
 def product(draw: Draw, name: str) -> Row:
-    """matmul of every pair of ranks; vecdot, whose axis is counted from the end; tensordot."""
+    """matmul of every pair of ranks; products of stacks of vectors; tensordot."""
     lead = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=2, min_side=0, max_side=2)).input_shapes
     n, k, m = (draw(st.integers(0, 3)) for _ in range(3))
-    if name == "vecdot":
+    if name == "linalg.outer":
+        a, b, call = (n,), (m,), by_name(name)
+    elif name in ("vecdot", "linalg.cross"):
+        k = 3 if name == "linalg.cross" else k
         a, b, call = (*lead[0], k), (*lead[1], k), by_name(name)
     elif name == "tensordot":
         axes = draw(st.integers(0, 2))
@@ -174,15 +200,24 @@ def shaped(draw: Draw, name: str) -> Row:
         "moveaxis": lambda: (draw(axis), draw(axis)),
         "tile": lambda: (tuple(draw(st.lists(st.integers(0, 2), max_size=4))),),
         "clip": lambda: (-1.05, 1.0),
+        "astype": lambda: (np.float64,),
     }
     options: dict[str, Callable[[], dict[str, Any]]] = {
         "expand_dims": lambda: {"axis": draw(beside)},
         "flip": lambda: {"axis": axes_of(draw, shape)},
+        "squeeze": lambda: {"axis": tuple(a for a in range(n) if shape[a] == 1)},
         "tril": lambda: {"k": draw(st.integers(-3, 3))},
         "triu": lambda: {"k": draw(st.integers(-3, 3))},
     }
-    call = options_of(by_name(name), *rest.get(name, tuple)(), **options.get(name, dict)())
-    return Row(name, str(shape), call, given(draw, (distinct if name == "clip" else real, shape)))
+    function = options_of(by_name(name), *rest.get(name, tuple)(), **options.get(name, dict)())
+    calls = {
+        "imag": lambda xp, x: function(xp, x) + x,
+        "unique_all": lambda xp, x: function(xp, x).values,
+        "unique_inverse": lambda xp, x: function(xp, x).values,
+        "unique_counts": lambda xp, x: function(xp, x).values,
+    }
+    domain = distinct if name == "clip" or name.startswith("unique") else real
+    return Row(name, str(shape), calls.get(name, function), given(draw, (domain, shape)))
 
 
 def joined(draw: Draw, name: str) -> Row:
@@ -194,17 +229,19 @@ def joined(draw: Draw, name: str) -> Row:
 
 
 BUILDS: dict[Build, str] = {
-    unary: " ".join(UNARY.values()),
+    unary: " ".join([*UNARY.values(), *SPECIAL.values()]),
+    broadcast: "where broadcast_arrays meshgrid",
     binary: " ".join(BINARY),
     reduction: "sum mean prod max min var std linalg.vector_norm",
-    along: "cumulative_sum cumulative_prod sort diff roll repeat",
+    along: "cumulative_sum cumulative_prod sort diff roll repeat unstack fft.fftshift fft.ifftshift",
     picked: "take take_along_axis",
     keyed: "getitem _assign",
     matrices: """linalg.inv linalg.det linalg.slogdet linalg.pinv linalg.cholesky linalg.eigh linalg.eigvalsh linalg.qr
-    linalg.svd linalg.svdvals linalg.matrix_norm linalg.trace linalg.diagonal""",
+    linalg.svd linalg.svdvals linalg.matrix_power linalg.matrix_norm linalg.trace linalg.diagonal""",
     solved: "linalg.solve",
-    product: "matmul vecdot tensordot",
-    shaped: "reshape broadcast_to expand_dims permute_dims matrix_transpose flip tile tril triu moveaxis clip",
+    product: "matmul vecdot tensordot linalg.outer linalg.cross",
+    shaped: """reshape broadcast_to expand_dims squeeze permute_dims matrix_transpose flip tile tril triu moveaxis clip
+    astype real imag unique_values unique_all unique_counts unique_inverse""",
     joined: "concat stack",
 }
 NAMES = {name: build for build, names in BUILDS.items() for name in names.split()}

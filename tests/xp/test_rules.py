@@ -71,6 +71,11 @@ def test_every_differentiable_function_has_a_row() -> None:
     assert sorted({row.name for row in ROWS}) == sorted({*primitives, *compositions})
 
 
+def test_every_differentiable_function_has_drawn_inputs() -> None:
+    inner = {name for name in primitives if name.startswith("_")}
+    assert {*primitives, *compositions} - inner - {"to_device"} == set(NAMES) - inner
+
+
 def check_against_differences(row: Row) -> None:
     seed, _ = cotangents(row, 2)
     inputs = [Tensor(a, requires_grad=True) for a in row.inputs]
