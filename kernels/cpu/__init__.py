@@ -2,7 +2,7 @@
 
 loader.py    the compiled library, its instruction set, NumPy's BLAS     overrides.py   registers the kernels
 pool.cpp     the threads                                                 *.cpp          the kernels, one file a subject
-program.cpp  the BLAS's thread count, lists of launches
+program.cpp  the BLAS's thread count, lists of launches                  memory.py      memory of results, used again
 
 Every kernel has the C signature `void f(const void *arguments)`; arguments are a struct of 8-byte members.
 """

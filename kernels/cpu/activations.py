@@ -12,6 +12,7 @@ from twingrad.autodiff.tape import Destination
 from twingrad.fusable import Fusable
 from twingrad.kernels.cpu import Kernel
 from twingrad.kernels.cpu.arguments import ADD, deliver, plain, refusal, shape_refusal, table_refusal
+from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
 Into = tuple[Destination | None, ...]
@@ -34,7 +35,7 @@ def leaky_relu_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
 
 @F.leaky_relu.kernel("cpu", accepts=lambda x, **_: refusal(x=x), backward=leaky_relu_backward)
 def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Any:
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     LEAKY((out, x, None), x.size, negative_slope)
     return out, (x, negative_slope)
 
@@ -48,7 +49,7 @@ def register_by_result(operation: Fusable) -> None:
         return (into[0] and deliver(into[0], result, lambda out: slope((out, result, grad), result.size)),)
 
     def compute(x: Array) -> Any:
-        out = np.empty(x.shape, x.dtype)
+        out = empty(x.shape, x.dtype)
         forward((out, x), x.size)
         return out, out
 
@@ -80,7 +81,7 @@ def softmax_backward(result: Array, grad: Array, into: Into) -> tuple[Array | No
 
 @F.softmax.kernel("cpu", accepts=softmax_refusal, backward=softmax_backward)
 def softmax(x: Array, *, axis: int = -1) -> Any:
-    out, largest = np.empty(x.shape, x.dtype), np.empty(rows_of(x)[0], x.dtype)
+    out, largest = empty(x.shape, x.dtype), np.empty(rows_of(x)[0], x.dtype)
     SOFTMAX((out, largest, x), *rows_of(x))
     return out, out
 
@@ -97,7 +98,7 @@ def layer_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
         destination = into[i]
         if destination is not None:
             taken = destination.array is None or (i == 0 and destination.accumulate)
-            out[i] = np.empty(like.shape, like.dtype) if taken else destination.array
+            out[i] = empty(like.shape, like.dtype) if taken else destination.array
     adds = [destination is not None and destination.accumulate for destination in into]
     arrays = (*out, plain(grad, x), x, weight, *statistics)
     LAYER_NORM_BACKWARD.launch(x.dtype, arrays, *rows_of(x), adds[1], adds[2])
@@ -109,7 +110,7 @@ def layer_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
 
 @F.layer_norm.kernel("cpu", accepts=layer_norm_refusal, backward=layer_norm_backward)
 def layer_norm(x: Array, weight: Array, bias: Array, *, eps: float = 1e-5) -> Any:
-    out, statistics = np.empty(x.shape, x.dtype), np.empty((2, rows_of(x)[0]), x.dtype)
+    out, statistics = empty(x.shape, x.dtype), np.empty((2, rows_of(x)[0]), x.dtype)
     LAYER_NORM((out, *statistics, x, weight, bias), *rows_of(x), eps)
     return out, (x, weight, *statistics)
 
@@ -126,13 +127,13 @@ def embedding_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple
     destination = into[1]
     if destination is None:
         return None, None
-    out = np.empty(weight.shape, weight.dtype) if destination.array is None else destination.array
+    out = empty(weight.shape, weight.dtype) if destination.array is None else destination.array
     EMBEDDING_BACKWARD((out, indices, plain(grad, weight)), indices.size, *weight.shape, destination.accumulate)
     return None, out
 
 
 @F.embedding.kernel("cpu", accepts=embedding_refusal, backward=embedding_backward)
 def embedding(indices: Array, weight: Array) -> Any:
-    out = np.empty((*indices.shape, weight.shape[1]), weight.dtype)
+    out = empty((*indices.shape, weight.shape[1]), weight.dtype)
     EMBEDDING((out, indices, weight), indices.size, *weight.shape, False)
     return out, (indices, weight)

@@ -11,6 +11,7 @@ from twingrad import recording
 from twingrad.autodiff.tape import Destination
 from twingrad.errors import AutodiffError
 from twingrad.kernels.cpu import Kernel
+from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -64,7 +65,7 @@ def deliver(into: Destination, like: Array, write: Callable[[Array], None]) -> A
     if into.array is not None and not into.accumulate:
         write(into.array)
         return into.array
-    fresh = np.empty(like.shape, like.dtype)
+    fresh = empty(like.shape, like.dtype)
     write(fresh)
     if into.array is None:
         return fresh

@@ -17,6 +17,7 @@ from twingrad.autodiff.tensor import made
 from twingrad.errors import CaptureError
 from twingrad.kernels.cpu import Kernel, unavailable
 from twingrad.kernels.cpu.arguments import ADD, FLOATS
+from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array, namespace_of
 from twingrad.recording import SUM, bound
 
@@ -39,7 +40,7 @@ def compute(name: str, x: Any, y: Any) -> Array:
     reason = next((why for a in arrays if (why := _refusal(a, like)) is not None), None)
     if reason is not None:
         raise CaptureError(f"xp.{name} cannot be captured: {reason}")
-    out = np.empty(like.shape, like.dtype)
+    out = empty(like.shape, like.dtype)
     KERNELS[name]((out, *arrays), out.size, *[a.shape == out.shape for a in arrays])
     return out
 

@@ -12,6 +12,7 @@ from twingrad.autodiff.tape import Destination
 from twingrad.fusable import Fusable
 from twingrad.kernels.cpu import Kernel
 from twingrad.kernels.cpu.arguments import constant, deliver, plain, refusal, table_refusal
+from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
 INT64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
@@ -59,7 +60,7 @@ def softmax_cross_entropy(
 ) -> Any:
     (n, _), mean = logits.shape, reduction == "mean"
     scale = (1.0 / n if n else np.nan) if mean else 1.0
-    probabilities, losses, sums = np.empty(logits.shape, logits.dtype), *np.empty((2, n), logits.dtype)
+    probabilities, losses, sums = empty(logits.shape, logits.dtype), *np.empty((2, n), logits.dtype)
     inverse, total = np.empty(1, logits.dtype), None if reduction == "none" else np.empty((), logits.dtype)
     given = (target, class_weight, example_weight)
     arrays = (total, losses, probabilities, sums, inverse, logits, *given)
@@ -81,7 +82,7 @@ def elementwise_forward(kernel: Kernel, x: Array, given: Given, reduction: str) 
     target, class_weight, _, _ = given
     shape = (x.shape[0], x.shape[1] if x.ndim == 2 else 1)
     each = reduction == "none"
-    losses, total = np.empty(x.shape, x.dtype) if each else None, None if each else np.empty((), x.dtype)
+    losses, total = empty(x.shape, x.dtype) if each else None, None if each else np.empty((), x.dtype)
     inverse, pieces = np.empty(1, x.dtype), np.empty((-(-x.size // PIECE), 2), x.dtype)
     stride = 2 if class_weight is not None and class_weight.ndim == 2 else 0
     numbers = (*shape, PIECE, target.dtype == INT64, stride, reduction == "mean")  # type: ignore[union-attr]

@@ -16,6 +16,7 @@ from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.kernels.cpu import Kernel, activations, arithmetic, blas, losses, tails, unavailable, updates
 from twingrad.kernels.cpu.arguments import ADD, deliver, plain, read_only, refusal, shape_refusal
+from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
 __all__ = ["activations", "arithmetic", "losses", "unavailable", "updates"]
@@ -61,7 +62,7 @@ def product(
 
 def product_into(into: Destination, like: Array, a: Array, b: Array, *, ta: bool = False) -> Array:
     """The product in the destination, through gemm's own beta where it accumulates."""
-    out = np.empty(like.shape, like.dtype) if into.array is None else into.array
+    out = empty(like.shape, like.dtype) if into.array is None else into.array
     product(out, a, b, ta=ta, beta=float(into.accumulate))
     return out
 
@@ -77,7 +78,7 @@ def linear_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Ar
     wanted = into[2] if len(into) > 2 else None
     dbias, adds = (None, False) if wanted is None else bias_into(wanted, bias)
     if tail is not None:
-        dy = np.empty(grad.shape, grad.dtype)
+        dy = empty(grad.shape, grad.dtype)
         TAIL_BACKWARD((dy, dbias, grad, out), *grad.shape, adds, *tails.backward_numbers(tail))
         grad = dy
     elif dbias is not None:
@@ -89,7 +90,7 @@ def linear_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Ar
 
 @F.linear.kernel("cpu", accepts=linear_refusal, backward=linear_backward)
 def linear(x: Array, weight: Array, bias: Array | None = None, *, tail: F.Tail | None = None) -> Any:
-    out = np.empty((x.shape[0], weight.shape[0]), x.dtype)
+    out = empty((x.shape[0], weight.shape[0]), x.dtype)
     product(out, x, weight, tb=True, bias=bias, tail=tails.packed(tail))
     return out, (x, weight, bias, out, tail)
 
@@ -104,7 +105,7 @@ def relu_backward(x: Array, grad: Array, into: Into) -> tuple[Array | None, ...]
 
 @F.relu.kernel("cpu", accepts=lambda x: refusal(x=x), backward=relu_backward)
 def relu(x: Array) -> Any:
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     RELU((out, x), x.size)
     return out, x
 
@@ -122,7 +123,7 @@ def dropout_backward(saved: tuple[Array, ...], grad: Array, into: Into) -> tuple
 @F.dropout.kernel("cpu", accepts=lambda x, **_: refusal(x=x), backward=dropout_backward)
 def dropout(x: Array, *, p: float, seed: int, stream: int, step: int) -> Any:
     cell, numbers = tails.packed_mask(F.Mask(p, seed, stream, step))
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     mask(out, x, cell, numbers)
     return out, (x, cell, numbers)
 
@@ -155,7 +156,7 @@ def batch_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
         destination = into[i]
         if destination is not None:
             taken = destination.array is None or (i == 0 and destination.accumulate)
-            out[i] = np.empty(like.shape, like.dtype) if taken else destination.array
+            out[i] = empty(like.shape, like.dtype) if taken else destination.array
     adds = [destination is not None and destination.accumulate for destination in into]
     arrays = (*out, plain(grad, x), result, x, weight, *statistics)
     numbers = (*x.shape, training, adds[1], adds[2], *tails.backward_numbers(tail))
@@ -179,7 +180,7 @@ def batch_norm(
     eps: float = 1e-5,
     tail: F.Tail | None = None,
 ) -> Any:
-    out, after = np.empty(x.shape, x.dtype), tails.packed(tail)
+    out, after = empty(x.shape, x.dtype), tails.packed(tail)
     statistics = tuple(np.empty((3, x.shape[1]), x.dtype))  # shift, delta and inv_std: see batch_norm.h
     arrays = (out, *statistics, x, weight, bias, running_mean, running_var, after.cell)
     (BATCH_NORM if training else BATCH_NORM_EVAL)(arrays, *x.shape, momentum, eps, *after.numbers)
