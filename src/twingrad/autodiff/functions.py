@@ -57,9 +57,17 @@ def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Ca
     >>> print(w)
     4.999999991753459
 
-    The same with the coefficients fed in, as data that the gradient takes as constants:
+    In float32 the steps become too small to change w; the gradient keeps that dtype too:
 
     >>> import numpy as np
+    >>> w = np.float32(0)
+    >>> for _ in range(1001):
+    ...     w = w - np.float32(0.01) * slope(w)
+    >>> print(w, w.dtype)
+    4.9999886 float32
+
+    The same with the coefficients fed in, as data that the gradient takes as constants:
+
     >>> slope = grad(lambda w, x: x[0] * w**2 + x[1] * w + x[2])
     >>> coefficients = np.asarray([1.0, -10.0, 25.0])
     >>> w = 0.0
