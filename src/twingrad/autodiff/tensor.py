@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -242,7 +243,7 @@ class Tensor(tape.OnTape):
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self.data.size  # type: ignore[no-any-return]
+        return math.prod(self.data.shape)  # PyTorch has a method of that name
 
     @property
     def dtype(self) -> Any:
