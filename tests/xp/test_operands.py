@@ -86,6 +86,16 @@ REPEATED = {
     "stack": lambda x: xp.stack([x, x]),
     "where": lambda x: xp.where(X > 1, x, x),
     "maximum": lambda x: xp.maximum(x, x),
+    "copysign": lambda x: xp.copysign(x, x),
+    "clip": lambda x: xp.clip(x, x - 1.0, x + 1.0),
+    "tensordot": lambda x: xp.tensordot(x, x, axes=((0,), (0,))),
+    "vecdot": lambda x: xp.vecdot(x, x),
+    "outer": lambda x: xp.linalg.outer(x[0, :], x[1, :]),
+    "cross": lambda x: xp.linalg.cross(x, xp.flip(x)),
+    "solve": lambda x: xp.linalg.solve(x[:, :2], x),
+    "diff": lambda x: xp.diff(x, prepend=x, append=x),
+    "meshgrid": lambda x: xp.stack(xp.meshgrid(x[0, :], x[0, :])),
+    "broadcast_arrays": lambda x: xp.stack(xp.broadcast_arrays(x, x[:1, :], x)),
 }
 
 
