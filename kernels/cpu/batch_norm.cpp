@@ -136,8 +136,13 @@ __attribute__((always_inline)) inline void batch_norm_backward_tile(const Backwa
   add_or_save(a.dweight, product, begin, width, a.accumulate_weight);  // first: one parameter may be both
   add_or_save(a.dbias, sum, begin, width, a.accumulate_bias);
   if (!a.dx) return;
-  for (i64 c = 0; c < width; ++c) sum[c] = a.training ? sum[c] / (T)a.rows : T(0);
-  for (i64 c = 0; c < width; ++c) product[c] = a.training ? product[c] / (T)a.rows : T(0);
+  if (!a.training) {  // the batch moves neither mean nor deviation: an x that is not finite spoils no gradient of x
+    for (i64 r = 0; r < a.rows; ++r)
+      for (i64 c = 0; c < width; ++c) dx[r * columns + c] = s.weight[c] * s.inv_std[c] * slope(r * columns + c);
+    return;
+  }
+  for (i64 c = 0; c < width; ++c) sum[c] /= (T)a.rows;
+  for (i64 c = 0; c < width; ++c) product[c] /= (T)a.rows;
   for (i64 r = 0; r < a.rows; ++r)
     for (i64 c = 0; c < width; ++c) {
       const i64 i = r * columns + c;

@@ -15,7 +15,7 @@ struct EmbeddingArguments {
 template <class T>
 inline void embedding(const EmbeddingArguments &a) {
   const i64 width = a.width;
-  parallel_pieces(a.count, PIECE / (width < PIECE ? width : PIECE), [&](i64 begin, i64 end) {
+  parallel_pieces(a.count, PIECE / (width < 1 ? 1 : width < PIECE ? width : PIECE), [&](i64 begin, i64 end) {
     for (i64 i = begin; i < end; ++i) {
       T *out = static_cast<T *>(a.out) + i * width;
       const i64 row = a.indices[i];
