@@ -164,13 +164,11 @@ class Fusable:
         backend = backend_of(arrays[0])
         if backend is None:
             return None, f"no kernels for arrays of type {type(arrays[0]).__name__}"
-        unavailable = _provider(backend).unavailable()
-        if unavailable is not None:
-            return None, unavailable
+        provider = _providers.get(backend) or _provider(backend)
         kernel = self.kernels.get(backend)
-        if kernel is None:
-            return None, f"no kernel for {backend}"
-        refusal = kernel.accepts(*arrays, **kwargs)
+        refusal = provider.unavailable()
+        if refusal is None:
+            refusal = kernel.accepts(*arrays, **kwargs) if kernel is not None else f"no kernel for {backend}"
         return (kernel, "") if refusal is None else (None, refusal)
 
     def _refuse(self, array: Any, reason: str) -> None:

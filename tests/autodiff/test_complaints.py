@@ -171,6 +171,9 @@ def test_special_methods_of_the_standard() -> None:
     assert all(t.__array_namespace__(api_version=v) is xp for v in ("2021.12", "2024.12", None))
     with pytest.raises(ValueError, match=r"array API standard 2024.12, not '1999.01'"):
         t.__array_namespace__(api_version="1999.01")
+    assert t.to_device("cpu") is not None
+    with pytest.raises(ValueError, match="takes no stream, got 3"):
+        t.to_device("cpu", stream=3)
     assert t.__dlpack_device__() == t.data.__dlpack_device__()
     copied = np.from_dlpack(t, copy=True)
     assert not np.shares_memory(copied, t.data)

@@ -3,8 +3,8 @@
 from twingrad.autodiff.checkpoint import checkpoint
 from twingrad.autodiff.custom import custom_rule
 from twingrad.autodiff.functions import grad, value_and_grad
-from twingrad.autodiff.tape import Destination, gradients, is_recording, no_grad, record
-from twingrad.autodiff.tensor import Tensor
+from twingrad.autodiff.tape import Destination, gradients, is_recording, no_grad
+from twingrad.autodiff.tensor import Tensor, record
 from twingrad.autodiff.transforms import hvp, jacobian, jvp, vjp
 from twingrad.errors import AutodiffError
 

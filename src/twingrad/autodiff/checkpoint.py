@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twingrad.autodiff import tape
-from twingrad.autodiff.tensor import Tensor
+from twingrad.autodiff.tensor import Tensor, record
 from twingrad.errors import AutodiffError
 from twingrad.recording import Journal, refuse_while_recording
 
@@ -53,6 +53,6 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             start, value = next(tape.numbers), context.copy().run(again)
             return tape.pull_back([value], [grad], sources, since=start, create_graph=isinstance(grad, Tensor))
 
-        return tape.record(f"checkpoint of {name}", value.data, sources, backward)
+        return record(f"checkpoint of {name}", value.data, sources, backward)
 
     return wrapped

@@ -183,17 +183,6 @@ def is_recording(inputs: Sequence[Any]) -> bool:
     return False
 
 
-def record(name: str, out: Any, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]]) -> Tensor:
-    """The array `out` as a Tensor that knows that operation `name` made it of `inputs`.
-
-    backward(grad, into) -> a gradient for each input, None where into[i] is None.
-    """
-    from twingrad.autodiff.tensor import made
-
-    operation = Operation(name, lambda node, grad, into: backward(grad, into))
-    return made(out, recorded(operation, None, inputs, None))
-
-
 def is_complex(array: Any) -> bool:
     """Whether the elements are complex numbers, whatever the library calls its dtypes."""
     kind = getattr(array.dtype, "kind", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -256,7 +256,12 @@ class Tensor(tape.OnTape):
         return self.data.device
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
-        """This tensor on "cpu" or "cuda"; the gradient comes back through the move."""
+        """This tensor on "cpu", "cuda" or a device of its own library; the gradient comes back through the move.
+
+        stream: of the standard; there is none to choose here (ValueError).
+        """
+        if stream is not None:
+            raise ValueError(f"to_device of a Tensor takes no stream, got {stream!r}")
         return xp.to_device(self, device)  # type: ignore[no-any-return]
 
     @property
@@ -363,6 +368,15 @@ def made(data: Any, node: tape.Node | None = None) -> Tensor:
     tensor.memory = None
     tensor._grad = None
     return tensor
+
+
+def record(name: str, out: Any, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]]) -> Tensor:
+    """The array `out` as a Tensor that knows that operation `name` made it of `inputs`.
+
+    backward(grad, into) -> a gradient for each input, None where into[i] is None.
+    """
+    operation = tape.Operation(name, lambda node, grad, into: backward(grad, into))
+    return made(out, tape.recorded(operation, None, inputs, None))
 
 
 def on_host(array: Any) -> np.ndarray[Any, Any]:

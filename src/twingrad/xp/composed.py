@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from twingrad.autodiff.tape import is_complex, is_recording, record
-from twingrad.autodiff.tensor import Tensor
+from twingrad.autodiff.tape import is_complex, is_recording
+from twingrad.autodiff.tensor import Tensor, record
 from twingrad.errors import AutodiffError
 from twingrad.namespace import Array, namespace_of
 from twingrad.recording import refuse_while_recording
