@@ -31,6 +31,7 @@ SUITES: dict[str, tuple[str, ...]] = {
 }
 OUTSIDE = {
     "fashion_mnist": "needs the images and trains for half a minute: python -m twingrad.benchmarks.fashion_mnist",
+    "bench_matmul": "has a table of its own, in GFLOP/s: python -m twingrad.benchmarks.bench_matmul",
     "bench_philox": "compiles its candidates with a C++ compiler: pytest benchmarks/bench_philox.py, from a checkout",
     "GPU": "pytest benchmarks/ --device cuda, or benchmarks/gpu_check.sh, from a checkout with an NVIDIA GPU",
 }
