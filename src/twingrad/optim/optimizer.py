@@ -300,13 +300,14 @@ class Optimizer:
 
     def _plan_for(self, flat: FlatParameters, active: NDArray[np.bool_]) -> None:
         """Group the active segments that share their scalars: same step number, learning-rate scale and decay."""
-        key = (flat.settings, active.tobytes())
+        shrinks = self.weight_decay != 0.0 or self.l1 != 0.0
+        key = (flat.settings, active.tobytes(), shrinks)
         if key == self._plan_key:
             return
         groups: dict[tuple[int, float, bool], list[int]] = {}
         for i in np.flatnonzero(active).tolist():
             parameter = flat.parameters[i]
-            groups.setdefault((int(self._steps[i]), parameter.lr_scale, parameter.decay), []).append(i)
+            groups.setdefault((int(self._steps[i]), parameter.lr_scale, shrinks and parameter.decay), []).append(i)
         everything = len(groups) == 1 and bool(active.all())
         self._plan: list[tuple[Any, int, float, bool]] = [
             (slice(None) if everything else members, members[0], lr_scale, decays)
