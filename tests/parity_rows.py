@@ -20,7 +20,9 @@ from twingrad.functional.sgd import sgd_control
 
 
 class Row(NamedTuple):
-    """`arrays` of an operation: the first `differentiable` are Tensors, `options` its keywords."""
+    """`arrays` of an operation: the first `differentiable` are Tensors, `options` its keywords, a function of the dtype
+    where one is an array.
+    """
 
     operation: str
     label: str
@@ -214,11 +216,11 @@ def losses() -> Iterator[Row]:
 
 AROUND: list[dict[str, float]] = [
     {},
-    {"l2": 0.1},
+    {"l2": 0.1, "blend": 0.01},
     {"shrink": 0.97},
     {"l2": 0.1, "shrink": 0.97},
     {"factor": 0.3, "limit": 0.2},
-    {"factor": 1.7, "limit": 1e-3, "l2": 0.1, "shrink": 0.9, "threshold": 0.5},
+    {"factor": 1.7, "limit": 1e-3, "l2": 0.1, "shrink": 0.9, "threshold": 0.5, "blend": 0.3},
 ]
 """The terms around a rule."""
 
@@ -269,7 +271,9 @@ def segments() -> Iterator[Row]:
                     rows = np.asarray(table, np.int64).reshape(-1, 2)
                     return *drawn_ones[:2], *states, rows, np.asarray(control, np.float64).reshape(-1, width)
 
+                average = lambda dtype, arrays=arrays: 2 * arrays(dtype)[0]  # noqa: E731
                 yield Row(operation, f"{label} {name} {shift}", arrays, {}, 0)
+                yield Row(operation, f"{label} {name} {shift} averaged", arrays, {"average": average}, 0)
 
 
 NO_STEP: dict[Any, dict[str, float]] = {
@@ -288,6 +292,8 @@ def clipping() -> Iterator[Row]:
                 return grad, rows, np.zeros((len(rows), 9)), np.zeros(1)
 
             yield Row("clip_segments", f"{name} {max_norm}", arrays, {"max_norm": max_norm}, 0)
+            scaled = {"max_norm": max_norm, "unscale": 1 / 3}
+            yield Row("clip_segments", f"{name} {max_norm} scaled", arrays, scaled, 0)
 
 
 ROWS = [

@@ -34,47 +34,55 @@ struct UpdateArguments {
   void *theta;
   const void *grad;
   void *states[3];  // as many as the rule has
+  void *average;    // of theta, or null
   const i64 *segments;
   const double *control;
   i64 count, rows;
 };
 
-template <class T, class Rule>
-inline void update_range(T *__restrict p, const T *__restrict g, T *__restrict a, T *__restrict b, T *__restrict c, i64 n,
-                         const Rule &rule, const Terms<T> &t) {
+template <bool AVERAGES, class T, class Rule>
+inline void update_range(T *__restrict p, const T *__restrict g, T *__restrict a, T *__restrict b, T *__restrict c,
+                         T *__restrict average, i64 n, const Rule &rule, const Terms<T> &t) {
   for (i64 i = 0; i < n; ++i) {
     if constexpr (Rule::STATES == 0) update_element(rule, t, p[i], g[i]);
     if constexpr (Rule::STATES == 1) update_element(rule, t, p[i], g[i], a[i]);
     if constexpr (Rule::STATES == 2) update_element(rule, t, p[i], g[i], a[i], b[i]);
     if constexpr (Rule::STATES == 3) update_element(rule, t, p[i], g[i], a[i], b[i], c[i]);
+    if constexpr (AVERAGES) follow(p[i], average[i], t);
   }
 }
 
 // The loop again for each choice of the terms that cost something, which the compiler then knows: L2 and L1. A factor of 1, an
 // infinite limit and a shrinking by 1 change no bit, so those are always there.
-template <class T, class Rule>
-inline void update_range_by_terms(T *p, const T *g, T *a, T *b, T *c, i64 n, const Rule &rule, Terms<T> t) {
+template <bool AVERAGES, class T, class Rule>
+inline void update_range_by_terms(T *p, const T *g, T *a, T *b, T *c, T *average, i64 n, const Rule &rule, Terms<T> t) {
   const bool decays = t.decays;
   t.scales = t.limits = t.shrinks = true;
-  if (t.thresholds) return update_range(p, g, a, b, c, n, rule, t);
+  if (t.thresholds) return update_range<AVERAGES>(p, g, a, b, c, average, n, rule, t);
   t.thresholds = t.decays = false;
-  if (!decays) return update_range(p, g, a, b, c, n, rule, t);
+  if (!decays) return update_range<AVERAGES>(p, g, a, b, c, average, n, rule, t);
   t.decays = true;
-  update_range(p, g, a, b, c, n, rule, t);
+  update_range<AVERAGES>(p, g, a, b, c, average, n, rule, t);
 }
 
-template <class T, class Rule>
-inline void update_segments(const UpdateArguments &a) {
-  T *theta = static_cast<T *>(a.theta), *states[3];
+template <class T, class Rule, bool AVERAGES>
+inline void update_all(const UpdateArguments &a) {
+  T *theta = static_cast<T *>(a.theta), *average = static_cast<T *>(a.average), *states[3];
   const T *grad = static_cast<const T *>(a.grad);
   for (int k = 0; k < 3; ++k) states[k] = static_cast<T *>(a.states[k]);
   each_segment(a.count, a.segments, a.rows, [&](i64 from, i64 to, i64 segment) {
     const double *row = a.control + segment * (Rule::COLUMNS + TERM_COLUMNS);
     T *parts[3];
     for (int k = 0; k < 3; ++k) parts[k] = k < Rule::STATES ? states[k] + from : nullptr;
-    update_range_by_terms(theta + from, grad + from, parts[0], parts[1], parts[2], to - from, Rule::of(row),
-                          terms_of<T>(row + Rule::COLUMNS));
+    update_range_by_terms<AVERAGES>(theta + from, grad + from, parts[0], parts[1], parts[2],
+                                    AVERAGES ? average + from : nullptr, to - from, Rule::of(row),
+                                    terms_of<T>(row + Rule::COLUMNS));
   });
+}
+
+template <class T, class Rule>
+inline void update_segments(const UpdateArguments &a) {
+  a.average ? update_all<T, Rule, true>(a) : update_all<T, Rule, false>(a);
 }
 
 template <class T>
@@ -103,7 +111,7 @@ struct ClipArguments {
   const i64 *segments;
   double *control, *norm, *leaves;  // leaves: scratch, one for each leaf
   i64 rows, columns, column;        // of control, and the one to write the factor to
-  double max_norm;
+  double max_norm, unscale;
 };
 
 template <class T>
@@ -134,8 +142,8 @@ inline void clip_segments(const ClipArguments &a) {
     for (i64 last = leaf + norm_leaves(a.segments[2 * s + 1]); leaf < last; ++leaf) sum += a.leaves[leaf];
     total += sum;
   }
-  *a.norm = square_root(total);
-  for (i64 s = 0; s < a.rows; ++s) a.control[s * a.columns + a.column] = clip_factor(*a.norm, a.max_norm);
+  *a.norm = square_root(total) * a.unscale;
+  for (i64 s = 0; s < a.rows; ++s) a.control[s * a.columns + a.column] = clip_factor(*a.norm, a.max_norm) * a.unscale;
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ FLOAT64 = np.dtype(np.float64)
 LEAF = LANES * ROWS
 """Elements of a leaf of the norm's sum: NORM_LEAF of norm.h."""
 
-ADAM, SGD, RMSPROP = (Kernel(f"{rule}_segments", 7, "qq") for rule in ("adam", "sgd", "rmsprop"))
-CLIP = Kernel("clip_segments", 5, "3qd")
+ADAM, SGD, RMSPROP = (Kernel(f"{rule}_segments", 8, "qq") for rule in ("adam", "sgd", "rmsprop"))
+CLIP = Kernel("clip_segments", 5, "3qdd")
 
 
 def update_refusal(theta: Array, grad: Array, states: dict[str, Any], segments: Array, control: Array) -> str | None:
@@ -31,43 +31,54 @@ def update_refusal(theta: Array, grad: Array, states: dict[str, Any], segments: 
     )
 
 
-def launch_update(kernel: Kernel, theta: Array, grad: Array, states: tuple[Any, ...], tables: tuple[Any, Any]) -> None:
+def launch_update(
+    kernel: Kernel, theta: Array, grad: Array, states: tuple[Any, ...], average: Any, tables: tuple[Any, Any]
+) -> None:
     padded = (*states, None, None, None)[:3]
-    kernel((theta, grad, *padded, *tables), theta.size, len(tables[0]))
+    kernel((theta, grad, *padded, average, *tables), theta.size, len(tables[0]))
 
 
-def adam_refusal(theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array) -> str | None:
-    return update_refusal(theta, grad, {"m": m, "v": v}, segments, control)
+def adam_refusal(
+    theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array, *, average: Any = None
+) -> str | None:
+    return update_refusal(theta, grad, {"m": m, "v": v, "average": average}, segments, control)
 
 
 @F.adam_segments.kernel("cpu", accepts=adam_refusal)
-def adam_segments(theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array) -> None:
-    launch_update(ADAM, theta, grad, (m, v), (segments, control))
+def adam_segments(
+    theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array, *, average: Any = None
+) -> None:
+    launch_update(ADAM, theta, grad, (m, v), average, (segments, control))
 
 
-def sgd_refusal(theta: Array, grad: Array, m: Any, segments: Array, control: Array) -> str | None:
-    return update_refusal(theta, grad, {"m": m}, segments, control)
+def sgd_refusal(
+    theta: Array, grad: Array, m: Any, segments: Array, control: Array, *, average: Any = None
+) -> str | None:
+    return update_refusal(theta, grad, {"m": m, "average": average}, segments, control)
 
 
 @F.sgd_segments.kernel("cpu", accepts=sgd_refusal)
-def sgd_segments(theta: Array, grad: Array, m: Any, segments: Array, control: Array) -> None:
-    launch_update(SGD, theta, grad, (m,), (segments, control))
+def sgd_segments(theta: Array, grad: Array, m: Any, segments: Array, control: Array, *, average: Any = None) -> None:
+    launch_update(SGD, theta, grad, (m,), average, (segments, control))
 
 
 def rmsprop_refusal(
-    theta: Array, grad: Array, v: Array, buffer: Any, mean: Any, segments: Array, control: Array
+    theta: Array, grad: Array, v: Array, buffer: Any, mean: Any, segments: Array, control: Array, *, average: Any = None
 ) -> str | None:
-    return update_refusal(theta, grad, {"v": v, "buffer": buffer, "mean": mean}, segments, control)
+    states = {"v": v, "buffer": buffer, "mean": mean, "average": average}
+    return update_refusal(theta, grad, states, segments, control)
 
 
 @F.rmsprop_segments.kernel("cpu", accepts=rmsprop_refusal)
 def rmsprop_segments(
-    theta: Array, grad: Array, v: Array, buffer: Any, mean: Any, segments: Array, control: Array
+    theta: Array, grad: Array, v: Array, buffer: Any, mean: Any, segments: Array, control: Array, *, average: Any = None
 ) -> None:
-    launch_update(RMSPROP, theta, grad, (v, buffer, mean), (segments, control))
+    launch_update(RMSPROP, theta, grad, (v, buffer, mean), average, (segments, control))
 
 
-def clip_refusal(grad: Array, segments: Array, control: Array, norm: Array, *, max_norm: float) -> str | None:
+def clip_refusal(
+    grad: Array, segments: Array, control: Array, norm: Array, *, max_norm: float, unscale: float = 1.0
+) -> str | None:
     tables = {"control": control, "norm": norm}
     return (
         refusal(grad=grad)
@@ -78,7 +89,9 @@ def clip_refusal(grad: Array, segments: Array, control: Array, norm: Array, *, m
 
 
 @F.clip_segments.kernel("cpu", accepts=clip_refusal)
-def clip_segments(grad: Array, segments: Array, control: Array, norm: Array, *, max_norm: float) -> None:
+def clip_segments(
+    grad: Array, segments: Array, control: Array, norm: Array, *, max_norm: float, unscale: float = 1.0
+) -> None:
     rows, columns = control.shape
     leaves = np.empty(int(np.sum(-(-segments[:, 1] // LEAF))), np.float64)
-    CLIP((grad, segments, control, norm, leaves), rows, columns, columns + FACTOR, max_norm)
+    CLIP((grad, segments, control, norm, leaves), rows, columns, columns + FACTOR, max_norm, unscale)

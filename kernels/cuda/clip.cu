@@ -55,7 +55,7 @@ extern "C" __global__ void __launch_bounds__(tg::THREADS)
 // The norm, and the factor in one column of the control array; by the first thread.
 extern "C" __global__ void __launch_bounds__(tg::THREADS)
     clip_factors(double *control, double *norm, const double *leaves, const tg::i64 *segments, tg::i64 rows,
-                 tg::i64 columns, tg::i64 column, double max_norm, tg::i64 size) {
+                 tg::i64 columns, tg::i64 column, double max_norm, double unscale, tg::i64 size) {
   using namespace tg;
   if (thread_number() != 0) return;
   double total = 0;
@@ -64,6 +64,6 @@ extern "C" __global__ void __launch_bounds__(tg::THREADS)
     for (const i64 last = leaf + leaves_of(segments, row, size); leaf < last; ++leaf) sum += leaves[leaf];
     total += sum;
   }
-  *norm = square_root(total);
-  for (i64 row = 0; row < rows; ++row) control[row * columns + column] = clip_factor(*norm, max_norm);
+  *norm = square_root(total) * unscale;
+  for (i64 row = 0; row < rows; ++row) control[row * columns + column] = clip_factor(*norm, max_norm) * unscale;
 }

@@ -48,48 +48,58 @@ def _dropout_refusal(x: Any, *, p: float, seed: int, stream: int, step: int) -> 
     return None if x.dtype.name in DTYPES else f"dtype {x.dtype.name} has no CUDA kernel"
 
 
-def _update_refusal(theta: Any, grad: Any, *rest: Any) -> str | None:
-    return _refusal(theta, grad, *(state for state in rest[:-2] if state is not None))
+def _update_refusal(theta: Any, grad: Any, *rest: Any, average: Any = None) -> str | None:
+    return _refusal(theta, grad, *(state for state in (*rest[:-2], average) if state is not None))
 
 
 @F.adam_segments.kernel("cuda", accepts=_update_refusal)
-def adam_segments_cuda(theta: Any, grad: Any, m: Any, v: Any, segments: Any, control: Any) -> None:
+def adam_segments_cuda(
+    theta: Any, grad: Any, m: Any, v: Any, segments: Any, control: Any, *, average: Any = None
+) -> None:
     """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
-    _update("adam", "adam", theta, (grad, m, v), segments, control)
+    _update("adam", "adam", theta, grad, (m, v), average, segments, control)
 
 
 @F.sgd_segments.kernel("cuda", accepts=_update_refusal)
-def sgd_segments_cuda(theta: Any, grad: Any, m: Any, segments: Any, control: Any) -> None:
+def sgd_segments_cuda(theta: Any, grad: Any, m: Any, segments: Any, control: Any, *, average: Any = None) -> None:
     """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
-    if m is None:
-        _update("sgd", "sgd", theta, (grad,), segments, control)
-    else:
-        _update("sgd", "momentum", theta, (grad, m), segments, control)
+    _update("sgd", "sgd" if m is None else "momentum", theta, grad, (m,), average, segments, control)
 
 
 @F.rmsprop_segments.kernel("cuda", accepts=_update_refusal)
-def rmsprop_segments_cuda(theta: Any, grad: Any, v: Any, buffer: Any, mean: Any, segments: Any, control: Any) -> None:
+def rmsprop_segments_cuda(
+    theta: Any, grad: Any, v: Any, buffer: Any, mean: Any, segments: Any, control: Any, *, average: Any = None
+) -> None:
     """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
     variant = f"rmsprop{'_momentum' * (buffer is not None)}{'_centered' * (mean is not None)}"
-    given = (state for state in (v, buffer, mean) if state is not None)
-    _update("rmsprop", variant, theta, (grad, *given), segments, control)
+    _update("rmsprop", variant, theta, grad, (v, buffer, mean), average, segments, control)
 
 
-def _update(source: str, rule: str, theta: Any, others: tuple[Any, ...], segments: Any, control: Any) -> None:
+def _update(
+    source: str, rule: str, theta: Any, grad: Any, states: tuple[Any, ...], average: Any, segments: Any, control: Any
+) -> None:
+    """Launch the kernel of a rule; theta stands in for the arrays that it does not have, which it does not read."""
     with theta.device:
         tables = _table(segments, np.int64), _table(control, np.float64)
-    kernel, sizes = f"{rule}_segments_{theta.dtype.name}", (np.int64(segments.shape[0]), np.int64(theta.size))
-    launching.launch(source, kernel, theta.size, theta, theta, *others, *tables, *sizes)
+    given = [state for state in states if state is not None]
+    arrays = (theta, grad, *(*given, theta, theta, theta)[:3], theta if average is None else average)
+    kernel = f"{rule}{'_averaged' * (average is not None)}_segments_{theta.dtype.name}"
+    sizes = np.int64(segments.shape[0]), np.int64(theta.size)
+    launching.launch(source, kernel, theta.size, theta, *arrays, *tables, *sizes)
 
 
-def _clip_refusal(grad: Any, segments: Any, control: Any, norm: Any, *, max_norm: float) -> str | None:
+def _clip_refusal(
+    grad: Any, segments: Any, control: Any, norm: Any, *, max_norm: float, unscale: float = 1.0
+) -> str | None:
     if backend_of(control) != "cuda" or backend_of(norm) != "cuda":
         return "control and norm, which are written, do not live on the GPU"
     return _refusal(grad) or _refusal(control, norm)
 
 
 @F.clip_segments.kernel("cuda", accepts=_clip_refusal)
-def clip_segments_cuda(grad: Any, segments: Any, control: Any, norm: Any, *, max_norm: float) -> None:
+def clip_segments_cuda(
+    grad: Any, segments: Any, control: Any, norm: Any, *, max_norm: float, unscale: float = 1.0
+) -> None:
     """Three launches, and nothing read back: the factor waits in `control` for the rule."""
     import cupy
 
@@ -101,7 +111,7 @@ def clip_segments_cuda(grad: Any, segments: Any, control: Any, norm: Any, *, max
     kernel, size = f"norm_lanes_{grad.dtype.name}", np.int64(grad.size)
     launching.launch("clip", kernel, lanes.size, grad, lanes, grad, table, np.int64(rows), np.int64(count), size)
     launching.launch("clip", "norm_leaves", count, grad, leaves, lanes, np.int64(count))
-    numbers = np.int64(rows), np.int64(columns), np.int64(columns + FACTOR), np.float64(max_norm)
+    numbers = np.int64(rows), np.int64(columns), np.int64(columns + FACTOR), np.float64(max_norm), np.float64(unscale)
     launching.launch("clip", "clip_factors", 1, grad, control, norm, leaves, table, *numbers, size)
 
 

@@ -1,5 +1,9 @@
 // One launch of any optimizer's rule over all segments of a flat buffer. A rule has STATES moments and COLUMNS scalars; a row
-// of the control array holds these and then the terms of ../include/terms.h.
+// of the control array holds these and then the terms of ../include/terms.h. TG_UPDATE makes the kernel of a rule for a
+// dtype; those whose name says `averaged` write the average of the weights too. All take the same arguments: what a rule does
+// not have may be any pointer, and is not read.
+//
+// theta, grad, a, b, c, average: count elements. segments: rows of (offset, length). control: a row of doubles for each.
 //
 // Where all addresses are multiples of 16 a thread takes 16 bytes of each array at once, else one element; both give the
 // same words. Some kernels ask for two or three blocks at once (__launch_bounds__): left to itself the
@@ -10,60 +14,74 @@
 
 namespace tg {
 
-template <class T, class Rule>
+template <class T, class Rule, bool AVERAGES>
 struct UpdateTile {
   T *theta;
   const T *grad;
   T *a, *b, *c;  // the moments, as many as the rule has
+  T *average;
   Rule rule;
   Terms<T> terms;
 
-  __device__ void one(T &p, T g, T &x, T &y, T &z) const {
+  __device__ void one(T &p, T g, T &x, T &y, T &z, T &kept) const {
     if constexpr (Rule::STATES == 0) update_element(rule, terms, p, g);
     if constexpr (Rule::STATES == 1) update_element(rule, terms, p, g, x);
     if constexpr (Rule::STATES == 2) update_element(rule, terms, p, g, x, y);
     if constexpr (Rule::STATES == 3) update_element(rule, terms, p, g, x, y, z);
+    if constexpr (AVERAGES) follow(p, kept, terms);
   }
 
   __device__ void operator()(i64 first, i64 count) const {
     typedef Pack<T> P;
-    T *p = theta + first, *x = a + first, *y = b + first, *z = c + first;
+    T *p = theta + first, *x = a + first, *y = b + first, *z = c + first, *e = average + first;
     const T *g = grad + first;
     bool packs = aligned(p) && aligned(g);
     if (Rule::STATES > 0) packs = packs && aligned(x);
     if (Rule::STATES > 1) packs = packs && aligned(y);
     if (Rule::STATES > 2) packs = packs && aligned(z);
+    if (AVERAGES) packs = packs && aligned(e);
     const i64 whole = packs ? count / P::SIZE : 0;
 #pragma unroll 1
     for (i64 i = threadIdx.x; i < whole; i += blockDim.x) {
-      P u = ((const P *)p)[i], v = ((const P *)g)[i], s = {}, t = {}, w = {};
+      P u = ((const P *)p)[i], v = ((const P *)g)[i], s = {}, t = {}, w = {}, kept = {};
       if (Rule::STATES > 0) s = ((const P *)x)[i];
       if (Rule::STATES > 1) t = ((const P *)y)[i];
       if (Rule::STATES > 2) w = ((const P *)z)[i];
-      for (int k = 0; k < P::SIZE; ++k) one(u.item[k], v.item[k], s.item[k], t.item[k], w.item[k]);
+      if (AVERAGES) kept = ((const P *)e)[i];
+      for (int k = 0; k < P::SIZE; ++k) one(u.item[k], v.item[k], s.item[k], t.item[k], w.item[k], kept.item[k]);
       ((P *)p)[i] = u;
       if (Rule::STATES > 0) ((P *)x)[i] = s;
       if (Rule::STATES > 1) ((P *)y)[i] = t;
       if (Rule::STATES > 2) ((P *)z)[i] = w;
+      if (AVERAGES) ((P *)e)[i] = kept;
     }
 #pragma unroll 1
     for (i64 i = whole * P::SIZE + threadIdx.x; i < count; i += blockDim.x) {
       T s = Rule::STATES > 0 ? x[i] : T(0), t = Rule::STATES > 1 ? y[i] : T(0), w = Rule::STATES > 2 ? z[i] : T(0);
-      one(p[i], g[i], s, t, w);
+      T kept = AVERAGES ? e[i] : T(0);
+      one(p[i], g[i], s, t, w, kept);
       if (Rule::STATES > 0) x[i] = s;
       if (Rule::STATES > 1) y[i] = t;
       if (Rule::STATES > 2) z[i] = w;
+      if (AVERAGES) e[i] = kept;
     }
   }
 };
 
-template <class T, class Rule>
-__device__ inline void update_segments(T *theta, const T *grad, T *a, T *b, T *c, const i64 *segments,
+template <class T, bool AVERAGES, class Rule>
+__device__ inline void update_segments(T *theta, const T *grad, T *a, T *b, T *c, T *average, const i64 *segments,
                                        const double *control, i64 rows, i64 count) {
   each_tile(segments, rows, count, [=](i64 row) {
     const double *scalars = control + (Rule::COLUMNS + TERM_COLUMNS) * row;
-    return UpdateTile<T, Rule>{theta, grad, a, b, c, Rule::of(scalars), terms_of<T>(scalars + Rule::COLUMNS)};
+    return UpdateTile<T, Rule, AVERAGES>{theta, grad, a, b, c, average, Rule::of(scalars), terms_of<T>(scalars + Rule::COLUMNS)};
   });
 }
 
 }  // namespace tg
+
+#define TG_UPDATE(name, dtype, T, AVERAGES, BOUNDS, ...)                                                                 \
+  extern "C" __global__ void __launch_bounds__ BOUNDS                                                                    \
+      name##_segments_##dtype(T *theta, const T *grad, T *a, T *b, T *c, T *average, const tg::i64 *segments,            \
+                              const double *control, tg::i64 rows, tg::i64 count) {                                      \
+    tg::update_segments<T, AVERAGES, __VA_ARGS__>(theta, grad, a, b, c, average, segments, control, rows, count);        \
+  }

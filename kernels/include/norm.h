@@ -4,6 +4,8 @@
 // segments of the table; one by one each time.
 //
 //   factor = min(1, max_norm / (norm + 1e-6))        (PyTorch's clip_grad_norm_); NaN where the norm is NaN
+//
+// of the gradient times unscale, which the sum is multiplied with, and then the factor.
 #pragma once
 #include "base.h"
 

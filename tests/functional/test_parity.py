@@ -22,10 +22,11 @@ def run(row: Row, dtype: str, mode: str) -> tuple[list[Any], list[Any]]:
     arguments: list[Any] = [
         Tensor(a, requires_grad=a.dtype.kind == "f") if i < row.differentiable else a for i, a in enumerate(arrays)
     ]
+    options = {name: value(dtype) if callable(value) else value for name, value in row.options.items()}
     with fused(mode), np.errstate(all="ignore"):
-        out = OPERATIONS[row.operation](*arguments, **row.options)
+        out = OPERATIONS[row.operation](*arguments, **options)
         if out is None:
-            return [a for a in arrays if a is not None], []
+            return [a for a in (*arrays, *options.values()) if isinstance(a, np.ndarray)], []
         out.backward(seed_of(out, dtype))
     return [out.data, *(a for a in arrays if a is not None and a.dtype != bool)], [
         t.grad for t in arguments[: row.differentiable] if t.requires_grad

@@ -38,11 +38,11 @@ def assert_words_equal(actual, expected):
 
 AROUND = [
     {},
-    {"l2": 0.1},
+    {"l2": 0.1, "blend": 1e-3},
     {"shrink": 0.99},
     {"l2": 1e-3, "shrink": 0.5},
     {"factor": 0.3, "limit": 0.5},
-    {"factor": 1.7, "limit": 1e-3, "l2": 0.1, "shrink": 0.9, "threshold": 0.01},
+    {"factor": 1.7, "limit": 1e-3, "l2": 0.1, "shrink": 0.9, "threshold": 0.01, "blend": 0.2},
 ]
 """The terms around a rule, for each segment in turn."""
 

@@ -1,7 +1,14 @@
-// The CUDA sources compiled for the host: a grid is two loops over blocks and threads. No kernel here shares memory or waits
-// for other threads, so any order of threads is a legal one.
+// The CUDA sources compiled for the host. Blocks run one after another, backwards, so that a block that relies on an earlier
+// one shows. The threads of a block are fibers: each runs until it waits (__syncthreads, a shuffle) or ends, then the next,
+// in one of several orders: a result that depends on the order lacks a barrier. Shared memory starts as NaN in each block.
+// A block in which no thread can go on, because some wait where others never arrive, is a fault.
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+
 #define __global__
 #define __device__
+#define __shared__ static
 #define __launch_bounds__(...)
 
 struct Dimensions {
@@ -9,12 +16,92 @@ struct Dimensions {
 };
 static Dimensions threadIdx, blockIdx, blockDim, gridDim;
 
-#include "adam.cu"
-#include "clip.cu"
-#include "dropout.cu"
-#include "philox.cu"
-#include "rmsprop.cu"
-#include "sgd.cu"
+namespace host {
+
+enum State { READY, AT_WARP, AT_BLOCK, DONE };
+constexpr int MOST = 1024, LANES = 32;
+constexpr size_t STACK = 128 << 10;
+
+static ucontext_t scheduler, fiber[MOST];
+static char *stacks;
+static State state[MOST];
+static unsigned char slot[MOST][8];
+static void (*body)(void *);
+static void *body_arguments;
+static int order;
+static long long faults, barriers;
+
+static void wait(State at) {
+  const unsigned me = threadIdx.x;
+  state[me] = at;
+  swapcontext(&fiber[me], &scheduler);
+}
+
+static void enter() {
+  body(body_arguments);
+  state[threadIdx.x] = DONE;
+}
+
+static void release(unsigned first, unsigned end, State at) {
+  for (unsigned t = first; t < end; ++t)
+    if (state[t] != at) return;
+  for (unsigned t = first; t < end; ++t) state[t] = READY;
+  ++barriers;
+}
+
+// Forwards, backwards, or shuffled by a stride that is prime to the number of threads.
+static unsigned turn(unsigned i, unsigned count) {
+  if (order == 0) return i;
+  if (order == 1) return count - 1 - i;
+  return (i * 97u + 41u) % count;
+}
+
+static bool ready(unsigned count) {
+  for (unsigned t = 0; t < count; ++t)
+    if (state[t] == READY) return true;
+  return false;
+}
+
+static void run_block(unsigned count) {
+  if (!stacks) stacks = (char *)malloc(MOST * STACK);
+  for (unsigned t = 0; t < count; ++t) {
+    getcontext(&fiber[t]);
+    fiber[t].uc_stack.ss_sp = stacks + t * STACK;
+    fiber[t].uc_stack.ss_size = STACK;
+    fiber[t].uc_link = &scheduler;
+    makecontext(&fiber[t], enter, 0);
+    state[t] = READY;
+  }
+  while (ready(count)) {
+    for (unsigned i = 0; i < count; ++i) {
+      const unsigned t = turn(i, count);
+      if (state[t] != READY) continue;
+      threadIdx.x = t;
+      swapcontext(&scheduler, &fiber[t]);
+    }
+    for (unsigned warp = 0; warp < count; warp += LANES) release(warp, warp + LANES, AT_WARP);
+    release(0, count, AT_BLOCK);
+  }
+  for (unsigned t = 0; t < count; ++t) faults += state[t] != DONE;
+}
+
+}  // namespace host
+
+static inline void __syncthreads() { host::wait(host::AT_BLOCK); }
+
+template <class T>
+static inline T __shfl_xor_sync(unsigned, T value, int distance) {
+  const unsigned me = threadIdx.x;
+  memcpy(host::slot[me], &value, sizeof(T));
+  host::wait(host::AT_WARP);
+  memcpy(&value, host::slot[me ^ (unsigned)distance], sizeof(T));
+  host::wait(host::AT_WARP);
+  return value;
+}
+
+#include "sources.inc"
+using namespace of_float32;
+using namespace of_float64;
 
 template <auto kernel>
 struct Grid;
@@ -22,33 +109,22 @@ struct Grid;
 template <class... P, void (*kernel)(P...)>
 struct Grid<kernel> {
   static void run(long long blocks, long long threads, P... arguments) {
+    auto call = [&] { kernel(arguments...); };
+    host::body = [](void *given) { (*static_cast<decltype(call) *>(given))(); };
+    host::body_arguments = &call;
     gridDim.x = (unsigned)blocks;
     blockDim.x = (unsigned)threads;
-    for (blockIdx.x = gridDim.x; blockIdx.x-- > 0;)  // backwards, so that a block that relies on an earlier one shows
-      for (threadIdx.x = 0; threadIdx.x < blockDim.x; ++threadIdx.x) kernel(arguments...);
+    for (blockIdx.x = gridDim.x; blockIdx.x-- > 0;) {
+      memset(tg::shared_room(), 0xff, tg::ROOM);
+      host::run_block(blockDim.x);
+    }
   }
 };
 
+extern "C" void grid_order(int order) { host::order = order; }
+extern "C" long long grid_faults() { return host::faults; }
+extern "C" long long grid_barriers() { return host::barriers; }
+
 #define ENTRY(name) \
-  extern "C" void *grid_##name() { return (void *)&Grid<name>::run; }
-ENTRY(adam_segments_float32)
-ENTRY(adam_segments_float64)
-ENTRY(sgd_segments_float32)
-ENTRY(sgd_segments_float64)
-ENTRY(momentum_segments_float32)
-ENTRY(momentum_segments_float64)
-ENTRY(rmsprop_segments_float32)
-ENTRY(rmsprop_segments_float64)
-ENTRY(rmsprop_momentum_segments_float32)
-ENTRY(rmsprop_momentum_segments_float64)
-ENTRY(rmsprop_centered_segments_float32)
-ENTRY(rmsprop_centered_segments_float64)
-ENTRY(rmsprop_momentum_centered_segments_float32)
-ENTRY(rmsprop_momentum_centered_segments_float64)
-ENTRY(norm_lanes_float32)
-ENTRY(norm_lanes_float64)
-ENTRY(norm_leaves)
-ENTRY(clip_factors)
-ENTRY(dropout_float32)
-ENTRY(dropout_float64)
-ENTRY(philox_words)
+  extern "C" void *grid_##name() { return (void *)&Grid<::name>::run; }
+#include "entries.inc"

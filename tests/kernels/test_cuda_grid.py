@@ -47,22 +47,25 @@ def placed(values, shift):
     return room, fake_cupy.ndarray(room[start : start + values.size])
 
 
+@pytest.mark.parametrize("averaged", [False, True])
 @pytest.mark.parametrize("kind", ["one", "many"])
 @pytest.mark.parametrize("shifts", [(4, 8, 0, 4, 0), (0, 1, 2, 3, 0)])
 @pytest.mark.parametrize("size", [1, 17, 63, 1000, 1025, 5000])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rule", RULES)
-def test_updates(gpu, rule, dtype, size, shifts, kind):
+def test_updates(gpu, rule, dtype, size, shifts, kind, averaged):
     update, kinds = RULES[rule]
     segments, control = tables(size, kind, rule)
     values = [*(draw(size, dtype, seed) for seed in range(2)), *moments(kinds, size, dtype)]
     rooms = [
         (None, None) if value is None else placed(value, shift) for value, shift in zip(values, shifts, strict=False)
     ]
+    average = draw(size, dtype, 9) if averaged else None
+    there = placed(average, shifts[0]) if averaged else (None, None)
     with np.errstate(all="ignore"):
-        update.reference(*values, segments, control)
-        update(*(array for _, array in rooms), segments, control)
-    for (room, array), value in zip(rooms, values, strict=True):
+        update.reference(*values, segments, control, average=average)
+        update(*(array for _, array in rooms), segments, control, average=there[1])
+    for (room, array), value in zip((*rooms, there), (*values, average), strict=True):
         if value is not None:
             assert_words_equal(array.get(), value)
             assert (room == 7).sum() >= 64
@@ -76,8 +79,8 @@ def test_clipping(gpu, dtype, size, max_norm, kind):
     segments, control = tables(size, kind)
     grad, norm = np.random.default_rng(size).standard_normal(size).astype(dtype), np.zeros(1)
     there = [fake_cupy.ndarray(array.copy()) for array in (grad, segments, control, norm)]
-    F.clip_segments.reference(grad, segments, control, norm, max_norm=max_norm)
-    F.clip_segments(*there, max_norm=max_norm)
+    F.clip_segments.reference(grad, segments, control, norm, max_norm=max_norm, unscale=0.3)
+    F.clip_segments(*there, max_norm=max_norm, unscale=0.3)
     assert norm[0] > 0 or (size == 1 and kind == "many")
     assert_words_equal(there[2].get(), control)
     assert_words_equal(there[3].get(), norm)
@@ -145,7 +148,8 @@ def test_offsets_beyond_32_bits(gpu, dtype):
     with np.errstate(all="ignore"):
         F.adam_segments.reference(*values, np.asarray([(0, size)]), control[:1])
     tables_there = (fake_cupy.ndarray(segments), fake_cupy.ndarray(control), np.int64(2), np.int64(offset + size))
-    cuda_on_host.function(f"adam_segments_{dtype}")((3,), (launching.THREADS,), (*far, *tables_there))
+    unread = (far[0], far[0])  # in the places of the third moment and the average
+    cuda_on_host.function(f"adam_segments_{dtype}")((3,), (launching.THREADS,), (*far, *unread, *tables_there))
     for room, start, value in zip(rooms, starts, values, strict=True):
         first = (start - room.ctypes.data) // value.itemsize
         assert_words_equal(room[first : first + size], value)

@@ -31,23 +31,29 @@ def adam_control(
     return (*averages, *scales_of_root(eps, correction2, eps_form), *Terms(**around))
 
 
-def check(theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array) -> None:
-    """Raise unless the four arrays agree and the tables fit them."""
-    check_segments("adam", {"param": theta, "grad": grad, "m": m, "v": v}, segments, control, len(COLUMNS))
+def check(
+    theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array, *, average: Array | None = None
+) -> None:
+    """Raise unless the arrays agree and the tables fit them."""
+    arrays = {"param": theta, "grad": grad, "m": m, "v": v, "average": average}
+    check_segments("adam", arrays, segments, control, len(COLUMNS))
 
 
 @fusable(validate=check)
-def adam_segments(theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array) -> None:
-    """One Adam step on segments of flat arrays, in place on theta, m and v.
+def adam_segments(
+    theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array, *, average: Array | None = None
+) -> None:
+    """One Adam step on segments of flat arrays, in place on theta, m, v and average.
 
-    theta, grad, m, v: (P,) of one floating dtype T. segments: (S, 2) int64, offset and length of each; those of length
-    0 are skipped. control: (S, 14) float64, the scalars of each, in the order of COLUMNS.
+    theta, grad, m, v: (P,) of one floating dtype T. average: the same, of theta over the steps, or None.
+    segments: (S, 2) int64, offset and length of each; those of length 0 are skipped. control: (S, 15) float64, the
+    scalars of each, in the order of COLUMNS.
 
         m = beta1 m + (1 - beta1) g
         v = beta2 v + ((1 - beta2) g) g
         p = p - (step_size m) / (sqrt(v scale_in + eps_in) scale_out + eps_out)     step_size = lr / (1 - beta1^t)
 
-    with the terms of `Terms` around it: clipping, L2 (Adam's weight_decay), decoupled decay (AdamW's), L1.
+    with the terms of `Terms` around it: clipping, L2 (Adam's weight_decay), decoupled decay (AdamW's), L1, the average.
     eps outside the root: sqrt(v) / sqrt(1 - beta2^t) + eps, with 1 / sqrt(1 - beta2^t) as scale_out; inside:
     sqrt(v / (1 - beta2^t) + eps). A factor of 1 and a term of 0 change no bit.
     Every operation is rounded to T, none contracted, and scalars are rounded to T first: kernels give the same bits.
@@ -56,6 +62,7 @@ def adam_segments(theta: Array, grad: Array, m: Array, v: Array, segments: Array
         if length:
             part = slice(offset, offset + length)
             _update(theta[part], grad[part], m[part], v[part], *row)
+            terms.follow(average, theta, part, row[-1])
 
 
 def adam_update(

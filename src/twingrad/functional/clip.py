@@ -16,7 +16,7 @@ FACTOR = COLUMNS.index("factor") - len(COLUMNS)
 LANES, ROWS = 64, 128
 
 
-def check(grad: Array, segments: Array, control: Array, norm: Array, *, max_norm: float) -> None:
+def check(grad: Array, segments: Array, control: Array, norm: Array, *, max_norm: float, unscale: float = 1.0) -> None:
     """Raise ValueError unless the shapes fit, the segments are in range and max_norm is positive."""
     if len(grad.shape) != 1 or segments.shape[1:] != (2,) or control.shape[:1] != segments.shape[:1]:
         raise ValueError(
@@ -31,15 +31,18 @@ def check(grad: Array, segments: Array, control: Array, norm: Array, *, max_norm
 
 
 @fusable(validate=check)
-def clip_segments(grad: Array, segments: Array, control: Array, norm: Array, *, max_norm: float) -> None:
+def clip_segments(
+    grad: Array, segments: Array, control: Array, norm: Array, *, max_norm: float, unscale: float = 1.0
+) -> None:
     """Write the norm of the segments of a flat gradient, and the factor that clips it, into control's factor column.
 
     grad: (P,), floating. segments: (S, 2) int64, offset and length; those of length 0 do not count.
     control: (S, columns) float64, of any rule; norm: (1,) float64. Both are written in place; the rule that reads
     control then multiplies each gradient by
 
-        factor = min(1, max_norm / (norm + 1e-6))      NaN where the norm is NaN
+        factor = min(1, max_norm / (norm + 1e-6)) unscale      NaN where the norm is NaN
 
+    where norm is that of the gradient times unscale, the gradient of a loss that was scaled up by 1 / unscale.
     Squares are added in float64 in one fixed order: each segment falls into leaves of 128 rows of 64 lanes; sums run
     down the rows, then over the lanes, the leaves and the segments. Kernels give the same bits, with any number of
     threads. Source: Pascanu, Mikolov and Bengio 2013, Algorithm 1; the 1e-6 and the order before weight decay are
@@ -48,9 +51,9 @@ def clip_segments(grad: Array, segments: Array, control: Array, norm: Array, *, 
     total = 0.0
     for offset, length in segments.tolist():
         total += _square_sum(grad[offset : offset + length]) if length else 0.0
-    norm[0] = length = math.sqrt(total)
+    norm[0] = length = math.sqrt(total) * unscale
     factor = max_norm / (length + 1e-6)
-    control[:, FACTOR] = 1.0 if factor >= 1.0 else factor
+    control[:, FACTOR] = (1.0 if factor >= 1.0 else factor) * unscale
 
 
 def _square_sum(x: Array) -> float:

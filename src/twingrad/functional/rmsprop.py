@@ -44,10 +44,11 @@ def check(
     mean: Array | None,
     segments: Array,
     control: Array,
+    *,
+    average: Array | None = None,
 ) -> None:
     """Raise unless the arrays agree and the tables fit them."""
-    arrays = {"param": theta, "grad": grad, "v": v, "buffer": buffer, "mean": mean}
-    arrays = {name: array for name, array in arrays.items() if array is not None}
+    arrays = {"param": theta, "grad": grad, "v": v, "buffer": buffer, "mean": mean, "average": average}
     check_segments("rmsprop", arrays, segments, control, len(COLUMNS))
 
 
@@ -60,12 +61,15 @@ def rmsprop_segments(
     mean: Array | None,
     segments: Array,
     control: Array,
+    *,
+    average: Array | None = None,
 ) -> None:
-    """One RMSprop step on segments of flat arrays, in place on theta, v, buffer and mean.
+    """One RMSprop step on segments of flat arrays, in place on theta, v, buffer, mean and average.
 
     theta, grad, v: (P,) of one floating dtype T. buffer: the same, for momentum, or None; mean: the same, for the
-    centered form, or None. segments: (S, 2) int64, offset and length of each; those of length 0 are skipped.
-    control: (S, 13) float64, the scalars of each, in the order of COLUMNS.
+    centered form, or None; average: the same, of theta over the steps, or None. segments: (S, 2) int64, offset and
+    length of each; those of length 0 are skipped. control: (S, 14) float64, the scalars of each, in the order of
+    COLUMNS.
 
         v = alpha v + ((1 - alpha) g) g
         mean = alpha mean + (1 - alpha) g,  and v - mean^2 in place of v below, or 0 where rounding made it negative
@@ -74,7 +78,7 @@ def rmsprop_segments(
         buffer = momentum buffer + d,  and buffer in place of d below                  where buffer is given
         p = p - step_size d
 
-    with the terms of `Terms` around it: clipping, L2, decoupled decay, L1.
+    with the terms of `Terms` around it: clipping, L2, decoupled decay, L1, the average.
     Every operation is rounded to T, none contracted, and scalars are rounded to T first: kernels give the same bits.
     """
     for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
@@ -82,6 +86,7 @@ def rmsprop_segments(
             part = slice(offset, offset + length)
             states: list[Any] = [None if state is None else state[part] for state in (buffer, mean)]
             _update(theta[part], grad[part], v[part], *states, *row)
+            terms.follow(average, theta, part, row[-1])
 
 
 def rmsprop_update(

@@ -14,10 +14,15 @@ from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.recording import refuse_while_recording
 
 
-def check_segments(rule: str, arrays: Mapping[str, Array], segments: Array, control: Array, columns: int) -> None:
-    """Raise ValueError unless arrays are flat and alike, tables (S, 2) and (S, columns), and segments in range."""
-    theta = arrays["param"]
-    for name, array in arrays.items():
+def check_segments(
+    rule: str, arrays: Mapping[str, Array | None], segments: Array, control: Array, columns: int
+) -> None:
+    """Raise ValueError unless the arrays that are there are flat and alike, tables (S, 2) and (S, columns), and
+    segments in range.
+    """
+    there = {name: array for name, array in arrays.items() if array is not None}
+    theta = there["param"]
+    for name, array in there.items():
         if array.shape != theta.shape or len(array.shape) != 1 or array.dtype != theta.dtype:
             raise ValueError(
                 f"{rule}: {name} has shape {array.shape} and dtype {array.dtype}, "

@@ -46,32 +46,37 @@ def check_nesterov(nesterov: bool, bias_correction: bool) -> None:
         raise ValueError("bias_correction of Nesterov's momentum is not defined; choose one of the two")
 
 
-def check(theta: Array, grad: Array, m: Array | None, segments: Array, control: Array) -> None:
+def check(
+    theta: Array, grad: Array, m: Array | None, segments: Array, control: Array, *, average: Array | None = None
+) -> None:
     """Raise unless the arrays agree and the tables fit them."""
-    arrays = {"param": theta, "grad": grad} | ({} if m is None else {"m": m})
+    arrays = {"param": theta, "grad": grad, "m": m, "average": average}
     check_segments("sgd", arrays, segments, control, len(COLUMNS))
 
 
 @fusable(validate=check)
-def sgd_segments(theta: Array, grad: Array, m: Array | None, segments: Array, control: Array) -> None:
-    """One step of gradient descent on segments of flat arrays, in place on theta and m.
+def sgd_segments(
+    theta: Array, grad: Array, m: Array | None, segments: Array, control: Array, *, average: Array | None = None
+) -> None:
+    """One step of gradient descent on segments of flat arrays, in place on theta, m and average.
 
-    theta, grad: (P,) of one floating dtype T. m: the same, the momentum; or None for plain descent. segments: (S, 2)
-    int64, offset and length of each; those of length 0 are skipped. control: (S, 9) float64, the scalars of each, in
-    the order of COLUMNS.
+    theta, grad: (P,) of one floating dtype T. m: the same, the momentum; or None for plain descent. average: the same,
+    of theta over the steps, or None. segments: (S, 2) int64, offset and length of each; those of length 0 are skipped.
+    control: (S, 10) float64, the scalars of each, in the order of COLUMNS.
 
         without m:   p = p - step_size g
         with it:     m = momentum m + gain g
                      p = p - step_size m                          or, with Nesterov's look-ahead,
                      p = p - step_size (gain g + momentum m)
 
-    with the terms of `Terms` around it: clipping, L2, decoupled decay, L1.
+    with the terms of `Terms` around it: clipping, L2, decoupled decay, L1, the average.
     Every operation is rounded to T, none contracted, and scalars are rounded to T first: kernels give the same bits.
     """
     for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
         if length:
             part = slice(offset, offset + length)
             _update(theta[part], grad[part], None if m is None else m[part], *row)
+            terms.follow(average, theta, part, row[-1])
 
 
 def sgd_update(param: Array, grad: Array, *, lr: float, weight_decay: float = 0.0) -> None:
