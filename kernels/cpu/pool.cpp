@@ -8,7 +8,7 @@
 //
 // Beside other busy programs a worker that is stopped with a tile in hand keeps the caller waiting for a whole slice of
 // the system's scheduler, some milliseconds. So the caller too goes to sleep, which lets the worker have its processor;
-// and the workers are given nothing for a while after such a wait, the longer the more often it happens.
+// and where such waits are frequent, the workers are given nothing for a while.
 #include "pool.h"
 
 #include <atomic>
@@ -30,7 +30,7 @@ constexpr int MOST_THREADS = 256;
 constexpr i64 MOST_TILES = 0xffff;  // of one job; a longer grid is run as several
 constexpr u64 SPIN = 50'000;        // nanoseconds a worker waits awake: longer than the serial gaps within a step
 constexpr u64 LATE = 100'000;       // a wait of so much more than the caller's own work on a job means a stopped worker
-constexpr u64 FIRST_REST = 5'000'000, LONGEST_REST = 320'000'000;
+constexpr u64 WINDOW = 16'000'000, FIRST_REST = 50'000'000, LONGEST_REST = 400'000'000;
 
 #if defined(__x86_64__)
 void relax() { _mm_pause(); }
@@ -64,7 +64,7 @@ std::atomic<bool> stopping{false}, caller_sleeps{false};
 Job job;
 std::atomic<int> wanted{1};
 std::atomic<u64> resting_until{0};
-u64 rest = 0, last_late = 0;
+u64 used = 0, lost = 0, rest = 0;  // of the owner: time in jobs and waited for stopped workers, since it was last judged
 int started = 0;
 pthread_t workers[MOST_THREADS];
 pthread_mutex_t owner = PTHREAD_MUTEX_INITIALIZER;  // held by the thread whose job it is
@@ -169,15 +169,15 @@ void wait_for(u32 count, u64 limit) {
   pthread_mutex_unlock(&door);
 }
 
-// After a wait of `waited` for the last tiles, which the caller's own took `worked`: whether and how long to go without workers.
-void judge(u64 worked, u64 waited, u64 at) {
-  if (waited > worked + LATE) {
-    rest = rest == 0 ? FIRST_REST : rest < LONGEST_REST ? 2 * rest : rest;
-    resting_until = at + rest;
-    last_late = at;
-  } else if (rest != 0 && at - last_late > 4 * rest) {
-    rest = 0;
-  }
+// Counts a job that took the caller `worked` and then a wait of `waited` for others' last tiles. Where stopped workers
+// cost a third of the time, more than they bring, the caller goes on alone for a while.
+void judge(u64 worked, u64 waited) {
+  used += worked + waited;
+  if (waited > worked + LATE) lost += waited;
+  if (used < WINDOW) return;
+  rest = 3 * lost < used ? 0 : rest == 0 ? FIRST_REST : rest < LONGEST_REST ? 2 * rest : rest;
+  if (rest != 0) resting_until = now() + rest;
+  used = lost = 0;
 }
 
 void run_job(i64 first, i64 count, tg_tile run, const void *context) {
@@ -190,11 +190,9 @@ void run_job(i64 first, i64 count, tg_tile run, const void *context) {
   ticket.store(((ticket.load() >> 32) + 1) << 32 | (u64)count << 16);
   call_sleepers(count);
   work();
-  if (done.load(std::memory_order_acquire) == (u32)count) return;
   const u64 worked = now() - start;
   wait_for((u32)count, worked > SPIN ? worked : SPIN);
-  const u64 end = now();
-  judge(worked, end - start - worked, end);
+  judge(worked, now() - start - worked);
 }
 
 // A forked child has none of its parent's threads: it starts with an empty pool.
