@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from twingrad.autodiff import tape
+from twingrad.autodiff import tape, walk
 from twingrad.autodiff.tensor import Tensor, made
 
 _enclosing: ContextVar[frozenset[int]] = ContextVar("arguments of enclosing transforms", default=frozenset())
@@ -55,13 +55,13 @@ class Call:
 
     def _depends_on(self, outer: frozenset[int]) -> bool:
         results = self.value if isinstance(self.value, tuple | list) else [self.value]
-        return bool(outer) and any(isinstance(r, Tensor) and tape.depends_on(r, outer) for r in results)
+        return bool(outer) and any(isinstance(r, Tensor) and walk.depends_on(r, outer) for r in results)
 
     def pull(self, roots: Sequence[Tensor], seeds: Sequence[Any]) -> list[Any]:
         """The gradients of the targets, plain or as Tensors; again and again if need be."""
         recorded = (self.on_tape and self.outside) or tape.is_recording(seeds)
         with tape.recording_on():
-            found = tape.pull_back(roots, seeds, self.targets, since=self.since, create_graph=recorded)
+            found = walk.pull_back(roots, seeds, self.targets, since=self.since, create_graph=recorded)
         return [made(g) if self.on_tape and not isinstance(g, Tensor) else g for g in found]
 
     def given_back(self, value: Any) -> Any:

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from twingrad.autodiff import tape
+from twingrad.autodiff import tape, walk
 from twingrad.autodiff.tensor import Tensor, record
 from twingrad.errors import AutodiffError
 from twingrad.recording import Journal, refuse_while_recording
@@ -43,7 +43,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             raise AutodiffError(f"checkpoint needs a function that returns one array, got a {type(value).__name__}")
         if not isinstance(value, Tensor) or not value.requires_grad:
             return value
-        sources = tuple(tape.sources(value, since))
+        sources = tuple(walk.sources(value, since))
 
         def again() -> Any:
             with journal.replayed(), tape.recording_on():
@@ -51,7 +51,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
 
         def backward(grad: Any, into: tuple[Any, ...]) -> list[Any]:
             start, value = next(tape.numbers), context.copy().run(again)
-            return tape.pull_back([value], [grad], sources, since=start, create_graph=isinstance(grad, Tensor))
+            return walk.pull_back([value], [grad], sources, since=start, create_graph=isinstance(grad, Tensor))
 
         return record(f"checkpoint of {name}", value.data, sources, backward)
 

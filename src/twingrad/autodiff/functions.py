@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from twingrad.autodiff import tape
+from twingrad.autodiff import walk
 from twingrad.autodiff.calls import Call
 from twingrad.autodiff.tensor import Tensor
 from twingrad.errors import AutodiffError
@@ -34,7 +34,7 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
         value = call.value
         if not isinstance(value, Tensor) or value.shape != ():
             raise AutodiffError(f"grad needs a function that returns a 0-d result, got {described(value)}")
-        found = call.pull([value], [tape.seed_of(value, None)])
+        found = call.pull([value], [walk.seed_of(value, None)])
         return call.given_back(value), tuple(found) if isinstance(argnums, tuple) else found[0]
 
     return wrapped

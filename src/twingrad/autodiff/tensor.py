@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from twingrad.autodiff import tape
+from twingrad.autodiff import tape, walk
+from twingrad.autodiff.operators import Operators
 from twingrad.errors import AutodiffError
 from twingrad.namespace import namespace_of
 from twingrad.recording import refuse_while_recording, under_way
@@ -23,7 +24,7 @@ API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 _new = object.__new__
 
 
-class Tensor(tape.OnTape):
+class Tensor(tape.OnTape, Operators):
     """An array of NumPy, CuPy or another library, with a place for its gradient.
 
     A Tensor is itself an array API object: its namespace is `twingrad.xp`, whose functions record on the tape. Its
@@ -77,7 +78,7 @@ class Tensor(tape.OnTape):
 
         seed: the cotangent, of this shape; may be left out for a scalar (then 1).
         """
-        tape.backward(self, seed)
+        walk.backward(self, seed)
 
     def grad_destination(self) -> tape.Destination:
         """Where a backward pass should write this leaf's gradient: anywhere, for a plain tensor."""
@@ -309,52 +310,6 @@ class Tensor(tape.OnTape):
         """The same elements in C order under another shape."""
         given = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
         return xp.reshape(self, tuple(given))  # type: ignore[no-any-return]
-
-    # -- operators: functions of twingrad.xp, set by twingrad.xp.operators --------------------------------------------
-
-    __pos__: ClassVar[_Unary]
-    __neg__: ClassVar[_Unary]
-    __abs__: ClassVar[_Unary]
-    __invert__: ClassVar[_Unary]
-
-    __add__: ClassVar[_Binary]
-    __sub__: ClassVar[_Binary]
-    __mul__: ClassVar[_Binary]
-    __truediv__: ClassVar[_Binary]
-    __floordiv__: ClassVar[_Binary]
-    __mod__: ClassVar[_Binary]
-    __pow__: ClassVar[_Binary]
-    __matmul__: ClassVar[_Binary]
-    __and__: ClassVar[_Binary]
-    __or__: ClassVar[_Binary]
-    __xor__: ClassVar[_Binary]
-    __lshift__: ClassVar[_Binary]
-    __rshift__: ClassVar[_Binary]
-
-    __radd__: ClassVar[_Binary]
-    __rsub__: ClassVar[_Binary]
-    __rmul__: ClassVar[_Binary]
-    __rtruediv__: ClassVar[_Binary]
-    __rfloordiv__: ClassVar[_Binary]
-    __rmod__: ClassVar[_Binary]
-    __rpow__: ClassVar[_Binary]
-    __rmatmul__: ClassVar[_Binary]
-    __rand__: ClassVar[_Binary]
-    __ror__: ClassVar[_Binary]
-    __rxor__: ClassVar[_Binary]
-    __rlshift__: ClassVar[_Binary]
-    __rrshift__: ClassVar[_Binary]
-
-    __lt__: ClassVar[_Binary]
-    __le__: ClassVar[_Binary]
-    __gt__: ClassVar[_Binary]
-    __ge__: ClassVar[_Binary]
-    __eq__: ClassVar[_Binary]  # type: ignore[assignment]
-    __ne__: ClassVar[_Binary]  # type: ignore[assignment]
-
-
-_Unary = Callable[[Tensor], Tensor]
-_Binary = Callable[[Tensor, Any], Tensor]
 
 
 def made(data: Any, node: tape.Node | None = None) -> Tensor:

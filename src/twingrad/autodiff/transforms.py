@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twingrad.autodiff import tape
+from twingrad.autodiff import walk
 from twingrad.autodiff.calls import Call
 from twingrad.autodiff.functions import described, grad
 from twingrad.autodiff.tensor import Tensor
@@ -36,7 +36,7 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., tu
         given = cotangent if several else [cotangent]
         if len(given) != len(roots):
             raise ValueError(f"a cotangent for each of {len(roots)} results is needed, got {len(given)}")
-        return tuple(call.pull(roots, [tape.seed_of(r, c) for r, c in zip(roots, given, strict=True)]))
+        return tuple(call.pull(roots, [walk.seed_of(r, c) for r, c in zip(roots, given, strict=True)]))
 
     out = tuple(map(call.given_back, roots)) if several else call.given_back(roots[0])
     return out, pull

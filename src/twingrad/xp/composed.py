@@ -17,7 +17,8 @@ from twingrad.errors import AutodiffError
 from twingrad.namespace import Array, namespace_of
 from twingrad.recording import refuse_while_recording
 from twingrad.xp.complaints import complaint
-from twingrad.xp.primitive import UNBOUND, no_complex_gradients
+from twingrad.xp.primitive import UNBOUND
+from twingrad.xp.pulling import no_complex_gradients
 
 compositions: set[str] = set()
 """The differentiable functions that have no rule of their own; the documentation walks it."""

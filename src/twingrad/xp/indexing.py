@@ -11,7 +11,8 @@ from twingrad.errors import AutodiffError
 from twingrad.namespace import namespace_of
 from twingrad.xp.composed import bare, composed, conforming, library
 from twingrad.xp.manipulation import reshape
-from twingrad.xp.primitive import primitive, unbroadcast
+from twingrad.xp.primitive import primitive
+from twingrad.xp.pulling import unbroadcast
 
 
 def _plain_getitem(x: Any, key: Any) -> Any:

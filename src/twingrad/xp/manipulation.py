@@ -14,7 +14,8 @@ from twingrad.namespace import library_of, namespace_of
 from twingrad.recording import refuse_while_recording
 from twingrad.xp.composed import composed
 from twingrad.xp.creation import place
-from twingrad.xp.primitive import primitive, sequence_primitive, unbroadcast
+from twingrad.xp.primitive import primitive, sequence_primitive
+from twingrad.xp.pulling import unbroadcast
 
 
 def _plain_astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:

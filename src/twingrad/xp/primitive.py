@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from twingrad.autodiff.tape import Node, Operation, enabled, is_complex, is_recording, recorded
+from twingrad.autodiff.tape import Node, Operation, enabled, is_recording, recorded
 from twingrad.autodiff.tensor import Tensor, made
-from twingrad.errors import AutodiffError
-from twingrad.namespace import NUMPY_OPERANDS, Array, namespace_of
+from twingrad.namespace import NUMPY_OPERANDS, namespace_of
 from twingrad.recording import bound_form, refuse_while_recording, under_way
 from twingrad.xp.complaints import complaint
+from twingrad.xp.pulling import Rule, cast, pull_by, pull_one, pull_two, unwrapped
 
-Rule = Callable[..., Any]
 Function = Callable[..., Any]
 
 primitives: dict[str, tuple[Rule, ...]] = {}
@@ -62,10 +61,10 @@ def recording(
     """`primitive` without an entry in the table of `primitives`; signature: see `_named`."""
     ufunc = None if implementation or views else _ufunc(name, len(rules))
     if ufunc is not None and ufunc.nin == 1:
-        return _named(_unary(Operation(name, _pull_one(*rules)), ufunc), name, *signature)
+        return _named(_unary(Operation(name, pull_one(*rules)), ufunc), name, *signature)
     if ufunc is not None:
-        return _named(_binary(Operation(name, _pull_two(*rules)), ufunc), name, *signature)
-    operation = Operation(name, _pull_by(rules, broadcasts))
+        return _named(_binary(Operation(name, pull_two(*rules)), ufunc), name, *signature)
+    operation = Operation(name, pull_by(rules, broadcasts))
     general = _general(operation, len(rules), broadcasts, views, implementation)
     return _named(_single(operation, general, views, implementation) if len(rules) == 1 else general, name, *signature)
 
@@ -95,14 +94,14 @@ def sequence_primitive(name: str, rule: Rule) -> Function:
     primitives[name] = (rule,)
 
     def pull(node: Node, grad: Any, into: tuple[Any, ...]) -> Sequence[Any]:
-        given = node.inputs if isinstance(grad, Tensor) else _plain(node.inputs)
-        return [_cast(name, g, a) for g, a in zip(rule(grad, given, **node.keywords), given, strict=True)]
+        given = node.inputs if isinstance(grad, Tensor) else unwrapped(node.inputs)
+        return [cast(name, g, a) for g, a in zip(rule(grad, given, **node.keywords), given, strict=True)]
 
     operation = Operation(name, pull)
 
     def function(arrays: Sequence[Any], /, **kwargs: Any) -> Any:
         arrays = tuple(arrays)
-        plain = _plain(arrays)
+        plain = unwrapped(arrays)
         try:
             out = getattr(namespace_of(*plain), name)(plain, **kwargs)
         except Exception as error:
@@ -176,7 +175,7 @@ def _single(operation: Operation, general: Function, views: bool, implementation
         if type(plain) is not ndarray or (plain is x and len(args) > 1):
             return general(*args, **kwargs)
         try:
-            out = numpys(plain, *_plain(args[1:]), **kwargs) if len(args) > 1 else numpys(plain, **kwargs)
+            out = numpys(plain, *unwrapped(args[1:]), **kwargs) if len(args) > 1 else numpys(plain, **kwargs)
         except Exception as error:
             raise complaint(name, (plain,), error) from error
         if plain is x:
@@ -210,7 +209,7 @@ def _general(
     name = operation.name
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        plain = _plain(args)
+        plain = unwrapped(args)
         try:
             compute = implementation or getattr(namespace_of(*plain[:arrays]), name)
             out = compute(*plain, **kwargs)
@@ -232,103 +231,6 @@ def _ufunc(name: str, arity: int) -> Any:
     """NumPy's ufunc of that name, where it takes so many arrays."""
     found = getattr(np, name, None)
     return found if isinstance(found, np.ufunc) and found.nin == arity and found.nout == 1 else None
-
-
-def _pull_one(rule: Rule) -> Callable[..., Sequence[Any]]:
-    def pull(node: Node, grad: Any, into: tuple[Any, ...]) -> Sequence[Any]:
-        (x,) = node.inputs
-        if isinstance(grad, Tensor):
-            return (_cast(node.name, rule(grad, _again(node), x), x),)
-        return (_cast(node.name, rule(grad, node.out, x.data), x.data),)
-
-    return pull
-
-
-def _pull_two(left: Rule, right: Rule) -> Callable[..., Sequence[Any]]:
-    def pull(node: Node, grad: Any, into: tuple[Any, ...]) -> Sequence[Any]:
-        x, y = node.inputs
-        if isinstance(grad, Tensor):
-            out = _again(node)
-        else:
-            x, y, out = x.data if isinstance(x, Tensor) else x, y.data if isinstance(y, Tensor) else y, node.out
-        of_x = None if into[0] is None else _fitted(node.name, left(grad, out, x, y), x)
-        return of_x, None if into[1] is None else _fitted(node.name, right(grad, out, x, y), y)
-
-    return pull
-
-
-def _pull_by(rules: tuple[Rule, ...], broadcasts: bool) -> Callable[..., list[Any]]:
-    def pull(node: Node, grad: Any, into: tuple[Any, ...]) -> list[Any]:
-        if isinstance(grad, Tensor):
-            args, out = node.inputs, _again(node)
-        else:
-            args, out = _plain(node.inputs), node.out
-        gradients: list[Any] = [None] * len(into)
-        for position, (rule, argument, place) in enumerate(zip(rules, args, into, strict=False)):
-            if place is not None:
-                found = rule(grad, out, *args, **node.keywords)
-                gradients[position] = (_fitted if broadcasts else _cast)(node.name, found, argument)
-        for position in range(len(rules), len(into)):
-            if into[position] is not None:
-                raise AutodiffError(f"{node.name} is not differentiable in its argument {position}; detach() it")
-        return gradients
-
-    return pull
-
-
-def _again(node: Node) -> Tensor:
-    """The result of a node once more, on the tape, for a rule that is itself to be differentiated."""
-    tensor = made(node.out, node)
-    tensor.memory = node.memory
-    return tensor
-
-
-def _plain(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple([a.data if isinstance(a, Tensor) else a for a in args])
-
-
-def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
-    """Sum `g` over the axes along which an array of `shape` was broadcast to g's shape."""
-    from twingrad import xp
-
-    if g.shape == shape:
-        return g
-    extra = len(g.shape) - len(shape)
-    stretched = [extra + i for i, n in enumerate(shape) if n == 1 and g.shape[extra + i] != 1]
-    return xp.reshape(xp.sum(g, axis=(*range(extra), *stretched)), shape)
-
-
-def _fitted(name: str, g: Any, argument: Array) -> Any:
-    """`g` in the argument's shape, from which it was broadcast, and dtype."""
-    if g.shape != argument.shape:
-        g = unbroadcast(g, argument.shape)
-    return g if g.dtype == argument.dtype else _cast(name, g, argument)
-
-
-def _cast(name: str, g: Any, argument: Array) -> Any:
-    """`g` in the argument's dtype, which differs where two dtypes were promoted.
-
-    Every way from a real loss to a real leaf through complex numbers meets a difference of kind here.
-    """
-    if g.dtype == argument.dtype:
-        return g
-    from twingrad import xp
-
-    if is_complex(g) or is_complex(argument):
-        raise AutodiffError(no_complex_gradients(name))
-    if not xp.isdtype(argument.dtype, "real floating"):
-        raise AutodiffError(
-            f"a gradient reaches the {argument.dtype} input of {name}; only floating tensors require one"
-        )
-    return xp.astype(g, argument.dtype)
-
-
-def no_complex_gradients(name: str) -> str:
-    """Why a backward pass stops at `name`."""
-    return (
-        f"{name} takes or gives complex numbers here, and gradients through complex arrays are not defined; "
-        "detach() the tensor before, or compute with real and imaginary parts as two real arrays"
-    )
 
 
 def _named(function: Function, name: str, rule: Rule | None = None, before: int = 0) -> Function:

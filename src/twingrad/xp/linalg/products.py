@@ -8,7 +8,8 @@ from typing import Any
 
 from twingrad.xp.composed import composed, conforming, library, wrapped
 from twingrad.xp.manipulation import broadcast_to, expand_dims, matrix_transpose, permute_dims, squeeze
-from twingrad.xp.primitive import primitive, unbroadcast
+from twingrad.xp.primitive import primitive
+from twingrad.xp.pulling import unbroadcast
 
 
 def _matmul_left(g: Any, out: Any, x: Any, y: Any, /) -> Any:

@@ -13,7 +13,8 @@ from twingrad.xp.composed import composed, conforming, library, unrecorded
 from twingrad.xp.linalg.packed import Packed
 from twingrad.xp.linalg.products import diagonal, matmul, undiagonal
 from twingrad.xp.manipulation import expand_dims, matrix_transpose, squeeze, tril
-from twingrad.xp.primitive import primitive, unbroadcast
+from twingrad.xp.primitive import primitive
+from twingrad.xp.pulling import unbroadcast
 from twingrad.xp.reductions import sum
 
 
