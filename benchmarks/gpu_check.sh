@@ -58,6 +58,7 @@ part device 30 "$PYTHON" -c 'from twingrad import devices; print(devices.resolve
 part tests 170 "$PYTHON" -m pytest -q -m gpu tests --junitxml="$work/tests.xml"
 part adam 70 bash -c 'benchmark adam'
 part dropout 70 bash -c 'benchmark dropout'
+part fidelity 60 "$PYTHON" -m twingrad.benchmarks.fidelity --column cuda --update docs/fidelity.md
 
 "$PYTHON" - "$work" <<'PYTHON' || failed=1
 import datetime

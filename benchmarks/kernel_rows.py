@@ -119,7 +119,7 @@ def rows() -> Iterator[tuple[str, Row]]:
         shape = f"{n}x{c}"
         for name, bound in (("relu", 0.0), ("leaky_relu", 0.0), ("sigmoid", 1e-6), ("tanh", 1e-6), ("softmax", 1e-5)):
             yield f"{name} {shape}", Row(name, normal((n, c)), {}, bound=bound, large=large)
-        mask = {"p": 0.2, "seed": 0, "stream": 0, "step": 1}
+        mask: dict[str, Any] = {"p": 0.2, "seed": 0, "stream": 0, "step": 1}
         yield f"dropout {shape}", Row("dropout", normal((n, c)), mask, again=(), large=large)
         norm: dict[str, Any] = {"differentiable": (0, 1, 2), "again": (0, 1), "bound": 2e-5, "large": large}
         yield f"batch_norm {shape}", Row("batch_norm", batch_norm(n, c), {"training": True}, **norm)

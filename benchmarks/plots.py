@@ -57,7 +57,8 @@ def _points(axes: Any, at: list[float], rows: list[dict[str, Any]], units: list[
     style = {"marker": MARKERS[i % len(MARKERS)], "color": COLOURS[i % len(COLOURS)], "label": name}
     axes.errorbar(middle, at, xerr=spread, linestyle="none", markersize=5, elinewidth=1, **style)
     for x, y, (_, high) in zip(middle, at, ends, strict=True):
-        axes.annotate(f"{x:.3g}", (max(x, high), y), (6, -2.5), textcoords="offset points", fontsize=7)
+        told = f"{x:.3g}" if x < 1000 else f"{x:.0f}"
+        axes.annotate(told, (max(x, high), y), (6, -2.5), textcoords="offset points", fontsize=7)
 
 
 def _dress(axes: Any, cases: list[dict[str, Any]], base: str) -> None:
@@ -69,7 +70,8 @@ def _dress(axes: Any, cases: list[dict[str, Any]], base: str) -> None:
     axes.tick_params(axis="y", length=0, labelsize=8)
     axes.set_ylim(-0.5, len(cases) - 0.5)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
     axes.margins(x=0.08)

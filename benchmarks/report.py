@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from twingrad.benchmarks import machine
+from twingrad.benchmarks import fidelity_table, machine
 
 UNKNOWN = "the load of other programs is unknown"
 MARKED = re.compile(r"(<!-- results/(?P<name>[\w-]+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -24,6 +24,8 @@ def markdown(result: dict[str, Any]) -> str:
     """The result of `driver.run` as Markdown: a table for each case, the targets, the machine and the load below."""
     if "seconds_an_epoch" in result:
         return epochs(result)
+    if "columns" in result:
+        return fidelity_table.markdown(result)
     effort = result["effort"]
     if result.get("layout") == "rows":
         parts = [rows(result)]

@@ -148,6 +148,7 @@ def test_command_line_refuses(sleeping, options, capsys):
 
 QUOTED = {
     "README.md": ["step.json"],
+    "docs/fidelity.md": ["fidelity.json"],
     "benchmarks/README.md": [
         "adam-long.json",
         "adam.json",
