@@ -1,6 +1,7 @@
 """`twingrad bench`: what it writes and prints. What it measures is tested in tests/benchmarks."""
 
 import json
+import re
 
 import pytest
 
@@ -91,3 +92,12 @@ def test_a_run_cut_short_leaves_no_empty_file(call, tmp_path, monkeypatch):
     monkeypatch.setattr(suites, "run", stopped)
     assert call("bench", "--suite", "step", "--out", str(tmp_path / "there"))[0] == 130
     assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_told_by_its_option(call, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, out, err = call("bench", "--out", tmp_path / "file" / "x")
+    assert (code, out) == (2, "")
+    assert re.fullmatch(
+        r"twingrad bench: error: --out .*x cannot be written \(Not a dir.*\); name another folder\n", err
+    )

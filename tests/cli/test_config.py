@@ -103,7 +103,7 @@ UNSUITED = {
     "weights of classes": (["--class-weight", "1,2"], "--class-weight must be 10 numbers, one for each class"),
     "loss": (["--loss", "mean_squared_error"], "loss 'mean_squared_error' does not suit task 'multi-class'"),
     "split": (["--split", "0.5,0.6,0.1"], "--split: must be the shares of train, dev and test, which sum to 1"),
-    "no config": (["--config", "none.toml"], "error: there is no file of options 'none.toml'"),
+    "no config": (["--config", "none.toml"], "error: there is no file of options 'none.toml'\n"),
     "resume nothing": (["--resume", "none"], "--resume goes on with the run's own options; leave out --hidden"),
 }
 
@@ -250,4 +250,27 @@ def test_json_of_a_run_and_its_result_file(call, tmp_path, quick):
     told = json.loads(call("train", *quick, "--json", "--out", "run")[1])
     kept = json.loads((tmp_path / "run" / "result.json").read_text())
     assert {name: told[name] for name in kept} == kept
-    assert told.keys() - kept.keys() == {"seconds", "seconds_per_evaluation", "device", "path", "step", "out"}
+    assert told.keys() - kept.keys() == {
+        "evaluations",
+        "seconds",
+        "seconds_per_evaluation",
+        "device",
+        "path",
+        "step",
+        "out",
+    }
+
+
+def test_a_file_of_options_that_is_not_there_suggests_the_nearest(call, tmp_path):
+    (tmp_path / "c.toml").write_text("[train]")
+    (tmp_path / "config.toml").write_text("[train]")
+    code, _, err = call("train", "--config", "confg.toml")
+    told = "twingrad train: error: there is no file of options 'confg.toml'; did you mean 'config.toml'?\n"
+    assert (code, err) == (2, told)
+
+
+def test_a_path_that_is_not_utf_8_is_refused_and_nothing_written(call, tmp_path):
+    (tmp_path / os.fsdecode(b"\xff.csv")).write_text("x,y\n1,0\n2,1\n")
+    code, _, err = call("train", "--data", os.fsdecode(b"\xff.csv"))
+    assert (code, err.startswith("twingrad train: error: --data: must be UTF-8")) == (2, True), err
+    assert len(list(tmp_path.iterdir())) == 1

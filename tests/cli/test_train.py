@@ -204,3 +204,9 @@ def test_a_small_table_takes_a_smaller_batch_unless_one_is_given(call, tmp_path,
     code, _, err = call("train", *quick, "--data", "small.csv", "--out", "other", "--batch-size", 32)
     assert code == 2
     assert "--batch-size must not exceed the 23 training examples; got 32" in err
+
+
+@pytest.mark.parametrize(("options", "unit"), [((), "an epoch"), (("--evaluate-every", 5), "an evaluation")])
+def test_the_time_is_told_of_what_was_measured(call, quick, options, unit):
+    out = call("train", *quick, *options)[1]
+    assert re.search(rf"time +\d+\.\d s on cpu, [\d.e-]+ s {unit}\n", out), out

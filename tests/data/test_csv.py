@@ -226,7 +226,9 @@ def test_a_truncated_compressed_file_is_refused(write, ending):
 
 MISSING = {
     "file": ("goud.csv", FileNotFoundError, "no file 'goud.csv'; did you mean 'good.csv'"),
-    "folder": ("nowhere/x.csv", FileNotFoundError, "no file 'nowhere/x.csv'"),
+    "folder": ("nowhere/x.csv", FileNotFoundError, "no file 'nowhere/x.csv'$"),
+    "alike in its ending alone": ("kinds.csv", FileNotFoundError, "no file 'kinds.csv'$"),
+    "another ending": ("good.tsv", FileNotFoundError, "did you mean 'good.csv'"),
     "name": ("digit", ValueError, r"did you mean 'digits'\? .*or the path of a CSV file"),
     "kind": ("good.txt", ValueError, "good.txt: cannot tell from its name what it holds"),
     "pair": (("good.csv", "good.csv"), ValueError, "must be two .npy or two idx files"),

@@ -68,6 +68,14 @@ def test_a_pair_of_files(tmp_path, joined, write_folder):
     assert data.name == "train"
 
 
+@pytest.mark.parametrize("dot", ["-", "."])
+def test_a_pair_without_a_prefix_has_a_name(tmp_path, dot, idx_bytes):
+    pair = [tmp_path / f"{kind}{dot}idx{axes}-ubyte" for kind, axes in (("images", 3), ("labels", 1))]
+    pair[0].write_bytes(idx_bytes(np.zeros((4, 2, 2), np.uint8)))
+    pair[1].write_bytes(idx_bytes(np.array([0, 1, 0, 1], np.uint8)))
+    assert tg.data.load(pair).name == "images"
+
+
 WHOLE = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 3, *range(24)])
 BROKEN = {
     "empty": (b"", "begins with 4 bytes of magic number; there are 0"),

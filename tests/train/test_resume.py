@@ -10,7 +10,7 @@ import pytest
 import twingrad as tg
 from twingrad import nn, optim
 from twingrad.optim.schedules import Cosine, Function, InverseTime, Warmup
-from twingrad.train import Callback, Checkpoint, EarlyStopping, History, Interrupted, SaveError
+from twingrad.train import Callback, Checkpoint, EarlyStopping, History, Interrupted, RunFolder, SaveError
 from twingrad.train.checkpoint import LAST, differences
 from twingrad.train.interval import Interval
 from twingrad.train.sealed import seal
@@ -296,6 +296,26 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing(data, make_model, tmp
     with pytest.raises(SaveError, match="No space left on device"):
         fit(make_model(), data, out=tmp_path / "run", checkpoint_every=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_at_the_first_checkpoint_leaves_the_best_model(data, make_model, tmp_path, monkeypatch):
+    fit(make_model(), data, out=RunFolder(tmp_path / "whole", config="x = 1"))
+    monkeypatch.setattr(os, "fsync", FullDisk(4))  # two each for the configuration and the best model
+    with pytest.raises(SaveError, match=r"last\.safetensors cannot be written \(No space left on device\)"):
+        fit(make_model(), data, out=RunFolder(tmp_path / "cut", config="x = 1"), checkpoint_every=10)
+    monkeypatch.undo()
+    assert files(tmp_path / "cut").keys() == {"best.safetensors", "config.toml", "history.jsonl"}
+    assert tg.train.load_model(tmp_path / "cut")
+    fit(make_model(), data, resume=RunFolder(tmp_path / "cut", config="x = 1", resume=True))
+    assert files(tmp_path / "cut") == files(tmp_path / "whole")
+
+
+def test_data_that_changed_are_told_without_what_follows_from_them(data, make_model, tmp_path):
+    fit(make_model(), data, epochs=1, out=tmp_path, preprocessing="auto", device="cpu")
+    other = data._replace(train=data.train.take(slice(1, None)))
+    with pytest.raises(ValueError, match=r"the checkpoint of another configuration: data\.train\.examples was") as told:
+        fit(make_model(), other, epochs=1, resume=tmp_path, preprocessing="auto", device="cpu")
+    assert "preprocessing" not in str(told.value)
 
 
 def test_intervals():

@@ -57,7 +57,10 @@ def told_in_json(file: Path, old: dict[str, Any] | None, found: dict[str, Any]) 
 
 def new_file(folder: Path, suite: str) -> Path:
     """An empty file in `folder` with the next free number: before anything is measured, it is clear that it can be."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"--out {folder} cannot be written ({error.strerror}); name another folder") from None
     number = 1
     while True:
         try:

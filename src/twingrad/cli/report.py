@@ -86,11 +86,12 @@ def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing)
     part = "dev" if "dev_loss" in result else "train"
     best = f"{result['best_epoch']} of {result['epochs']}, by {part} {by}" if result["best_epoch"] else "none"
     each = result["seconds_per_evaluation"]
+    unit = "an epoch" if result["evaluations"] == result["epochs"] else "an evaluation"
     facts = {
         "task": task_told(train),
         "scaling": scaling_told(preprocessing),
         "best epoch": best,
-        "time": f"{result['seconds']:.1f} s on {result['device']}" + (f", {each:.3g} s an epoch" if each else ""),
+        "time": f"{result['seconds']:.1f} s on {result['device']}" + (f", {each:.3g} s {unit}" if each else ""),
         "kernels": kernels_told(result),
         "step": step_told(result),
         "parameters": f"{result['parameters']:,}",

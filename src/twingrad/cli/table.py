@@ -67,7 +67,9 @@ def read_toml(path: Path, options: Iterable[Option], command: str) -> dict[str, 
         ValueError: it is no TOML; an unknown name (suggests the nearest); a bad value, by name and rule.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file of options {str(path)!r}")
+        from twingrad.data.files import missing  # not at import: the help is quick
+
+        raise missing("file of options", path)
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -15,9 +15,9 @@ from twingrad.cli.options import TRAIN_OPTIONS, WITH_RESUME
 from twingrad.cli.parser import Options, UsageError
 from twingrad.cli.table import to_toml
 from twingrad.data import Dataset, Preprocessing, Splits
+from twingrad.data.files import missing
 from twingrad.devices import resolve
 from twingrad.train import Diverged, EarlyStopping, Evaluation, History, Interrupted, Progress, RunFolder, evaluate, fit
-from twingrad.train.atomic import missing
 from twingrad.train.model_file import MODEL
 from twingrad.train.run_folder import CONFIG
 
@@ -155,6 +155,7 @@ def _result(model: Any, data: Dataset, history: History, measured: dict[str, Eva
 def _circumstances(history: History, folder: RunFolder) -> dict[str, Any]:
     seconds = [record.seconds for record in history if record.seconds]
     return {
+        "evaluations": len(history),
         "seconds": round(history.seconds, 3),
         "seconds_per_evaluation": round(sum(seconds) / len(seconds), 4) if seconds else None,
         "device": history.device,

@@ -102,6 +102,8 @@ def text(given: str) -> str:
     """Any text but none."""
     if not given:
         raise ValueError("must not be empty")
+    if not given.isascii() and given.encode(errors="ignore").decode() != given:
+        raise ValueError(f"must be UTF-8, as the configuration of a run is; got {given!r}")
     return given
 
 

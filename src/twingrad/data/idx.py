@@ -153,4 +153,6 @@ def _find(folder: Path, part: str, kind: str) -> Path | None:
 
 
 def _name(images: Path) -> str:
-    return images.name.removesuffix(".gz").replace(IMAGES, "").replace(IMAGES.replace("-idx", ".idx"), "").strip("-.")
+    """What comes before MNIST's name, or "images"."""
+    plain = images.name.removesuffix(".gz")
+    return plain.replace(IMAGES, "").replace(IMAGES.replace("-idx", ".idx"), "").strip("-.") or "images"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from twingrad.choice import choose
 from twingrad.data.dataset import Dataset
 from twingrad.data.digits import digits
 from twingrad.data.fashion_mnist import fashion_mnist
+from twingrad.data.files import missing
 from twingrad.data.idx import idx_folder, idx_pair, read_idx
 from twingrad.data.preprocessing import Preprocessing
 
@@ -195,14 +195,13 @@ def _check_there(path: Path, spec: str) -> None:
     if path.exists():
         return
     there = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    same = [name for name in there if name.partition(".")[0] == path.name and name.lower().endswith(FILES)]
-    if path.parent == Path() and not path.suffix and not same:
+    is_file = any(name.partition(".")[0] == path.name and name.lower().endswith(FILES) for name in there)
+    if path.parent == Path() and not path.suffix and not is_file:
         try:
             choose("data set", spec, NAMED)
         except ValueError as error:
             raise ValueError(f"{error}; or the path of {KINDS}") from None
-    near = same or get_close_matches(path.name, there, n=1)
-    raise FileNotFoundError(f"there is no file {str(path)!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    raise missing("file", path)
 
 
 def _file_kind(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -35,14 +34,6 @@ def write_atomic(path: Path, content: bytes) -> None:
 def unsaved(path: Path, error: OSError) -> SaveError:
     """The error that tells what could not be written, and why."""
     return SaveError(f"{path} cannot be written ({error.strerror or error}); what was saved before is as it was")
-
-
-def missing(what: str, path: Path) -> FileNotFoundError:
-    """The error that tells what does not exist, and suggests the nearest that does."""
-    there = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = get_close_matches(path.name, there, n=1)
-    hint = f"; did you mean {str(path.with_name(near[0]))!r}?" if near else ""
-    return FileNotFoundError(f"there is no {what} {str(path)!r}{hint}")
 
 
 def sync_folder(folder: Path) -> None:

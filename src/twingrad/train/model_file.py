@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from twingrad.data import Preprocessing
+from twingrad.data.files import missing
 from twingrad.train.architecture import build, describe
-from twingrad.train.atomic import missing, write_atomic
+from twingrad.train.atomic import write_atomic
 from twingrad.train.sealed import seal, unseal
 
 MODEL = "model.safetensors"

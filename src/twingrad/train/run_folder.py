@@ -9,12 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from twingrad.data.files import missing
 from twingrad.train import curves
-from twingrad.train.atomic import missing, unsaved, write_atomic
+from twingrad.train.atomic import unsaved, write_atomic
 from twingrad.train.checkpoint import LAST, Checkpoint
 from twingrad.train.history import History, Record, line
 from twingrad.train.lock import LOCK, FolderLock
-from twingrad.train.model_file import MODEL, model_bytes
+from twingrad.train.model_file import BEST, MODEL, model_bytes
 
 HISTORY = "history.jsonl"
 CONFIG = "config.toml"
@@ -57,7 +58,7 @@ class RunFolder:
         try:
             if not self.resume:
                 self.write_config()
-        except OSError:
+        except BaseException:
             self.drop()
             raise
         return self
@@ -157,8 +158,8 @@ class RunFolder:
             self._lock = None
 
     def drop(self) -> None:
-        """Give up a run that left nothing to go on from: remove its beginnings, and the folders that were made."""
-        if not self.resume and not self.resumable:
+        """Give up a run that left no checkpoint and no model: remove its beginnings, and the folders that were made."""
+        if not self.resume and not any((self.path / name).exists() for name in (LAST, BEST)):
             for name in (CONFIG, HISTORY):
                 (self.path / name).unlink(missing_ok=True)
         self.release()

@@ -82,6 +82,8 @@ class Saver:
         before, asked = there["training"]["epochs"], here["training"]["epochs"]
         if asked < before:
             raise ValueError(f"fit: epochs must be at least the {before} of the run that goes on; got {asked}")
+        if there["data"] != here["data"]:
+            there = there | {"preprocessing": here["preprocessing"]}  # is fitted on the data: its changes follow theirs
         told = differences(there | {"training": there["training"] | {"epochs": asked}}, here)
         if told and self.folder is not None:
             raise ValueError(
