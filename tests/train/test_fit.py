@@ -240,6 +240,38 @@ def test_no_checkpoint_holds_what_is_not_finite(data, make_model, tmp_path):
     assert all(np.isfinite(array).all() for array in last.model.values())
 
 
+class Poison(Callback):
+    """A parameter that is infinite from an update on, where the loss does not see it."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, run):
+        if run.step == self.step:
+            run.model[1].running_var[...] = np.inf
+
+
+@pytest.mark.parametrize("options", [{}, {"keep": "last"}, {"dev": None}])
+def test_a_model_that_is_not_finite_is_not_kept_whatever_its_loss(data, make_model, tmp_path, options):
+    model = make_model()
+    if "dev" in options:
+        data = data.train
+    with pytest.raises(Diverged, match=r"1\.running_var of the model is not finite in epoch 3, update 27; .*epoch 2"):
+        fit(model, data, callbacks=[Poison(27)], out=tmp_path, checkpoint_every=None, **options)
+    for found in (model, load_model(tmp_path)):
+        assert all(np.isfinite(array).all() for array in found.state_dict().values())
+
+
+def test_ctrl_c_before_the_first_step_leaves_nothing(data, make_model, tmp_path, monkeypatch):
+    def stopped(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("twingrad.train.job.part_of", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_model(), data, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_any_integers_are_counts(data, make_model):
     numbers = {"epochs": np.int64(2), "batch_size": np.int32(16), "seed": np.uint8(3), "accumulate": np.int16(1)}
     plain, other = make_model(), make_model()

@@ -102,8 +102,8 @@ def fit(
         DeviceError: the device does not exist or cannot be used.
         OSError: `out` cannot be written, or another process is at work there.
         SaveError: an OSError: the disk is full, or the like, while the run goes on; what was saved before stays.
-        Diverged: an ArithmeticError: the loss of the train part is NaN or infinite at an evaluation, or a parameter
-            when a checkpoint is due. The model, and `out`, hold the best parameters before that, if there are any.
+        Diverged: an ArithmeticError: the loss of the train part is NaN or infinite at an evaluation, or a number of a
+            model that would be kept. The model, and `out`, hold the best parameters before that, if there are any.
         Interrupted: Ctrl-C or SIGTERM (a KeyboardInterrupt). The model holds the best parameters so far, the run is
             saved and can be resumed.
 
@@ -134,9 +134,9 @@ def fit(
         folder.claim()
     try:
         return _finish(job.begin(target, told, folder, every), job.title, folder)
-    except Diverged:
+    except (Diverged, Interrupted):
         raise
-    except Exception:
+    except BaseException:
         if folder:
             folder.drop()
         raise

@@ -64,6 +64,7 @@ class Trainer:
             try:
                 self._tell("on_start")
                 self._epochs(rings)
+                self._finite_state()
                 self.saver.save(self)
             except Leave:
                 run.history.interrupted = True
@@ -118,8 +119,14 @@ class Trainer:
         if rings.number:
             raise Leave
         if self.saver.due(self.run.step):
-            self._refuse(diverged.told_of(self.model.state_dict(), self.run.epoch, self.run.step))
+            self._finite_state()
             self.saver.save(self)
+
+    def _finite_state(self) -> dict[str, Any]:
+        """The model's state dict; Astray where it holds NaN or infinity, even if the loss is finite."""
+        state: dict[str, Any] = self.model.state_dict()
+        self._refuse(diverged.told_of(state, min(self.run.epoch, self.run.epochs), self.run.step))
+        return state
 
     def _refuse(self, told: str | None) -> None:
         if told:
@@ -132,7 +139,7 @@ class Trainer:
         now = time.perf_counter()
         record = Record(epoch, run.step, self.lr, train, dev, now - self.since)
         if record.score > (WORST if run.best < 0 else run.history[run.best].score):
-            self.best, run.best = self.model.state_dict(), len(run.history)
+            self.best, run.best = self._finite_state(), len(run.history)
         run.history.records.append(record)
         self.saver.append(record)
         for callback in self.callbacks:
