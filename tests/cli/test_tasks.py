@@ -337,3 +337,19 @@ def test_predictions_that_cannot_be_written(call, homes, tmp_path, out, message)
     code, _, err = call("predict", "run", "--data", homes, "--out", out)
     assert code == 2
     assert re.search(message, err)
+
+
+def test_another_program_s_configuration_beside_a_model_file_does_not_matter(call, homes, tmp_path):
+    call("train", "--data", homes, "--target", "price", *QUICK, "--quiet")
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "m.safetensors").write_bytes((tmp_path / "run" / "model.safetensors").read_bytes())
+    for text in ("[tool]\nx = 1", "no = toml = at all"):
+        (tmp_path / "alone" / "config.toml").write_text(text)
+        for command in ("evaluate", "gradcheck"):
+            code, _, err = call(command, "alone/m.safetensors", "--data", homes)
+            assert (code, err) == (0, "")
+            code, _, err = call(command, "alone/m.safetensors")
+            assert (code, "alone/m.safetensors holds no config.toml that tells its data" in err) == (2, True)
+    assert call("evaluate", "run/model.safetensors")[0] == 0
+    (tmp_path / "run" / "config.toml").write_text(text)
+    assert call("evaluate", "run", "--data", homes)[0] == 2

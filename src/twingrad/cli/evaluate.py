@@ -6,11 +6,10 @@ import json
 import sys
 import warnings
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from twingrad.cli import recipe, report
-from twingrad.cli.model import loaded
+from twingrad.cli.model import beside, config_of, loaded, own_data
 from twingrad.cli.options import TRAIN_OPTIONS
 from twingrad.cli.parser import Options
 from twingrad.cli.table import read_toml
@@ -18,7 +17,6 @@ from twingrad.data import Dataset, load
 from twingrad.train import Checkpoint, evaluate
 from twingrad.train.checkpoint import LAST
 from twingrad.train.configuration import fingerprint
-from twingrad.train.run_folder import CONFIG
 
 
 def run(options: Options) -> None:
@@ -62,10 +60,7 @@ def _given_parts(run: str, model: Any, given: dict[str, Any]) -> dict[str, Datas
 
 
 def _own_parts(run: str) -> dict[str, Dataset]:
-    config = _file(run, CONFIG)
-    if config is None:
-        raise ValueError(f"{run} holds no {CONFIG} that tells its data: name some with --data")
-    values, data = recipe.resolved({}, config)
+    values, data = own_data(run)
     parts = recipe.split(values, data)
     _note_change(run, values["data"], parts.train)
     return parts._asdict()
@@ -73,7 +68,7 @@ def _own_parts(run: str) -> dict[str, Dataset]:
 
 def _note_change(run: str, name: str, train: Dataset) -> None:
     """Say so where the data are not those that the model was trained on, as far as a checkpoint tells."""
-    checkpoint = _file(run, LAST)
+    checkpoint = beside(run, LAST)
     if checkpoint is None:
         return
     with suppress(OSError, ValueError):  # a damaged checkpoint does not matter here
@@ -85,12 +80,7 @@ def _note_change(run: str, name: str, train: Dataset) -> None:
             )
 
 
-def _file(run: str, name: str) -> Path | None:
-    folder = Path(run) if Path(run).is_dir() else Path(run).parent
-    return folder / name if (folder / name).is_file() else None
-
-
 def _configured(run: str, name: str) -> Any:
     """What the run's configuration says; None without one."""
-    config = _file(run, CONFIG)
+    config = config_of(run)
     return read_toml(config, TRAIN_OPTIONS, recipe.COMMAND).get(name) if config else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from twingrad.cli import recipe
 from twingrad.cli.answers import finite
-from twingrad.cli.model import loaded
+from twingrad.cli.model import config_of, loaded, own_data
 from twingrad.cli.options import TRAIN_OPTIONS, WITH_RUN
 from twingrad.cli.parser import Options, UsageError
 from twingrad.cli.table import read_toml
@@ -23,7 +23,6 @@ from twingrad.train.evaluate import aligned
 from twingrad.train.objective import Objective, make_objective
 from twingrad.train.parts import Order, part_of
 from twingrad.train.placement import check_outputs, outputs_of, placed
-from twingrad.train.run_folder import CONFIG
 
 CODES = {WRONG: 5, LOOK_AGAIN: 6}
 """Exit codes of verdicts; that of the others is 0."""
@@ -72,17 +71,14 @@ def _of_run(options: Options, given: dict[str, Any]) -> tuple[Any, Dataset, dict
         told = f"the network of {run} was made with its own options; leave out {', '.join(others)}"
         raise UsageError(f"twingrad gradcheck: error: {told}")
     model = loaded(options)
-    folder = Path(run) if Path(run).is_dir() else Path(run).parent
-    config = folder / CONFIG if (folder / CONFIG).is_file() else None
     rest = {name: given[name] for name in ("batch_size", "device", "seed") if name in given}
     if "data" in given:
         values = {option.name: option.default for option in TRAIN_OPTIONS} | {"batch_size": BATCH}
+        config = config_of(run)
         values |= read_toml(config, TRAIN_OPTIONS, recipe.COMMAND) if config else {}
         named = {name: given[name] for name in ("target", "features", "delimiter") if name in given}
         return model, load(given["data"], like=model.preprocessing, **named), values | rest
-    if config is None:
-        raise ValueError(f"{run} holds no {CONFIG} that tells its data: name some with --data")
-    values, data = recipe.resolved({}, config)
+    values, data = own_data(run)
     return model, recipe.split(values, data).train, values | rest
 
 
