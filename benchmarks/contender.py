@@ -12,7 +12,10 @@ from twingrad.benchmarks import machine
 
 
 class Worker:
-    """A contender's process: `told` is what it said when ready; `absent` the reason why it cannot take part."""
+    """A contender's process, which prepares itself meanwhile: `ready` waits for it.
+
+    told: what it then said; absent: the reason why it cannot take part.
+    """
 
     def __init__(self, module: str, contender: str, case: dict[str, Any]) -> None:
         self.contender = contender
@@ -24,9 +27,14 @@ class Worker:
             text=True,
             env=machine.environment(),
         )
-        self.told = self._answer()
-        self.absent: str | None = self.told.get("absent")
+        self.told: dict[str, Any] = {}
+        self.absent: str | None = None
         self.processor = 0.0
+
+    def ready(self) -> None:
+        """Wait until it can be asked, or has said why not."""
+        self.told = self._answer()
+        self.absent = self.told.get("absent")
 
     def ask(self, command: str) -> Any:
         """Send one command and wait for its answer."""

@@ -95,10 +95,12 @@ def run(
 
 
 def run_case(workload: Workload, name: str, contenders: Sequence[str], effort: Effort) -> dict[str, Any]:
-    """One case: start the workers one after another, assert agreement, warm up, then interleave the rounds."""
+    """One case: start the workers, assert agreement, warm up, then interleave the rounds."""
     case = workload.cases[name]
     with ExitStack() as stack:
         workers = [stack.enter_context(Worker(workload.module, contender, case)) for contender in contenders]
+        for worker in workers:
+            worker.ready()
         present = [worker for worker in workers if worker.absent is None]
         workload.agree(case, {worker.contender: worker.ask("check") for worker in present})
         for worker in present if workload.memory else ():
