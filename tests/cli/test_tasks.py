@@ -353,3 +353,17 @@ def test_another_program_s_configuration_beside_a_model_file_does_not_matter(cal
     assert call("evaluate", "run/model.safetensors")[0] == 0
     (tmp_path / "run" / "config.toml").write_text(text)
     assert call("evaluate", "run", "--data", homes)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "one-hot, by categories of the train part: city (2), kind (2)"),
+        (("--unknown", "zeros"), "one-hot, by categories of the train part: city (2), kind (2), unknown ones as zeros"),
+        (("--encoding", "ordinal"), "ordinal, by categories of the train part: city (2), kind (2)"),
+        (("--features", "area"), None),
+    ],
+)
+def test_how_text_is_encoded_is_told(call, homes, options, told):
+    out = call("train", "--data", homes, "--target", "price", *QUICK, "--epochs", 1, *options)[1]
+    assert re.findall(r"\n  text +(.*)\n", out) == ([told] if told else [])

@@ -31,6 +31,14 @@ def scaling_told(preprocessing: Preprocessing) -> str:
     return f"{preprocessing.scaling} ({preprocessing.scaling_reason})"
 
 
+def text_told(preprocessing: Preprocessing) -> str:
+    """How text is encoded, and of which columns; "" where all are numbers."""
+    if not preprocessing.texts:
+        return ""
+    others = ", unknown ones as zeros" if preprocessing.unknown == "zeros" else ""
+    return f"{preprocessing.encoding}, by categories of the train part: {', '.join(preprocessing.texts)}{others}"
+
+
 def show(
     result: dict[str, Any],
     data: Splits,
@@ -90,6 +98,7 @@ def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing)
     facts = {
         "task": task_told(train),
         "scaling": scaling_told(preprocessing),
+        "text": text_told(preprocessing),
         "best epoch": best,
         "time": f"{result['seconds']:.1f} s on {result['device']}" + (f", {each:.3g} s {unit}" if each else ""),
         "kernels": kernels_told(result),
@@ -97,7 +106,7 @@ def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing)
         "parameters": f"{result['parameters']:,}",
         "run folder": result["out"],
     }
-    lines = [f"  {name:<10}  {value}" for name, value in facts.items()]
+    lines = [f"  {name:<10}  {value}" for name, value in facts.items() if value]
     if not (Path(result["out"]) / CURVES).exists():
         missing = "a picture takes two evaluations" if curves.available() else f"{curves.INSTALL} draws it"
         lines.append(f"  no {CURVES}: {missing}")

@@ -127,6 +127,12 @@ class Preprocessing:
         pairs = zip(self.names, self.categories, strict=True)
         return tuple(column for name, seen in pairs for column in _encoding.names(name, seen))
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of text, each with the number of its categories, as "city (3)"."""
+        pairs = zip(self.names, self.categories, strict=False)
+        return tuple(f"{name} ({len(seen)})" for name, seen in pairs if seen)
+
     def describe(self) -> tuple[str, ...]:
         """Sentences that tell the user what is done to the features and the targets.
 
@@ -134,9 +140,8 @@ class Preprocessing:
         ('numbers stay as they are (all features lie in [0, 1])', 'targets are scaled to mean 0 and deviation 1')
         """
         told = [f"{scaling.TOLD[self.scaling]} ({self.scaling_reason})"]
-        texts = [f"{name} ({len(seen)})" for name, seen in zip(self.names, self.categories, strict=False) if seen]
-        if texts:
-            told.append(f"{encoding.TOLD[self.encoding]}: {', '.join(texts)}")
+        if self.texts:
+            told.append(f"{encoding.TOLD[self.encoding]}: {', '.join(self.texts)}")
         if self.task == "regression" and set(self.target_scale) != {1.0}:
             told.append("targets are scaled to mean 0 and deviation 1")
         return tuple(told)
