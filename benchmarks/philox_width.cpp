@@ -9,28 +9,30 @@ using tg::u64;
 
 namespace {
 
-constexpr int TILE = 64, AT_ONCE = sizeof(Lanes::Word) / 4;
+constexpr int TILE = 64;
 
 template <int W>
 void stream(u32 *out, u64 count, u64 seed) {
-  for (u64 b = 0; b < count / (4 * W); ++b) philox_block<W>(out + b * 4 * W, b, 1, 2, seed);
+  const Keys keys(seed);
+  for (u64 b = 0; b < count / (4 * W); ++b) philox_blocks<W, 1>(out + b * 4 * W, &b, 1, 2, keys);
 }
 
 template <int W>
-void row_of_tile(u32 *out, u64 element, u64 seed) {
-  if (4 * W == TILE) return philox_block<W>(out, element / TILE, 1, 2, seed);
+void row_of_tile(u32 *out, u64 element, const Keys &keys) {
   constexpr int COUNTERS = W < TILE ? W : TILE;
+  const u64 block = (element / (4 * W) * W + element % W) / COUNTERS;
+  if (4 * W == TILE) return philox_blocks<W, 1>(out, &block, 1, 2, keys);
   u32 lanes[4 * COUNTERS];
-  for (int j = 0; j < COUNTERS; j += AT_ONCE)
-    philox_counters(lanes + j, COUNTERS, element / (4 * W) * W + element % W + j, 1, 2, seed);
+  philox_blocks<COUNTERS, 1>(lanes, &block, 1, 2, keys);
   const u32 lane = (u32)(element / W) % 4;
   for (u32 k = 0; k < TILE; ++k) out[k] = lanes[(lane + k / COUNTERS) * COUNTERS + k % COUNTERS];
 }
 
 template <int W>
 void tile(u32 *out, u64 rows, u64 columns, u64 seed) {
+  const Keys keys(seed);
   for (u64 c = 0; c < columns; c += TILE)
-    for (u64 r = 0; r < rows; ++r) row_of_tile<W>(out + r * columns + c, r * columns + c, seed);
+    for (u64 r = 0; r < rows; ++r) row_of_tile<W>(out + r * columns + c, r * columns + c, keys);
 }
 
 }  // namespace

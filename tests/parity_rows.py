@@ -133,7 +133,7 @@ def batch_norm() -> Iterator[Row]:
     for name, tail in TAILS.items():
         make = lambda dtype: arrays(dtype, 33, 70, 0.0)  # noqa: E731
         yield Row("batch_norm", name, make, {"training": True, "tail": tail}, 3)
-    for n, c in ((2, 3), (64, 10), (33, 70), (128, 64), (1000, 3)):
+    for n, c in ((2, 3), (64, 10), (33, 70), (128, 64), (1000, 3), (2500, 70)):
         for training in (True, False):
             for shift in (0.0, 10.0):
                 label = f"{n}x{c} {'train' if training else 'eval'}{' shifted' if shift else ''}"
@@ -152,7 +152,7 @@ def along_rows() -> Iterator[Row]:
     def looked_up(dtype: str, shape: tuple[int, ...], table: tuple[int, int]) -> tuple[np.ndarray, ...]:
         return np.random.default_rng(4).integers(0, table[0], shape), *drawn(dtype, table)
 
-    for shape in ((1,), (7,), (33, 10), (2, 3, 129), (4, 9000), (0, 3)):
+    for shape in ((1,), (7,), (33, 10), (2, 3, 129), (4, 9000), (3000, 5), (0, 3)):
         yield Row("softmax", str(shape), lambda dtype, shape=shape: drawn(dtype, shape), {}, 1)
         for shift in (0.0, 10.0) if shape != (1,) else (0.0,):
             make = functools.partial(shifted, shape=shape, shift=shift)

@@ -11,7 +11,7 @@ from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.fusable import Fusable
 from twingrad.kernels.cpu import Kernel
-from twingrad.kernels.cpu.arguments import ADD, deliver, plain, refusal, shape_refusal, table_refusal
+from twingrad.kernels.cpu.arguments import ADD, deliver, plain, refusal, shape_refusal, split, table_refusal
 from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
@@ -20,7 +20,7 @@ INT64 = np.dtype(np.int64)
 
 LEAKY, LEAKY_BACKWARD = Kernel("leaky_relu", 3, "qd"), Kernel("leaky_relu_backward", 3, "qd")
 SOFTMAX, SOFTMAX_SLOPE = Kernel("softmax", 3, "qq"), Kernel("softmax_slope", 3, "qq")
-LAYER_NORM, LAYER_NORM_BACKWARD = Kernel("layer_norm", 6, "qqd"), Kernel("layer_norm_backward", 8, "4q")
+LAYER_NORM, LAYER_NORM_BACKWARD = Kernel("layer_norm", 6, "qqd"), Kernel("layer_norm_backward", 9, "5q")
 EMBEDDING, EMBEDDING_BACKWARD = Kernel("embedding", 3, "4q"), Kernel("embedding_backward", 3, "4q")
 
 
@@ -100,8 +100,9 @@ def layer_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
             taken = destination.array is None or (i == 0 and destination.accumulate)
             out[i] = empty(like.shape, like.dtype) if taken else destination.array
     adds = [destination is not None and destination.accumulate for destination in into]
-    arrays = (*out, plain(grad, x), x, weight, *statistics)
-    LAYER_NORM_BACKWARD.launch(x.dtype, arrays, *rows_of(x), adds[1], adds[2])
+    partial, *sizes = split(x.reshape(rows_of(x)), 2)
+    arrays = (*out, plain(grad, x), x, weight, *statistics, partial)
+    LAYER_NORM_BACKWARD.launch(x.dtype, arrays, *sizes, adds[1], adds[2])
     if into[0] is not None and adds[0]:
         ADD((into[0].array, into[0].array, out[0]), x.size)
         out[0] = into[0].array

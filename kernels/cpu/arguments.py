@@ -78,6 +78,18 @@ def shape_refusal(shape: tuple[int, ...], **arrays: Array) -> str | None:
     return next((f"{name} has shape {a.shape}, not {shape}" for name, a in arrays.items() if a.shape != shape), None)
 
 
+SPLIT_ROWS, SPLIT_COLUMNS = 1024, 256
+"""Rows of a piece, and how many columns give no tiles enough to share out."""
+
+
+def split(x: Array, sums: int) -> tuple[Array | None, int, int, int]:
+    """How sums down the columns of `x` are split over its rows: room for partial sums or None, rows, columns, piece."""
+    rows, columns = x.shape
+    if rows < 2 * SPLIT_ROWS or columns > SPLIT_COLUMNS:
+        return None, rows, columns, max(rows, 1)
+    return np.empty((-(-rows // SPLIT_ROWS), sums, columns), x.dtype), rows, columns, SPLIT_ROWS
+
+
 def constant(operation: str, into: tuple[Destination | None, ...], **positions: int) -> None:
     """Raise AutodiffError where a gradient is asked for of an argument for which the kernel has none."""
     for name, position in positions.items():

@@ -2,7 +2,7 @@
 //
 //   out (M, N) <- op(a) (M, K) op(b) (K, N) + beta out, then + bias (N,) and the tail where given;   row-major, op transposes
 //   or not
-//   column_sums: out (C,) <- sum over rows of x (R, C), added to out where `accumulate`
+//   column_sums: out (C,) <- sum over rows of x (R, C), added to out where `accumulate`; tail_backward: the same of a gradient
 //
 // The grid of tiles is a function of the shape alone: every product of a tile is the same call whatever the threads.
 #include "tail.h"
@@ -142,41 +142,48 @@ inline void gemm(const GemmArguments &g) {
 struct SumArguments {
   void *out;
   const void *x;
-  i64 rows, columns, accumulate;
+  Split split;
+  i64 accumulate;
 };
 
 template <class T>
 inline void column_sums(const SumArguments &a) {
-  parallel_columns(a.columns, [&](i64 begin, i64 width) {
-    const T *x = static_cast<const T *>(a.x) + begin;
-    T total[COLUMNS];
-    sum_columns<T>(total, a.rows, width, [=](i64 r, i64 c) { return x[r * a.columns + c]; });
-    add_or_save(a.out, total, begin, width, a.accumulate);
+  const T *x = static_cast<const T *>(a.x);
+  const i64 columns = a.split.columns;
+  auto sums = [=](T(&total)[1][COLUMNS], i64 row, i64 end, i64 begin, i64 width) TG_INLINED {
+    sum_columns(total, row, end, width, [=](i64 r, i64 c, T(&term)[1]) { term[0] = x[r * columns + begin + c]; });
+  };
+  column_totals<T, 1>(a.split, sums, [=](const T(&total)[1][COLUMNS], i64 begin, i64 width) {
+    add_or_save(a.out, total[0], begin, width, a.accumulate);
   });
 }
 
 struct TailBackwardArguments {
   void *dy, *sums;  // sums, down the columns of dy, may be null
   const void *grad, *out;
-  i64 rows, columns, accumulate, kind;
+  Split split;
+  i64 accumulate, kind;
   double slope, scale;
 };
 
 // The gradient before the tail and its sums down the columns, which are a bias's gradient, in one pass.
 template <class T>
 inline void tail_backward(const TailBackwardArguments &a) {
-  const T slope = (T)a.slope, scale = (T)a.scale;
+  const T slope = (T)a.slope, scale = (T)a.scale, *grad = static_cast<const T *>(a.grad), *out = static_cast<const T *>(a.out);
+  const i64 columns = a.split.columns;
+  T *dy = static_cast<T *>(a.dy);
+  auto done = [=](const T(&total)[1][COLUMNS], i64 begin, i64 width) {
+    add_or_save(a.sums, total[0], begin, width, a.accumulate);
+  };
   by_kind(a.kind, [&](auto kind) {
-    parallel_columns(a.columns, [&](i64 begin, i64 width) __attribute__((always_inline)) {
-      const T *grad = static_cast<const T *>(a.grad) + begin, *out = static_cast<const T *>(a.out) + begin;
-      T *__restrict dy = static_cast<T *>(a.dy) + begin, total[COLUMNS];
-      const i64 columns = a.columns;
-      sum_columns<T>(total, a.rows, width, [=](i64 r, i64 c) {
+    auto sums = [=](T(&total)[1][COLUMNS], i64 row, i64 end, i64 begin, i64 width) TG_INLINED {
+      T *__restrict to = dy + begin;
+      sum_columns(total, row, end, width, [=](i64 r, i64 c, T(&term)[1]) {
         const i64 i = r * columns + c;
-        return dy[i] = tg::tail_backward<decltype(kind)::value>(out[i], grad[i], slope, scale);
+        term[0] = to[i] = tg::tail_backward<decltype(kind)::value>(out[begin + i], grad[begin + i], slope, scale);
       });
-      add_or_save(a.sums, total, begin, width, a.accumulate);
-    });
+    };
+    column_totals<T, 1>(a.split, sums, done);
   });
 }
 

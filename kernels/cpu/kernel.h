@@ -8,6 +8,8 @@
 #ifndef TG_ISA
 #define TG_ISA baseline
 #endif
+#define TG_INLINED __attribute__((always_inline))  // of a lambda or function whose constants the compiler must see
+#define TG_INLINE TG_INLINED inline
 #define TG_JOIN3(a, b, c) a##b##c
 #define TG_JOIN(a, b, c) TG_JOIN3(a, b, c)
 #define TG_ENTRY(name, suffix, call, Arguments)                                                                      \
@@ -26,16 +28,23 @@ constexpr i64 PIECE = 8192;   // elements of an elementwise tile
 constexpr i64 COLUMNS = 64;   // of a tile of columns: with a few hundred rows of float32 it fits the second cache
 constexpr i64 ROWS = 64;      // of a partial sum down a column: the error grows as rows / ROWS
 
-// total[c] = sum over rows of term(row, c), c < width <= COLUMNS. The order is fixed, so vector width does not matter.
-template <class T, class Term>
-__attribute__((always_inline)) inline void sum_columns(T *total, i64 rows, i64 width, const Term &term) {
-  for (i64 c = 0; c < width; ++c) total[c] = T(0);
-  for (i64 begin = 0; begin < rows; begin += ROWS) {
-    T part[COLUMNS] = {};
-    i64 end = begin + ROWS < rows ? begin + ROWS : rows;
-    for (i64 r = begin; r < end; ++r)
-      for (i64 c = 0; c < width; ++c) part[c] += term(r, c);
-    for (i64 c = 0; c < width; ++c) total[c] += part[c];
+// total[k][c] = sums over the rows from `row` to `end`, c < width <= COLUMNS, of K terms that terms(r, c, term) gives. The order
+// is fixed, so vector width does not matter.
+template <class T, int K, class Terms>
+TG_INLINE void sum_columns(T (&total)[K][COLUMNS], i64 row, i64 end, i64 width, const Terms &terms) {
+  for (int k = 0; k < K; ++k)
+    for (i64 c = 0; c < width; ++c) total[k][c] = T(0);
+  for (i64 next; row < end; row = next) {
+    T part[K][COLUMNS] = {};
+    next = row + ROWS < end ? row + ROWS : end;
+    for (i64 r = row; r < next; ++r)
+      for (i64 c = 0; c < width; ++c) {
+        T term[K];
+        terms(r, c, term);
+        for (int k = 0; k < K; ++k) part[k][c] += term[k];
+      }
+    for (int k = 0; k < K; ++k)
+      for (i64 c = 0; c < width; ++c) total[k][c] += part[k][c];
   }
 }
 
@@ -72,6 +81,51 @@ inline void parallel_columns(i64 columns, const F &f) {
       f(begin, COLUMNS);
     else
       f(begin, end - begin);
+  });
+}
+
+// Rows that are split into pieces, where columns alone are too few to share out; `partial` holds each piece's sums, and is
+// null where one piece has all rows. Python chooses by the shape.
+struct Split {
+  void *partial;
+  i64 rows, columns, piece;
+};
+
+// Runs f(first row, end, first column, width) over tiles of pieces.
+template <class F>
+inline void parallel_tiles(const Split &s, const F &f) {
+  parallel(ceil_div(s.rows, s.piece) * ceil_div(s.columns, COLUMNS), [&](i64 tile) {
+    const i64 across = ceil_div(s.columns, COLUMNS), row = tile / across * s.piece, begin = tile % across * COLUMNS;
+    const i64 end = row + s.piece < s.rows ? row + s.piece : s.rows;
+    if (s.columns - begin >= COLUMNS)
+      f(row, end, begin, COLUMNS);
+    else
+      f(row, end, begin, s.columns - begin);
+  });
+}
+
+// Sums down the columns: sums(total, row, end, begin, width) of each tile, then done(total, begin, width) of each column's.
+template <class T, int K, class Sums, class Done>
+inline void column_totals(const Split &s, const Sums &sums, const Done &done) {
+  if (!s.partial)
+    return parallel_columns(s.columns, [&](i64 begin, i64 width) TG_INLINED {
+      T total[K][COLUMNS];
+      sums(total, i64(0), s.rows, begin, width);
+      done(total, begin, width);
+    });
+  T *partial = static_cast<T *>(s.partial);
+  parallel_tiles(s, [&](i64 row, i64 end, i64 begin, i64 width) TG_INLINED {
+    T total[K][COLUMNS];
+    sums(total, row, end, begin, width);
+    for (int k = 0; k < K; ++k)
+      for (i64 c = 0; c < width; ++c) partial[(row / s.piece * K + k) * s.columns + begin + c] = total[k][c];
+  });
+  parallel_columns(s.columns, [&](i64 begin, i64 width) TG_INLINED {
+    T total[K][COLUMNS];
+    sum_columns(total, 0, ceil_div(s.rows, s.piece), width, [&](i64 p, i64 c, T(&term)[K]) {
+      for (int k = 0; k < K; ++k) term[k] = partial[(p * K + k) * s.columns + begin + c];
+    });
+    done(total, begin, width);
   });
 }
 

@@ -51,26 +51,42 @@ struct Lanes : tg::Scalar {
 };
 #endif
 
-inline void philox_counters(tg::u32 *words, int stride, tg::u64 counter, tg::u32 step, tg::u32 stream, tg::u64 seed) {
-  typename Lanes::Word even[4], odd[4];
-  tg::u64 first[sizeof(Lanes::Word) / 8];
-  for (unsigned i = 0; i < sizeof(Lanes::Word) / 8; ++i) first[i] = counter + 2 * i;
-  __builtin_memcpy(&even[0], first, sizeof first);
-  odd[0] = even[0] + Lanes::spread(1);
-  even[1] = even[0] >> 32;
-  odd[1] = odd[0] >> 32;
-  even[2] = odd[2] = Lanes::spread(step);
-  even[3] = odd[3] = Lanes::spread(stream);
-  tg::philox_rounds<Lanes>(even[0], even[1], even[2], even[3], seed);
-  tg::philox_rounds<Lanes>(odd[0], odd[1], odd[2], odd[3], seed);
-  for (int lane = 0; lane < 4; ++lane) Lanes::store(words + lane * stride, even[lane], odd[lane]);
-}
+// The keys of all rounds, spread over registers once for many counters: memory operands cost less than broadcasts.
+struct Keys {
+  Lanes::Word lows[10], highs[10];
 
-// The 4*W words of block b: those of elements 4*W*b, 4*W*b + 1, ...
-template <int W>
-inline void philox_block(tg::u32 *words, tg::u64 block, tg::u32 step, tg::u32 stream, tg::u64 seed) {
-  constexpr int AT_ONCE = sizeof(Lanes::Word) / 4;
-  for (int j = 0; j < W; j += AT_ONCE) philox_counters(words + j, W, block * W + j, step, stream, seed);
+  explicit Keys(tg::u64 seed) {
+    for (int round = 0; round < 10; ++round) {
+      lows[round] = Lanes::spread(tg::philox_low(seed, round));
+      highs[round] = Lanes::spread(tg::philox_high(seed, round));
+    }
+  }
+  static inline Lanes::Word low(const Keys &k, int round) { return k.lows[round]; }
+  static inline Lanes::Word high(const Keys &k, int round) { return k.highs[round]; }
+};
+
+// The 4*W words of each of BLOCKS blocks b: those of elements 4*W*b, 4*W*b + 1, ...
+template <int W, int BLOCKS>
+inline void philox_blocks(tg::u32 *words, const tg::u64 *blocks, tg::u32 step, tg::u32 stream, const Keys &keys) {
+  constexpr int WIDE = sizeof(Lanes::Word) / 8, AT_ONCE = 2 * WIDE, CHAINS = 2 * BLOCKS;
+  for (int j = 0; j < W; j += AT_ONCE) {
+    Lanes::Word c[4][CHAINS];
+    for (int i = 0; i < CHAINS; i += 2) {
+      tg::u64 even[WIDE];
+      for (int k = 0; k < WIDE; ++k) even[k] = blocks[i / 2] * W + j + 2 * k;
+      __builtin_memcpy(&c[0][i], even, sizeof even);
+      c[0][i + 1] = c[0][i] + Lanes::spread(1);
+    }
+    for (int i = 0; i < CHAINS; ++i) {
+      c[1][i] = c[0][i] >> 32;
+      c[2][i] = Lanes::spread(step);
+      c[3][i] = Lanes::spread(stream);
+    }
+    tg::philox_rounds<Lanes, CHAINS>(c, keys);
+    for (int i = 0; i < BLOCKS; ++i)
+      for (int lane = 0; lane < 4; ++lane)
+        Lanes::store(words + (4 * i + lane) * W + j, c[lane][2 * i], c[lane][2 * i + 1]);
+  }
 }
 
 }  // namespace

@@ -41,7 +41,8 @@ inline void layer_norm(const LayerNormArguments &a) {
 struct LayerNormBackwardArguments {
   void *dx, *dweight, *dbias;  // each may be null
   const void *grad, *x, *weight, *delta, *inv_std;
-  i64 rows, columns, accumulate_weight, accumulate_bias;
+  void *partial;
+  i64 rows, columns, piece, accumulate_weight, accumulate_bias;
 };
 
 // dx = inv_std (g - mean(g) - n mean(g n)) with g = grad weight and n the normalised value, means along the row.
@@ -66,18 +67,19 @@ template <class T>
 inline void layer_norm_backward(const LayerNormBackwardArguments &a) {
   if (a.dx) layer_norm_dx<T>(a);
   if (!a.dweight && !a.dbias) return;
-  parallel_columns(a.columns, [&](i64 begin, i64 width) __attribute__((always_inline)) {
-    const T *x = static_cast<const T *>(a.x), *grad = static_cast<const T *>(a.grad) + begin;
-    const T *delta = static_cast<const T *>(a.delta), *inv_std = static_cast<const T *>(a.inv_std);
-    const i64 columns = a.columns;
-    T total[COLUMNS];
-    sum_columns<T>(total, a.rows, width, [=](i64 r, i64 c) {
-      const T *row = x + r * columns;
-      return grad[r * columns + c] * (batch_norm_centre(row[begin + c], row[0], delta[r]) * inv_std[r]);
+  const T *x = static_cast<const T *>(a.x), *grad = static_cast<const T *>(a.grad);
+  const T *delta = static_cast<const T *>(a.delta), *inv_std = static_cast<const T *>(a.inv_std);
+  const i64 columns = a.columns;
+  auto sums = [=](T(&total)[2][COLUMNS], i64 row, i64 end, i64 begin, i64 width) TG_INLINED {
+    sum_columns(total, row, end, width, [=](i64 r, i64 c, T(&term)[2]) {
+      const i64 i = r * columns + begin + c;
+      term[0] = grad[i];
+      term[1] = grad[i] * (batch_norm_centre(x[i], x[r * columns], delta[r]) * inv_std[r]);
     });
-    add_or_save(a.dweight, total, begin, width, a.accumulate_weight);  // first: one parameter may be both
-    sum_columns<T>(total, a.rows, width, [=](i64 r, i64 c) { return grad[r * columns + c]; });
-    add_or_save(a.dbias, total, begin, width, a.accumulate_bias);
+  };
+  column_totals<T, 2>({a.partial, a.rows, columns, a.piece}, sums, [&](const T(&total)[2][COLUMNS], i64 begin, i64 width) {
+    add_or_save(a.dweight, total[1], begin, width, a.accumulate_weight);  // first: one parameter may be both
+    add_or_save(a.dbias, total[0], begin, width, a.accumulate_bias);
   });
 }
 

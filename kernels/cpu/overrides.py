@@ -15,7 +15,7 @@ import numpy as np
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.kernels.cpu import Kernel, activations, arithmetic, blas, losses, tails, unavailable, updates
-from twingrad.kernels.cpu.arguments import ADD, deliver, plain, read_only, refusal, shape_refusal
+from twingrad.kernels.cpu.arguments import ADD, deliver, plain, read_only, refusal, shape_refusal, split
 from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
@@ -24,12 +24,12 @@ __all__ = ["activations", "arithmetic", "losses", "unavailable", "updates"]
 Into = tuple[Destination | None, ...]
 
 GEMM = Kernel("gemm", 5, f"7qd{tails.LAYOUT}")
-COLUMN_SUMS = Kernel("column_sums", 2, "3q")
+COLUMN_SUMS = Kernel("column_sums", 3, "4q")
 RELU, RELU_BACKWARD = Kernel("relu", 2, "q"), Kernel("relu_backward", 3, "q")
 DROPOUT = Kernel("dropout", 3, f"q{tails.MASK_LAYOUT}")
-BATCH_NORM, BATCH_NORM_EVAL = (Kernel(f"batch_norm_{mode}", 10, f"qqdd{tails.LAYOUT}") for mode in ("train", "eval"))
-BATCH_NORM_BACKWARD = Kernel("batch_norm_backward", 10, f"5q{tails.BACKWARD_LAYOUT}")
-TAIL_BACKWARD = Kernel("tail_backward", 4, f"3q{tails.BACKWARD_LAYOUT}")
+BATCH_NORM, BATCH_NORM_EVAL = (Kernel(f"batch_norm_{mode}", 11, f"3qdd{tails.LAYOUT}") for mode in ("train", "eval"))
+BATCH_NORM_BACKWARD = Kernel("batch_norm_backward", 12, f"6q{tails.BACKWARD_LAYOUT}")
+TAIL_BACKWARD = Kernel("tail_backward", 5, f"4q{tails.BACKWARD_LAYOUT}")
 
 
 # --- linear ---------------------------------------------------------------------------------------------------------
@@ -79,10 +79,12 @@ def linear_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Ar
     dbias, adds = (None, False) if wanted is None else bias_into(wanted, bias)
     if tail is not None:
         dy = empty(grad.shape, grad.dtype)
-        TAIL_BACKWARD((dy, dbias, grad, out), *grad.shape, adds, *tails.backward_numbers(tail))
+        partial, *sizes = split(grad, 1)
+        TAIL_BACKWARD((dy, dbias, grad, out, partial), *sizes, adds, *tails.backward_numbers(tail))
         grad = dy
     elif dbias is not None:
-        COLUMN_SUMS((dbias, grad), *grad.shape, adds)
+        partial, *sizes = split(grad, 1)
+        COLUMN_SUMS((dbias, grad, partial), *sizes, adds)
     dx = product_into(into[0], x, grad, weight) if into[0] else None
     dweight = product_into(into[1], weight, grad, x, ta=True) if into[1] else None
     return (dx, dweight, dbias)[: len(into)]
@@ -158,8 +160,9 @@ def batch_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
             taken = destination.array is None or (i == 0 and destination.accumulate)
             out[i] = empty(like.shape, like.dtype) if taken else destination.array
     adds = [destination is not None and destination.accumulate for destination in into]
-    arrays = (*out, plain(grad, x), result, x, weight, *statistics)
-    numbers = (*x.shape, training, adds[1], adds[2], *tails.backward_numbers(tail))
+    means, (partial, *sizes) = np.empty((2, x.shape[1]), x.dtype), split(x, 2)
+    arrays = (*out, plain(grad, x), result, x, weight, *statistics, means, partial)
+    numbers = (*sizes, training, adds[1], adds[2], *tails.backward_numbers(tail))
     BATCH_NORM_BACKWARD.launch(x.dtype, arrays, *numbers)
     if into[0] is not None and adds[0]:
         ADD((into[0].array, into[0].array, out[0]), x.size)
@@ -182,6 +185,7 @@ def batch_norm(
 ) -> Any:
     out, after = empty(x.shape, x.dtype), tails.packed(tail)
     statistics = tuple(np.empty((3, x.shape[1]), x.dtype))  # shift, delta and inv_std: see batch_norm.h
-    arrays = (out, *statistics, x, weight, bias, running_mean, running_var, after.cell)
-    (BATCH_NORM if training else BATCH_NORM_EVAL)(arrays, *x.shape, momentum, eps, *after.numbers)
+    partial, *sizes = split(x, 1)
+    arrays = (out, *statistics, x, weight, bias, running_mean, running_var, after.cell, partial)
+    (BATCH_NORM if training else BATCH_NORM_EVAL)(arrays, *sizes, momentum, eps, *after.numbers)
     return out, (x, weight, statistics, training, out, tail)

@@ -16,7 +16,8 @@ inline void philox_words(const WordsArguments &a) {
     auto keep = [&](const u32 *words, i64 element, i64 count) {
       __builtin_memcpy(a.out + (element - a.first), words, sizeof(u32) * (u64)count);
     };
-    each_block(a.first + begin, a.first + end, a.block, a.seed, a.stream, a.step, keep);
+    Words words(a.seed, a.stream, a.step, a.block);
+    each_block(words, a.first + begin, a.first + end, keep);
   });
 }
 

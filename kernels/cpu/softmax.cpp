@@ -73,12 +73,11 @@ inline void softmax_cross_entropy(const SoftmaxLossArguments &a) {
   });
   T all = (T)a.rows;
   if (a.mean && (weight || example))
-    sum_columns<T>(&all, a.rows, 1, [=](i64 r, i64) { return weight && example ? sums[r] * example[r] : weight ? sums[r] : example[r]; });
-  T *inverse = static_cast<T *>(a.inverse), loss;
+    all = sum<T>(a.rows, [=](i64 r) { return weight && example ? sums[r] * example[r] : weight ? sums[r] : example[r]; });
+  T *inverse = static_cast<T *>(a.inverse);
   *inverse = a.mean && (weight || example) ? T(1) / all : (T)a.scale;
   if (!a.total) return;
-  sum_columns<T>(&loss, a.rows, 1, [=](i64 r, i64) { return losses[r]; });
-  *static_cast<T *>(a.total) = loss * *inverse;
+  *static_cast<T *>(a.total) = sum<T>(a.rows, [=](i64 r) { return losses[r]; }) * *inverse;
 }
 
 struct SoftmaxLossBackwardArguments {

@@ -18,7 +18,7 @@ struct Kind {
 
 // f(Kind<kind>()): the kind as a constant.
 template <class F>
-__attribute__((always_inline)) inline void by_kind(i64 kind, const F &f) {
+TG_INLINE void by_kind(i64 kind, const F &f) {
   switch (kind) {
     case RELU: return f(Kind<RELU>());
     case LEAKY_RELU: return f(Kind<LEAKY_RELU>());
@@ -28,28 +28,33 @@ __attribute__((always_inline)) inline void by_kind(i64 kind, const F &f) {
   }
 }
 
-// The tail of elements begin..end, in place.
 template <class T>
-inline void finish(T *out, i64 begin, i64 end, const Tail &t, i64 step) {
+inline void activate(T *out, i64 begin, i64 end, const Tail &t) {
   const T slope = (T)t.slope;
-  if (t.kind != NOTHING)
-    by_kind(t.kind, [&](auto kind) __attribute__((always_inline)) {
-      for (i64 i = begin; i < end; ++i) out[i] = tg::tail<decltype(kind)::value>(out[i], slope);
-    });
-  if (t.mask.threshold >= 0) drop(out, out, begin, end, t.mask, step);
+  if (t.kind == NOTHING) return;
+  by_kind(t.kind, [&](auto kind) TG_INLINED {
+    for (i64 i = begin; i < end; ++i) out[i] = tg::tail<decltype(kind)::value>(out[i], slope);
+  });
 }
 
-constexpr i64 FINISHED = 2048;  // elements that are prepared before their tail
+constexpr i64 FINISHED = 2048;  // elements that are prepared before their tail: they stay in the first cache
 
-// A tile of out (columns a row): prepare(row), then the tail, a row at a time, or more where they lie side by side.
+// A tile of out (columns a row): prepare(row) for some rows, then their tail.
 template <class T, class F>
-__attribute__((always_inline)) inline void finish_rows(T *out, i64 columns, i64 row, i64 rows, i64 column, i64 width,
+TG_INLINE void finish_rows(T *out, i64 columns, i64 row, i64 rows, i64 column, i64 width,
                                                        const Tail &t, i64 step, const F &prepare) {
-  const i64 some = width == columns && width < FINISHED ? FINISHED / width : 1, last = row + rows;
+  const i64 some = width < FINISHED ? FINISHED / width : 1, last = row + rows;
   for (i64 end; row < last; row = end) {
     end = row + some < last ? row + some : last;
-    for (i64 r = row; r < end; ++r) prepare(r);
-    finish(out, row * columns + column, (end - 1) * columns + column + width, t, step);
+    for (i64 r = row; r < end; ++r) {
+      prepare(r);
+      activate(out, r * columns + column, r * columns + column + width, t);
+    }
+    if (t.mask.threshold < 0) continue;
+    if (width == columns)
+      drop(out, out, row * columns, end * columns, t.mask, step);
+    else
+      drop_tile(out, columns, row, end - row, column, width, t.mask, step);
   }
 }
 

@@ -24,37 +24,44 @@ namespace tg {
 
 constexpr int PHILOX_W = 16;
 
+// The halves of the key in one round.
+TG_HD u32 philox_low(u64 seed, int round) { return (u32)seed + (u32)round * 0x9E3779B9u; }
+TG_HD u32 philox_high(u64 seed, int round) { return (u32)(seed >> 32) + (u32)round * 0xBB67AE85u; }
+
 // A word is held in the low half of a 64-bit value whose high half is of no account: each product then needs no unpacking,
-// on CUDA (one wide multiply) and in vector registers (mul_epu32) alike. `Lane` says which register: Scalar, or a vector.
+// on CUDA (one wide multiply) and in vector registers (mul_epu32) alike. `Lane` says which register: Scalar, or a vector; and
+// `keys` gives the key of a round in such a register.
 struct Scalar {
   typedef u64 Word;
   TG_HD u64 product(u64 word, u32 multiplier) { return (u64)(u32)word * multiplier; }
   TG_HD u64 spread(u32 key) { return key; }
 };
 
-template <class Lane>
-TG_HD void philox_rounds(typename Lane::Word &c0, typename Lane::Word &c1, typename Lane::Word &c2,
-                         typename Lane::Word &c3, u64 seed) {
-  u32 k0 = (u32)seed, k1 = (u32)(seed >> 32);
+struct ScalarKeys {
+  u64 seed;
+  TG_HD u64 low(const ScalarKeys &k, int round) { return philox_low(k.seed, round); }
+  TG_HD u64 high(const ScalarKeys &k, int round) { return philox_high(k.seed, round); }
+};
+
+// The ten rounds of several counters side by side: one alone would wait for each product.
+template <class Lane, int CHAINS, class Keys>
+TG_HD void philox_rounds(typename Lane::Word (&c)[4][CHAINS], const Keys &keys) {
   for (int round = 0; round < 10; ++round) {
-    typename Lane::Word p0 = Lane::product(c0, 0xD2511F53u), p1 = Lane::product(c2, 0xCD9E8D57u);
-    c0 = (p1 >> 32) ^ c1 ^ Lane::spread(k0);
-    c2 = (p0 >> 32) ^ c3 ^ Lane::spread(k1);
-    c1 = p1;
-    c3 = p0;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
+    for (int i = 0; i < CHAINS; ++i) {
+      typename Lane::Word p0 = Lane::product(c[0][i], 0xD2511F53u), p1 = Lane::product(c[2][i], 0xCD9E8D57u);
+      c[0][i] = (p1 >> 32) ^ c[1][i] ^ Keys::low(keys, round);
+      c[2][i] = (p0 >> 32) ^ c[3][i] ^ Keys::high(keys, round);
+      c[1][i] = p1;
+      c[3][i] = p0;
+    }
   }
 }
 
 // words[lane], lane = 0..3, of one counter: those of elements 4*W*(counter / W) + W*lane + counter % W.
 TG_HD void philox_counter(u32 *words, u64 counter, u32 step, u32 stream, u64 seed) {
-  u64 c0 = counter, c1 = counter >> 32, c2 = step, c3 = stream;
-  philox_rounds<Scalar>(c0, c1, c2, c3, seed);
-  words[0] = (u32)c0;
-  words[1] = (u32)c1;
-  words[2] = (u32)c2;
-  words[3] = (u32)c3;
+  u64 c[4][1] = {{counter}, {counter >> 32}, {step}, {stream}};
+  philox_rounds<Scalar, 1>(c, ScalarKeys{seed});
+  for (int lane = 0; lane < 4; ++lane) words[lane] = (u32)c[lane][0];
 }
 
 // The word of one element, whatever its neighbours.

@@ -83,16 +83,18 @@ def test_within_rounding_of_float64(isa: str, dtype: str, training: bool) -> Non
                 assert np.abs(got - want[name]).max() < 20 * eps * scale, (name, shape)
 
 
-def test_a_mean_of_10000_with_a_deviation_of_a_hundredth() -> None:
-    arrays = inputs((256, 70), "float32", mean=1e4, deviation=1e-2)
-    grad = np.random.default_rng(1).standard_normal((256, 70)).astype("float32")
+@pytest.mark.parametrize("shape", [(256, 70), (4000, 70)])
+def test_a_mean_of_10000_with_a_deviation_of_a_hundredth(shape: tuple[int, int]) -> None:
+    arrays = inputs(shape, "float32", mean=1e4, deviation=1e-2)
+    grad = np.random.default_rng(1).standard_normal(shape).astype("float32")
     want = in_float64(arrays, grad, True)
     for name, got in fused_results(arrays, grad, True).items():
         assert relative_error(got, want[name]) < 1e-5, name
 
 
-def test_the_same_words_on_any_thread_count_instruction_set_and_alignment() -> None:
-    arrays, grad = inputs((200, 300), "float32"), np.random.default_rng(1).standard_normal((200, 300)).astype("float32")
+@pytest.mark.parametrize("shape", [(200, 300), (3000, 70)])
+def test_the_same_words_on_any_thread_count_instruction_set_and_alignment(shape: tuple[int, int]) -> None:
+    arrays, grad = inputs(shape, "float32"), np.random.default_rng(1).standard_normal(shape).astype("float32")
     want = fused_results(arrays, grad, True)
     for threads in (1, 2, 3):
         for isa in ISAS:

@@ -20,6 +20,7 @@ from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.fusable import fused
 from twingrad.kernels import cpu
+from twingrad.kernels.cpu.arguments import split
 from twingrad.kernels.cpu.overrides import COLUMN_SUMS, linear_backward, product
 
 pytestmark = [
@@ -101,7 +102,8 @@ def test_column_sums(isa: str, dtype: str) -> None:
             x, start = normal((rows, columns), dtype) + 1, normal((columns,), dtype, 1)
             for accumulate in (False, True):
                 out = start.copy()
-                COLUMN_SUMS((out, x), rows, columns, accumulate)
+                partial, *sizes = split(x, 1)
+                COLUMN_SUMS((out, x, partial), *sizes, accumulate)
                 want = x.sum(axis=0, dtype=np.longdouble) + accumulate * start.astype(np.longdouble)
                 assert np.abs(out - want).max() <= 8 * np.finfo(dtype).eps * (np.abs(want).max() + 1)
 

@@ -25,7 +25,7 @@ TAILS = {
     "relu no dropout": F.Tail("relu", mask=F.Mask(0.0, 1, 2, 3)),
     "relu all dropped": F.Tail("relu", mask=F.Mask(1 - 2.0**-40, 1, 2, 3)),
 }
-SHAPES = [(2, 1), (5, 32), (40, 64), (33, 100), (70, 65), (20, 300), (300, 192)]
+SHAPES = [(2, 1), (5, 32), (40, 64), (33, 100), (70, 65), (20, 300), (300, 192), (2100, 10), (2050, 100)]
 Arrays = list[np.ndarray[Any, Any]]
 
 
@@ -78,7 +78,7 @@ def test_special_values(head: str) -> None:
 
 
 @pytest.mark.parametrize("head", ["linear", "train"])
-@pytest.mark.parametrize("shape", [(700, 320), (500, 100)])
+@pytest.mark.parametrize("shape", [(700, 320), (500, 100), (5000, 70)])
 def test_does_not_depend_on_threads(head: str, shape: tuple[int, int]) -> None:
     arrays, tail = arguments(head, *shape, "float32"), TAILS["relu dropout"]
     found = []
