@@ -49,6 +49,7 @@ struct Grid {
 };
 
 constexpr i64 SPLIT_FROM = 1 << 21;  // multiplications; a smaller product is one tile, unless it is narrow
+constexpr i64 LONG = 1 << 27;        // multiplications that are worth more tiles
 constexpr i64 SMALL = 1000000;       // up to so many OpenBLAS has kernels of their own, which copy no operand
 constexpr i64 NARROW = 32;           // a product with so few rows or columns of out is up to three times as fast in these
 constexpr i64 PARTS = 16384;         // elements of all parts together, on the caller's stack
@@ -74,16 +75,28 @@ inline Grid few_columns(i64 m, i64 n, i64 k) {
   return {least(m, 32), n, depth};
 }
 
-// Measured on 2 cores with AVX-512, in GFLOP/s of one of them, which at best does 230:
-//   32 x 25 x 12288, a layer of 25 units over images: 71 as a whole, 170 in parts of 1024 of k
-//   512 x 10 x 2048: 69 as a whole or 64 rows at a time, 164 with 48;    10 x 2048 x 512: 78, with 128 columns 132
-//   128 x 512 x 784: 182 to 217, in tiles of 128 columns 182 to 210;     256 x 256 x 2048: 212 to 232
+// Tiles as large as can be, for every tile copies its parts of a and b; but four of them, of a long product eight.
+inline Grid large_tiles(i64 m, i64 n, i64 k) {
+  i64 rows = piece_of(m, 512), columns = piece_of(n, 512);
+  while (ceil_div(m, rows) * ceil_div(n, columns) < (m * n * k < LONG ? 4 : 8)) {
+    if (columns >= 256 && (columns >= rows || rows < 256))
+      columns = piece_of(n, columns / 2);
+    else if (rows >= 256)
+      rows = piece_of(m, rows / 2);
+    else
+      break;
+  }
+  return {rows, columns, k};
+}
+
+// Measured on 2 cores with AVX-512, in GFLOP/s of both, which at best do 460:
+//   32 x 25 x 12288, a layer of 25 units over images: 77 as a whole, 336 in parts of 1024 of k
+//   512 x 10 x 2048: 117 as a whole or 64 rows at a time, 240 with 48
+//   512 x 784 x 128: 387 in tiles of 256 x 112, 436 of 256 x 400;   512 x 2048 x 2048: 373 of 256 x 128, 419 of 512 x 256
 inline Grid gemm_grid(i64 m, i64 n, i64 k) {
   if (n <= NARROW) return few_columns(m, n, k);
   if (m <= NARROW && m * n * k >= SPLIT_FROM / 2) return {m, fitting(m * k, 64, 1024), k};
-  if (m * n * k < SPLIT_FROM) return {m, n, k};
-  const i64 most = ceil_div(m, 256) * ceil_div(n, 256) < 16 ? 128 : 256;
-  return {piece_of(m, 256), piece_of(n, most), k};
+  return m * n * k < SPLIT_FROM ? Grid{m, n, k} : large_tiles(m, n, k);
 }
 
 template <class T>

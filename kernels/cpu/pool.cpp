@@ -8,7 +8,7 @@
 //
 // Beside other busy programs a worker that is stopped with a tile in hand keeps the caller waiting for a whole slice of
 // the system's scheduler, some milliseconds. So the caller too goes to sleep, which lets the worker have its processor;
-// and where such waits are frequent, the workers are given nothing for a while.
+// and where workers bring less than such waits cost, they are given nothing for a while.
 #include "pool.h"
 
 #include <atomic>
@@ -29,7 +29,6 @@ namespace {
 constexpr int MOST_THREADS = 256;
 constexpr i64 MOST_TILES = 0xffff;  // of one job; a longer grid is run as several
 constexpr u64 SPIN = 50'000;        // nanoseconds a worker waits awake: longer than the serial gaps within a step
-constexpr u64 LATE = 100'000;       // a wait of so much more than the caller's own work on a job means a stopped worker
 constexpr u64 WINDOW = 16'000'000, FIRST_REST = 50'000'000, LONGEST_REST = 400'000'000;
 
 #if defined(__x86_64__)
@@ -64,7 +63,7 @@ std::atomic<bool> stopping{false}, caller_sleeps{false};
 Job job;
 std::atomic<int> wanted{1};
 std::atomic<u64> resting_until{0};
-u64 used = 0, lost = 0, rest = 0;  // of the owner: time in jobs and waited for stopped workers, since it was last judged
+u64 used = 0, alone = 0, rest = 0;  // of the owner: the time of jobs since it was last judged, and what they had taken alone
 int started = 0;
 pthread_t workers[MOST_THREADS];
 pthread_mutex_t owner = PTHREAD_MUTEX_INITIALIZER;  // held by the thread whose job it is
@@ -100,7 +99,9 @@ void finish_tile(u64 t) {
   }
 }
 
-void work() {
+// Runs tiles of the current job until none is left to take; how many.
+i64 work() {
+  i64 mine = 0;
   const u64 own = float_control();
   u64 current = own;
   for (u64 t = ticket.load(); has_tiles(t);) {
@@ -111,10 +112,12 @@ void work() {
     if (!ticket.compare_exchange_weak(t, t + 1)) continue;
     if (control != current) set_float_control(current = control);
     run(context, first + (i64)(t & 0xffff));
+    ++mine;
     finish_tile(t);
     t = ticket.load();
   }
   if (current != own) set_float_control(own);
+  return mine;
 }
 
 void *serve(void *) {
@@ -169,15 +172,15 @@ void wait_for(u32 count, u64 limit) {
   pthread_mutex_unlock(&door);
 }
 
-// Counts a job that took the caller `worked` and then a wait of `waited` for others' last tiles. Where stopped workers
-// cost a third of the time, more than they bring, the caller goes on alone for a while.
-void judge(u64 worked, u64 waited) {
+// Counts a job of `count` tiles: the caller did `mine` of them in `worked` and then waited for others' last tiles. Where
+// it would have been as fast by itself, because workers were stopped with tiles in hand, it is by itself for a while.
+void judge(i64 count, i64 mine, u64 worked, u64 waited) {
   used += worked + waited;
-  if (waited > worked + LATE) lost += waited;
+  alone += mine > 0 ? worked * (u64)count / (u64)mine : worked + waited;
   if (used < WINDOW) return;
-  rest = 3 * lost < used ? 0 : rest == 0 ? FIRST_REST : rest < LONGEST_REST ? 2 * rest : rest;
+  rest = used < alone ? 0 : rest == 0 ? FIRST_REST : rest < LONGEST_REST ? 2 * rest : rest;
   if (rest != 0) resting_until = now() + rest;
-  used = lost = 0;
+  used = alone = 0;
 }
 
 void run_job(i64 first, i64 count, tg_tile run, const void *context) {
@@ -189,10 +192,10 @@ void run_job(i64 first, i64 count, tg_tile run, const void *context) {
   job.control.store(float_control(), std::memory_order_relaxed);
   ticket.store(((ticket.load() >> 32) + 1) << 32 | (u64)count << 16);
   call_sleepers(count);
-  work();
+  const i64 mine = work();
   const u64 worked = now() - start;
   wait_for((u32)count, worked > SPIN ? worked : SPIN);
-  judge(worked, now() - start - worked);
+  judge(count, mine, worked, now() - start - worked);
 }
 
 // A forked child has none of its parent's threads: it starts with an empty pool.
