@@ -220,6 +220,13 @@ def _aligned_zeros(shape: Any, dtype: Any = float) -> ndarray:
     return ndarray(room[start : start + size].view(dtype).reshape(shape))
 
 
+def modules(cupy: Any) -> dict[str, Any]:
+    """What `sys.modules` holds where this stands for CuPy."""
+    cupy.cuda.device = types.SimpleNamespace(Device=cupy.cuda.Device)
+    parts = {"linalg": cupy.linalg, "fft": cupy.fft, "cuda": cupy.cuda, "cuda.device": cupy.cuda.device}
+    return {"cupy": cupy, **{f"cupy.{name}": part for name, part in parts.items()}}
+
+
 def _fill(module: types.ModuleType, source: Any) -> types.ModuleType:
     """The public names of a NumPy module, functions wrapped."""
     for name in dir(source):
@@ -229,6 +236,22 @@ def _fill(module: types.ModuleType, source: Any) -> types.ModuleType:
         plain = isinstance(value, type) or not callable(value)
         setattr(module, name, value if plain else _function(value))
     return module
+
+
+def gemm(
+    transa: str, transb: str, a: ndarray, b: ndarray, out: ndarray, alpha: float = 1.0, beta: float = 0.0
+) -> ndarray:
+    """`cupy.cublas.gemm`: out = alpha op(a) op(b) + beta out, in place, where nothing need be copied for it."""
+    shape = tuple(x.shape[::-1] if t == "T" else x.shape for x, t in ((a, transa), (b, transb)))
+    assert shape[0][1] == shape[1][0]
+    assert out.shape == (shape[0][0], shape[1][1])
+    assert a.dtype == b.dtype == out.dtype
+    assert a.dtype.char in "fd"
+    assert all(x.flags.c_contiguous and x.size for x in (a, b, out)), "cuBLAS would copy, or refuse"
+    assert a.gpu == b.gpu == out.gpu == FakeDevice.current[-1]
+    product = alpha * ((a.host.T if transa == "T" else a.host) @ (b.host.T if transb == "T" else b.host))
+    out.host[...] = product if beta == 0.0 else product + beta * out.host
+    return out
 
 
 def make(count: int = 1, *, driver_error: str | None = None, kernel_error: str | None = None) -> Any:
@@ -256,6 +279,7 @@ def make(count: int = 1, *, driver_error: str | None = None, kernel_error: str |
         setattr(cupy, name, _maker(getattr(np, name)))
     cupy.linalg = _fill(types.ModuleType("cupy.linalg"), np.linalg)
     cupy.fft = _fill(types.ModuleType("cupy.fft"), np.fft)
+    cupy.cublas = types.SimpleNamespace(gemm=gemm)
     properties = {"name": b"a host in disguise", "major": 9, "minor": 0, "totalGlobalMem": 4}
     cupy.cuda = types.SimpleNamespace(
         Device=FakeDevice,

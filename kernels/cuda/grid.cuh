@@ -22,6 +22,26 @@ __device__ inline bool aligned(const T *pointer) {
   return ((u64)pointer & 15) == 0;
 }
 
+__device__ inline i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
+__device__ inline i64 least(i64 a, i64 b) { return a < b ? a : b; }
+
+// Writes a result, or adds it to what is there.
+template <class T>
+__device__ inline void put(T *to, T value, bool adds) {
+  *to = adds ? *to + value : value;
+}
+
+// The two copies of a kernel, NAME_float32 and NAME_float64; T stands for the type in `parameters` and `call`.
+#define TG_GLOBAL(name, parameters, call)                                                        \
+  namespace of_float32 {                                                                         \
+  typedef float T;                                                                               \
+  extern "C" __global__ void __launch_bounds__(tg::THREADS, 2) name##_float32 parameters { call; }  \
+  }                                                                                              \
+  namespace of_float64 {                                                                         \
+  typedef double T;                                                                              \
+  extern "C" __global__ void __launch_bounds__(tg::THREADS, 2) name##_float64 parameters { call; }  \
+  }
+
 struct Segment {
   i64 offset, length;
 };

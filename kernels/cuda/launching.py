@@ -20,18 +20,20 @@ BLOCKS_PER_PROCESSOR = 16
 def launch(source: str, kernel: str, elements: int, array: Any, *args: Any) -> None:
     """Run `kernel` of the file `source` over `elements` elements, on the GPU where `array` lives.
 
-    args: CuPy arrays, and NumPy scalars of the C types that the kernel declares. Returns before the GPU is done.
+    args: CuPy arrays, None for a null pointer, and NumPy scalars of the C types that the kernel declares.
+    Returns before the GPU is done.
     """
+    launch_blocks(source, kernel, -(-elements // ELEMENTS), array, *args)
+
+
+def launch_blocks(source: str, kernel: str, blocks: int, array: Any, *args: Any) -> None:
+    """As `launch`, of a kernel that shares its work by blocks: `blocks` of them, or as many as fill the GPU."""
     refuse_while_recording(kernel, "captured steps on CUDA are not built yet")
-    if elements:
+    if blocks:
+        gpu = int(array.device.id)
         with array.device:
-            function = _function(source, kernel, int(array.device.id))
-            function((blocks(elements, int(array.device.id)),), (THREADS,), args)
-
-
-def blocks(elements: int, gpu: int) -> int:
-    """How many blocks to launch: enough to fill the GPU, and no more than there is work for."""
-    return min(-(-elements // ELEMENTS), BLOCKS_PER_PROCESSOR * _processors(gpu))
+            function = _function(source, kernel, gpu)
+            function((min(blocks, BLOCKS_PER_PROCESSOR * _processors(gpu)),), (THREADS,), args)
 
 
 def compiler() -> Nvrtc:

@@ -34,12 +34,13 @@ class Built(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What one kernel takes of a GPU's registers: registers a thread, bytes spilled, bytes of stack."""
+    """What one kernel takes of a GPU: registers a thread, bytes spilled, of stack, and of a block's shared memory."""
 
     registers: int
     spill_stores: int
     spill_loads: int
     stack: int
+    shared: int
 
 
 class Nvrtc:
@@ -126,7 +127,9 @@ def usage(log: str) -> dict[str, Usage]:
         stack, stores, loads = (
             _number(rf"(\d+) bytes {what}", part) for what in ("stack", "spill stores", "spill loads")
         )
-        found[name] = Usage(_number(r"Used (\d+) registers", part), stores, loads, stack)
+        shared = re.search(r"(\d+) bytes smem", part)
+        registers = _number(r"Used (\d+) registers", part)
+        found[name] = Usage(registers, stores, loads, stack, int(shared[1]) if shared else 0)
     return found
 
 

@@ -1,4 +1,7 @@
-"""Registers the CUDA kernels: what runs when the updates of optimizers, clipping and dropout meet CuPy arrays."""
+"""Registers the CUDA kernels: what runs when operations meet CuPy arrays.
+
+Here the updates of optimizers, clipping and dropout; the rest has files of its own, imported here.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.functional.clip import FACTOR, LANES, ROWS
-from twingrad.kernels.cuda import build, launching
+from twingrad.kernels.cuda import activations, build, dense, launching, losses, norms
 from twingrad.kernels.cuda.nvrtc import NvrtcError
 from twingrad.namespace import backend_of
 from twingrad.random.draws import keep_threshold
+
+__all__ = ["activations", "dense", "losses", "norms", "unavailable"]
 
 DTYPES = ("float32", "float64")
 LEAF = LANES * ROWS

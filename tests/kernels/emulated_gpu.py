@@ -8,7 +8,6 @@ The tests marked `gpu` then run from end to end, on the host: this checks them a
 from __future__ import annotations
 
 import sys
-import types
 
 import cuda_on_host
 
@@ -29,6 +28,4 @@ def pytest_configure(config: object) -> None:
     """Put the stand-in in place: not on import, which collecting this folder may do."""
     cupy = fake_cupy.make()
     cupy.cuda.Module = Module
-    cupy.cuda.device = types.SimpleNamespace(Device=cupy.cuda.Device)
-    parts = {"linalg": cupy.linalg, "fft": cupy.fft, "cuda": cupy.cuda, "cuda.device": cupy.cuda.device}
-    sys.modules |= {"cupy": cupy, **{f"cupy.{name}": part for name, part in parts.items()}}
+    sys.modules |= fake_cupy.modules(cupy)

@@ -1,0 +1,116 @@
+"""What the overrides share: why a kernel cannot take its arguments, launches by dtype, and where gradients go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twingrad.autodiff.tape import Destination
+from twingrad.devices import device_of
+from twingrad.kernels.cuda import launching
+from twingrad.namespace import Array, backend_of
+
+DTYPES = ("float32", "float64")
+Into = tuple[Destination | None, ...]
+
+
+class Kernel:
+    """The kernel NAME_<dtype> of a source: `kernel(like, blocks, *args)` launches the copy for the dtype of `like`.
+
+    blocks: of work; more than fill the GPU walk on. args: CuPy arrays, None for a null pointer, and numbers: integers
+    and truths go as int64, floats as the dtype of `like`, NumPy's scalars as they are.
+    """
+
+    def __init__(self, source: str, name: str) -> None:
+        self.source, self.name = source, name
+
+    def __call__(self, like: Array, blocks: int, *args: Any) -> None:
+        packed = [_packed(like.dtype, value) for value in args]
+        launching.launch_blocks(self.source, f"{self.name}_{like.dtype.name}", blocks, like, *packed)
+
+
+def _packed(dtype: Any, value: Any) -> Any:
+    if isinstance(value, float) and not isinstance(value, np.generic):
+        return dtype.type(value)
+    return np.int64(value) if isinstance(value, int) and not isinstance(value, np.generic) else value
+
+
+def blocks_of(elements: int) -> int:
+    """The blocks that `elements` are work for, in kernels that walk element by element."""
+    return -(-elements // launching.ELEMENTS)
+
+
+def empty(like: Array, *shape: int) -> Array:
+    """An array of the dtype and on the GPU of `like`, with no values yet."""
+    import cupy
+
+    with like.device:
+        return cupy.empty(shape, like.dtype)
+
+
+def refusal(**arrays: Array | None) -> str | None:
+    """None if all are C-contiguous CuPy arrays of one floating dtype on one GPU; else which is not. None is skipped."""
+    first = ""
+    given = {name: array for name, array in arrays.items() if array is not None}
+    for name, array in given.items():
+        first = first or name
+        reason = table_refusal(name, array, given[first].dtype, given[first])
+        if reason is None and array.dtype.name not in DTYPES:
+            reason = f"{name} has dtype {array.dtype}; there are CUDA kernels for float32 and float64"
+        if reason is not None:
+            return reason
+    return None
+
+
+def table_refusal(name: str, array: Array, dtype: Any, beside: Array) -> str | None:
+    """None if `array` is a C-contiguous CuPy array of `dtype` on the GPU of `beside`, else what it is."""
+    if backend_of(array) != "cuda":
+        return f"{name} is a {type(array).__module__}.{type(array).__name__}, not a CuPy array"
+    if array.device.id != beside.device.id:
+        return (
+            f"{name} lives on {device_of(array)}, its neighbour on {device_of(beside)}; move one: model.to, x.to_device"
+        )
+    if array.dtype != dtype:
+        return f"{name} has dtype {array.dtype}, where {dtype} is needed"
+    return None if array.flags.c_contiguous else f"{name} is not C-contiguous (shape {array.shape})"
+
+
+def shape_refusal(shape: tuple[int, ...], **arrays: Array | None) -> str | None:
+    """None if all have the shape `shape`, else the first that has not. None is skipped."""
+    given = {name: array for name, array in arrays.items() if array is not None}
+    return next((f"{name} has shape {a.shape}, not {shape}" for name, a in given.items() if a.shape != shape), None)
+
+
+def plain(grad: Array, like: Array) -> Array:
+    """The upstream gradient as kernels read it: C-contiguous and of the dtype of `like`."""
+    import cupy
+
+    with like.device:
+        return cupy.ascontiguousarray(grad, dtype=like.dtype).reshape(grad.shape)
+
+
+def deliver(into: Destination | None, like: Array, write: Callable[[Array, bool], None]) -> Array | None:
+    """Have write(array, whether to add) fill the destination, or a fresh array where there is none.
+
+    A destination that is not contiguous is copied to.
+    """
+    if into is None:
+        return None
+    if into.array is not None and into.array.flags.c_contiguous:
+        write(into.array, into.accumulate)
+        return into.array
+    fresh = empty(like, *like.shape)
+    write(fresh, False)
+    if into.array is None:
+        return fresh
+    into.array[...] = into.array + fresh if into.accumulate else fresh
+    return into.array
+
+
+def place(into: Destination | None, like: Array) -> tuple[Array | None, bool]:
+    """Where a kernel writes one of its results, and whether it adds; None, False where it is not wanted."""
+    if into is None:
+        return None, False
+    return (empty(like, *like.shape), False) if into.array is None else (into.array, into.accumulate)

@@ -1,0 +1,57 @@
+"""Registers the CUDA path of dense layers: cuBLAS's products, and a kernel for what stands around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twingrad import functional as F
+from twingrad.autodiff.tape import Destination
+from twingrad.kernels.cuda import tails
+from twingrad.kernels.cuda.arguments import Into, Kernel, blocks_of, empty, place, plain, refusal, shape_refusal
+from twingrad.kernels.cuda.columns import split
+from twingrad.kernels.cuda.products import product
+from twingrad.namespace import Array
+
+BIAS_TAIL, SLOPE_SUMS, COLUMN_SUMS = (Kernel("linear", name) for name in ("bias_tail", "slope_sums", "column_sums"))
+
+
+def linear_refusal(x: Array, weight: Array, bias: Array | None = None, *, tail: F.Tail | None = None) -> str | None:
+    return tails.refusal(tail) or refusal(x=x, weight=weight, bias=bias) or shape_refusal(weight.shape[:1], bias=bias)
+
+
+def product_into(into: Destination | None, like: Array, a: Array, b: Array, *, ta: bool = False) -> Array | None:
+    """The product in its destination, added there by cuBLAS itself where that accumulates."""
+    out, adds = place(into, like)
+    if out is not None:
+        product(out, a, b, ta=ta, adds=adds)
+    return out
+
+
+def before_tail(grad: Array, out: Array, dbias: Array | None, adds: bool, tail: F.Tail | None) -> Array:
+    """The gradient before the tail; its sums down the columns go to `dbias` in the same pass."""
+    if tail is None and dbias is None:
+        return grad
+    dy, shape, columns = None if tail is None else empty(grad, *grad.shape), split(grad), grad.shape[1]
+    partial = empty(grad, shape.chunks, columns)
+    numbers = *grad.shape, shape.lanes, shape.chunk, *tails.slopes(tail)
+    SLOPE_SUMS(grad, shape.blocks, partial, dy, grad, out, *numbers)
+    if dbias is not None:
+        COLUMN_SUMS(grad, blocks_of(columns), dbias, partial, shape.chunks, columns, adds)
+    return grad if dy is None else dy
+
+
+def linear_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
+    x, weight, bias, out, tail = saved
+    dbias, adds = place(into[2], bias) if len(into) > 2 else (None, False)
+    grad = before_tail(plain(grad, x), out, dbias, adds, tail)
+    dx = product_into(into[0], x, grad, weight)
+    return (dx, product_into(into[1], weight, grad, x, ta=True), dbias)[: len(into)]
+
+
+@F.linear.kernel("cuda", accepts=linear_refusal, backward=linear_backward)
+def linear(x: Array, weight: Array, bias: Array | None = None, *, tail: F.Tail | None = None) -> Any:
+    out = empty(x, x.shape[0], weight.shape[0])
+    product(out, x, weight, tb=True)
+    if bias is not None or tail is not None:
+        BIAS_TAIL(x, blocks_of(out.size), out, bias, out.size, weight.shape[0], *tails.numbers(tail, x))
+    return out, (x, weight, bias, out, tail)

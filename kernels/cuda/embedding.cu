@@ -1,0 +1,54 @@
+// Rows of a table by their numbers, and the table's gradient. A number out of range gives a row of NaN and no gradient, and
+// reads nothing out of bounds. The gradient of a row that is looked up several times is their sum in the order of the
+// look-ups: these come sorted by row, in that order, and a team walks the run of its row. A row that is looked up very often
+// takes one team's time; nothing is added by two at once.
+#include "exp.h"
+#include "team.cuh"
+
+using namespace tg;
+
+namespace tg {
+
+template <class T>
+struct Lookup {
+  T *out;
+  const i64 *indices;
+  const T *table;
+  i64 vocabulary, width;
+
+  template <int LANES>
+  __device__ void row(i64 r, i64 lane) const {
+    const i64 number = indices[r];
+    const bool valid = number >= 0 && number < vocabulary;
+    for (i64 c = lane; c < width; c += LANES)
+      out[r * width + c] = valid ? table[number * width + c] : infinite(T(0)) * T(0);
+  }
+};
+
+// order: the look-ups sorted by their numbers; where a run of one number begins, all of it is added to the table's row.
+template <class T>
+struct LookupSlope {
+  T *table;
+  const i64 *indices, *order;
+  const T *grad;
+  i64 count, vocabulary, width;
+
+  template <int LANES>
+  __device__ void row(i64 first, i64 lane) const {
+    const i64 number = indices[order[first]];
+    if (number < 0 || number >= vocabulary || (first > 0 && indices[order[first - 1]] == number)) return;
+    for (i64 c = lane; c < width; c += LANES) {
+      T total = table[number * width + c];
+      for (i64 k = first; k < count && indices[order[k]] == number; ++k) total += grad[order[k] * width + c];
+      table[number * width + c] = total;
+    }
+  }
+};
+
+}  // namespace tg
+
+TG_GLOBAL(embedding, (T *out, const i64 *indices, const T *table, i64 count, i64 vocabulary, i64 width),
+          each_row(count, width, Lookup<T>{out, indices, table, vocabulary, width}))
+TG_GLOBAL(embedding_backward,
+          (T *table, const i64 *indices, const i64 *order, const T *grad, i64 count, i64 vocabulary, i64 width),
+          each_row(count, width, LookupSlope<T>{table, indices, order, grad, count, vocabulary, width}))

@@ -1,0 +1,39 @@
+// What stands around the matrix products of a dense layer, which are cuBLAS's: bias and tail after it, and the gradient's way
+// back through the tail with its sums down the columns, the bias's gradient. Moves 8 bytes an element in float32 forward, 12
+// backward with a tail and 4 without.
+#include "columns.cuh"
+#include "tail.cuh"
+
+using namespace tg;
+
+// out[i] = tail(out[i] + bias[column]); bias may be null
+TG_GLOBAL(bias_tail, (T *out, const T *bias, i64 count, i64 columns, TG_TAIL_PARAMETERS),
+          finish(out, count, columns, TG_TAIL_ARGUMENTS,
+                 [=](i64 i, i64 column) { return bias ? out[i] + bias[column] : out[i]; }))
+
+// partial: the sums of a chunk's rows of grad, or with a tail of dy = the gradient before the tail, which is written.
+template <class T>
+__device__ inline void slope_sums(Sums<T, 1> *partial, T *dy, const T *grad, const T *out, i64 rows, i64 columns, i64 lanes,
+                                  i64 chunk, i64 kind, T slope, T scale) {
+  column_partials(partial, rows, columns, lanes, chunk, [=](i64 first, i64 end, i64 step, i64 column) {
+    return take_sums<T, 1>(first, end, step, column, [=](i64 row, i64 c, T *sum) {
+      const i64 i = row * columns + c;
+      T g = grad[i];
+      if (dy) dy[i] = g = tail_slope(out[i], g, kind, slope, scale);
+      sum[0] += g;
+    });
+  });
+}
+
+template <class T>
+__device__ inline void column_sums(T *out, const Sums<T, 1> *partial, i64 chunks, i64 columns, i64 adds) {
+  for (i64 c = thread_number(); c < columns; c += thread_count())
+    put(out + c, column_total(partial, chunks, columns, c).value[0], adds);
+}
+
+TG_GLOBAL(slope_sums,
+          (Sums<T, 1> *partial, T *dy, const T *grad, const T *out, i64 rows, i64 columns, i64 lanes, i64 chunk, i64 kind,
+           T slope, T scale),
+          ::slope_sums(partial, dy, grad, out, rows, columns, lanes, chunk, kind, slope, scale))
+TG_GLOBAL(column_sums, (T *out, const Sums<T, 1> *partial, i64 chunks, i64 columns, i64 adds),
+          ::column_sums(out, partial, chunks, columns, adds))

@@ -1,0 +1,155 @@
+"""Registers the CUDA kernels of the losses; see `overrides.py`."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from twingrad import functional as F
+from twingrad.fusable import Fusable
+from twingrad.kernels.cpu.arguments import constant
+from twingrad.kernels.cuda.activations import blocks_of_rows
+from twingrad.kernels.cuda.arguments import Into, Kernel, blocks_of, deliver, empty, plain, refusal, table_refusal
+from twingrad.namespace import Array
+
+INT64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
+PIECE = 2048
+"""Elements of a piece of the losses that one block sums: PIECE of losses.cu."""
+
+Given = tuple[Array | None, ...]
+
+CROSS_ENTROPY, CROSS_ENTROPY_TOTAL, CROSS_ENTROPY_BACKWARD = (
+    Kernel("softmax", f"cross_entropy{part}") for part in ("", "_total", "_backward")
+)
+LOSS_TOTAL = Kernel("losses", "loss_total")
+
+
+def target_refusal(like: Array, target: Array, *, whole: bool) -> str | None:
+    """None for targets of int64 (where `whole` numbers are meant) or of the dtype of `like`."""
+    return table_refusal("target", target, INT64 if whole else like.dtype, like)
+
+
+# --- cross-entropy of the softmax ------------------------------------------------------------------------------------
+
+
+def softmax_refusal(
+    logits: Array, target: Array, class_weight: Any = None, example_weight: Any = None, *, reduction: str = "mean"
+) -> str | None:
+    if logits.shape[1] == 0:
+        return "logits have no classes"
+    return refusal(logits=logits, class_weight=class_weight, example_weight=example_weight) or target_refusal(
+        logits, target, whole=target.ndim == 1
+    )
+
+
+def softmax_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
+    constant("softmax_cross_entropy", into, target=1, class_weight=2, example_weight=3)
+    probabilities, *rest = saved
+    grad, shape = plain(grad, probabilities), probabilities.shape
+    numbers = *shape, rest[2].ndim == 2, grad.ndim
+
+    def write(out: Array, adds: bool) -> None:
+        CROSS_ENTROPY_BACKWARD(grad, blocks_of_rows(*shape), out, grad, probabilities, *rest, *numbers, adds)
+
+    return (deliver(into[0], probabilities, write), None, None, None)[: len(into)]
+
+
+@F.softmax_cross_entropy.kernel("cuda", accepts=softmax_refusal, backward=softmax_backward)
+def softmax_cross_entropy(
+    logits: Array, target: Array, class_weight: Any = None, example_weight: Any = None, *, reduction: str = "mean"
+) -> Any:
+    (n, columns), mean = logits.shape, reduction == "mean"
+    scale = (1.0 / n if n else math.nan) if mean else 1.0
+    losses, sums, probabilities = empty(logits, n), empty(logits, n), empty(logits, n, columns)
+    inverse, total = empty(logits, 1), None if reduction == "none" else empty(logits)
+    given = target, class_weight, example_weight
+    soft, weighted = target.ndim == 2, mean and not (class_weight is None and example_weight is None)
+    blocks = blocks_of_rows(n, columns)
+    CROSS_ENTROPY(logits, blocks, losses, probabilities, sums, logits, *given, n, columns, soft)
+    CROSS_ENTROPY_TOTAL(logits, 1, total, inverse, losses, sums, example_weight, n, weighted, scale)
+    return (losses if total is None else total), (probabilities, sums, inverse, *given)
+
+
+# --- losses of single numbers ----------------------------------------------------------------------------------------
+
+
+def elementwise_refusal(x: Array, target: Array, weights: dict[str, Any], mask: Any) -> str | None:
+    reason = refusal(x=x, **weights) or target_refusal(x, target, whole=getattr(target, "dtype", None) == INT64)
+    return reason or (None if mask is None else table_refusal("mask", mask, BOOL, x))
+
+
+def elementwise_forward(kernel: Kernel, x: Array, given: Given, reduction: str) -> Any:
+    """given: target, class_weight, example_weight, mask."""
+    target, class_weight, _, _ = given
+    each, pieces = reduction == "none", -(-x.size // PIECE)
+    losses, total = empty(x, *x.shape) if each else None, None if each else empty(x)
+    inverse, sums = empty(x, 1), empty(x, pieces, 2)
+    stride = 2 if class_weight is not None and class_weight.ndim == 2 else 0
+    integers = target is not None and target.dtype == INT64
+    about = x, *given, x.size, x.shape[1] if x.ndim == 2 else 1, integers, stride
+    kernel(x, pieces, losses, sums, *about)
+    LOSS_TOTAL(x, 1, total, inverse, sums, pieces, reduction == "mean")
+    return (losses if total is None else total), (inverse, about)
+
+
+def elementwise_backward(
+    name: str, kernel: Kernel, saved: tuple[Any, ...], grad: Array, into: Into, **constants: int
+) -> Any:
+    constant(name, into, **constants)
+    inverse, about = saved
+    x = about[0]
+    grad = plain(grad, x)
+
+    def write(out: Array, adds: bool) -> None:
+        kernel(x, blocks_of(x.size), out, grad, inverse, grad.ndim > 0, adds, *about)
+
+    return (deliver(into[0], x, write), *[None] * (len(into) - 1))
+
+
+def kernels_of(operation: Fusable, **constants: int) -> tuple[Kernel, Any]:
+    """The forward kernel of a loss, and its backward; constants: the places of arguments without a gradient."""
+    forward, slope = (Kernel("losses", f"{operation.name}{part}") for part in ("", "_backward"))
+    return forward, functools.partial(elementwise_backward, operation.name, slope, **constants)
+
+
+BINARY, binary_backward = kernels_of(F.binary_cross_entropy, target=1, class_weight=2, example_weight=3)
+
+
+def binary_refusal(
+    logits: Array, target: Array, class_weight: Any = None, example_weight: Any = None, mask: Any = None, **_: str
+) -> str | None:
+    weights = {"class_weight": class_weight, "example_weight": example_weight}
+    return elementwise_refusal(logits, target, weights, mask)
+
+
+@F.binary_cross_entropy.kernel("cuda", accepts=binary_refusal, backward=binary_backward)
+def binary_cross_entropy(
+    logits: Array,
+    target: Array,
+    class_weight: Any = None,
+    example_weight: Any = None,
+    mask: Any = None,
+    *,
+    reduction: str = "mean",
+) -> Any:
+    return elementwise_forward(BINARY, logits, (target, class_weight, example_weight, mask), reduction)
+
+
+def register_error(operation: Fusable) -> None:
+    """The kernels of an error of regression: of x, target, example_weight and mask."""
+    forward, backward = kernels_of(operation, target=1, example_weight=2)
+
+    def accepts(x: Array, target: Array, example_weight: Any = None, mask: Any = None, **_: str) -> str | None:
+        return elementwise_refusal(x, target, {"example_weight": example_weight}, mask)
+
+    def error(x: Array, target: Array, example_weight: Any = None, mask: Any = None, *, reduction: str = "mean") -> Any:
+        return elementwise_forward(forward, x, (target, None, example_weight, mask), reduction)
+
+    operation.kernel("cuda", accepts=accepts, backward=backward)(error)
+
+
+register_error(F.mean_squared_error)
+register_error(F.mean_absolute_error)

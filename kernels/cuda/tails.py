@@ -1,0 +1,42 @@
+"""A tail (`twingrad.functional.Tail`) as the CUDA kernels take it: tail.cuh."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from twingrad import functional as F
+from twingrad.kernels.cpu.tails import backward_numbers, kind, refusal
+from twingrad.namespace import Array
+from twingrad.random.draws import keep_threshold
+
+__all__ = ["numbers", "refusal", "slopes", "zero"]
+
+
+def numbers(tail: F.Tail | None, like: Array) -> tuple[Any, ...]:
+    """TG_TAIL_PARAMETERS: kind, slope, cell, offset, seed, stream, threshold, scale."""
+    cell = zero(int(like.device.id))
+    if tail is None:
+        return 0, 0.0, cell, 0, np.uint64(0), 0, -1, 1.0
+    after = kind(tail), float(tail.negative_slope), cell
+    if tail.mask is None:
+        return *after, 0, np.uint64(0), 0, -1, 1.0
+    p, seed, stream, step = tail.mask
+    return *after, int(step), np.uint64(seed), stream, keep_threshold(p), 1.0 / (1.0 - p)
+
+
+def slopes(tail: F.Tail | None) -> tuple[int, float, float]:
+    """What the gradient's kernels take: kind, slope, scale."""
+    after, slope, scale = backward_numbers(tail)
+    return int(after), float(slope), float(scale)
+
+
+@functools.cache
+def zero(gpu: int) -> Array:
+    """The cell that a step is counted from: the kernel's step is this plus an offset."""
+    import cupy
+
+    with cupy.cuda.Device(gpu):
+        return cupy.zeros(1, np.int64)
