@@ -167,7 +167,7 @@ def _binary(operation: Operation, ufunc: Any) -> Function:
 def _single(operation: Operation, general: Function, views: bool, implementation: Function | None) -> Function:
     """For one array and options, which may be arrays too; `general` does what is rare."""
     name = operation.name
-    numpys: Any = implementation or _REDUCTIONS.get(name) or getattr(np, name, None)
+    numpys: Any = implementation or _DIRECT.get(name) or getattr(np, name, None)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         x: Any = args[0] if args else None
@@ -175,7 +175,12 @@ def _single(operation: Operation, general: Function, views: bool, implementation
         if type(plain) is not ndarray or (plain is x and len(args) > 1):
             return general(*args, **kwargs)
         try:
-            out = numpys(plain, *unwrapped(args[1:]), **kwargs) if len(args) > 1 else numpys(plain, **kwargs)
+            if len(args) == 1:
+                out = numpys(plain, **kwargs)
+            elif len(args) == 2 and not isinstance(args[1], Tensor):
+                out = numpys(plain, args[1], **kwargs)
+            else:
+                out = numpys(plain, *unwrapped(args[1:]), **kwargs)
         except Exception as error:
             raise complaint(name, (plain,), error) from error
         if plain is x:
@@ -192,15 +197,18 @@ def _single(operation: Operation, general: Function, views: bool, implementation
 
 
 def _reduction(ufunc: Any) -> Function:
-    """NumPy's own reduction, half as dear on small arrays as the function of the namespace, which ends there."""
-
     def reduced(x: Any, /, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
         return ufunc.reduce(x, axis, dtype, None, keepdims)
 
     return reduced
 
 
-_REDUCTIONS = {"sum": _reduction(np.add), "prod": _reduction(np.multiply)}
+def _reshaped(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
+    return x.reshape(shape) if copy is None else np.reshape(x, shape, copy=copy)
+
+
+_DIRECT = {"sum": _reduction(np.add), "prod": _reduction(np.multiply), "reshape": _reshaped}
+"""What some functions of NumPy's namespace end in, which are several times as dear on small arrays."""
 
 
 def _general(
