@@ -10,6 +10,7 @@ from twingrad.functional.checks import checked, one_of
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
+from twingrad.optim.average import AVERAGE
 from twingrad.optim.optimizer import Optimizer, Rate, Shared
 
 EPS_FORMS = ("outside", "inside")
@@ -47,7 +48,8 @@ class Adam(Optimizer):
         return adam_control(step=step, lr=lr, eps_form=self.eps_form, **rule, **around._asdict())
 
     def rule(self, theta: Array, grad: Array, segments: Array, control: Array) -> None:
-        F.adam_segments(theta, grad, self.state["m"], self.state["v"], segments, control)
+        m, v = self.state["m"], self.state["v"]
+        F.adam_segments(theta, grad, m, v, segments, control, average=self.state.get(AVERAGE))
 
 
 class AdamW(Adam):

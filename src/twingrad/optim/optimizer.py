@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypedDict
 
 import numpy as np
@@ -12,16 +13,19 @@ from numpy.typing import NDArray
 from twingrad import backends, devices
 from twingrad import functional as F
 from twingrad.errors import CaptureError
-from twingrad.functional.checks import non_negative, positive_or_none
+from twingrad.functional.checks import below_one, non_negative, number, positive_or_none
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.nn import FlatParameters, Module, Parameter
 from twingrad.nn.flat import moved
+from twingrad.optim import average
 from twingrad.optim.schedules import Schedule
 from twingrad.optim.state import gathered, load
 from twingrad.recording import Recording, current, refuse_while_recording
 
 Rate = float | Schedule | Callable[[int], float]
+LARGEST_SCALE = 2.0**126
+"""Of a loss: float32 holds it and its inverse."""
 
 
 class Shared(TypedDict, total=False):
@@ -32,6 +36,8 @@ class Shared(TypedDict, total=False):
     l1: float
     clip_value: float | None
     clip_norm: float | None
+    ema: float | None
+    loss_scale: float
 
 
 class Checked:
@@ -55,6 +61,17 @@ def _limit(name: str, value: float | None) -> float | None:
     return None if limit == math.inf else limit
 
 
+def _decay(ema: float | None) -> float | None:
+    return None if ema is None else below_one("ema", ema)
+
+
+def _scale(name: str, value: float) -> float:
+    scale = number(name, value)
+    if not LARGEST_SCALE**-1 <= scale <= LARGEST_SCALE:
+        raise ValueError(f"{name} must be positive, between 2^-126 and 2^126; got {value}")
+    return scale
+
+
 class Optimizer:
     """Updates the parameters of a model, all in one call of its rule.
 
@@ -68,7 +85,14 @@ class Optimizer:
     gives exact zeros. `Module.sparsity` counts them.
     clip_norm: the largest norm of the gradient over all parameters; a longer one is scaled down to it, before decay.
     clip_value: the largest absolute value of an element of it, after clip_norm. Infinity, for either, is None.
-    Parameters that are frozen, or had no gradient since `zero_grad`, are left alone and their steps not counted.
+    ema: the decay, in [0, 1), of an average of the weights, kept in the same pass: after the first step the weights
+    themselves, then average = ema average + (1 - ema) p after each. `averaged` puts it in their place. Source: Polyak
+    and Juditsky 1992, with exponential weights.
+    loss_scale: what the loss is multiplied with before `backward`, by the caller (`tg.fit` does it); gradients are
+    divided by it before all else. It does not adapt: where a gradient overflows, weights become infinite or NaN, and
+    `grad_norm`, with clip_norm, tells so.
+    Parameters that are frozen, or had no gradient since `zero_grad`, are left alone, their averages too, and their
+    steps not counted.
 
     A subclass names its moments in `state_names`, its scalars in `columns`, its arguments in `options`, and gives `row`
     and `rule`.
@@ -76,11 +100,12 @@ class Optimizer:
 
     state_names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    options: tuple[str, ...] = ("weight_decay", "decoupled", "l1", "clip_value", "clip_norm")
+    options: tuple[str, ...] = ("weight_decay", "decoupled", "l1", "clip_value", "clip_norm", "ema", "loss_scale")
     weight_decay = Checked(non_negative)
     l1 = Checked(non_negative)
     clip_value = Checked(_limit)
     clip_norm = Checked(_limit)
+    loss_scale = Checked(_scale)
 
     def __init__(
         self,
@@ -92,10 +117,15 @@ class Optimizer:
         l1: float = 0.0,
         clip_value: float | None = None,
         clip_norm: float | None = None,
+        ema: float | None = None,
+        loss_scale: float = 1.0,
     ) -> None:
         self.lr = lr
         self.weight_decay, self.l1, self.decoupled = weight_decay, l1, bool(decoupled)
-        self.clip_value, self.clip_norm = clip_value, clip_norm
+        self.clip_value, self.clip_norm, self.loss_scale = clip_value, clip_norm, loss_scale
+        self._ema, self.holds_average = _decay(ema), False
+        if ema is not None:
+            self.state_names = (*self.state_names, average.AVERAGE)
         self.steps_per_epoch: int | None = None
         self.steps_taken = 0
         self._epoch_began = 0, 0
@@ -131,6 +161,21 @@ class Optimizer:
                 "between steps, or give a function of the step number as lr"
             )
         self._lr = value if callable(value) else non_negative("lr", value)
+
+    @property
+    def ema(self) -> float | None:
+        """The decay of the average of the weights, or None where there is none; another may be set between steps."""
+        return self._ema
+
+    @ema.setter
+    def ema(self, value: float | None) -> None:
+        decay = _decay(value)
+        if (decay is None) != (self._ema is None):
+            raise ValueError(
+                f"ema cannot become {value}: an optimizer averages the weights from its first step on or never; it was "
+                f"made with ema={self._ema}"
+            )
+        self._ema = decay
 
     @property
     def steps_per_epoch(self) -> int | None:
@@ -177,6 +222,30 @@ class Optimizer:
         """The norm of the gradient at the last step, before clipping; None without `clip_norm` or before a step."""
         refuse_while_recording("Optimizer.grad_norm", "it reads a value that changes from replay to replay")
         return float(self._norm[0]) if self._flat is not None and self.clip_norm and self.steps_taken else None
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Within the block the parameters hold their averages: to evaluate the model, or to save it.
+
+        Those that were never updated hold their values. Running averages of batch normalisation are the training's.
+        Afterwards all are as before, to the bit, whatever was assigned meanwhile. Raises ValueError without `ema`, and
+        where `step` is called within.
+
+        >>> import numpy as np
+        >>> from twingrad import nn, optim
+        >>> model = nn.Linear(1, 1, bias=False)
+        >>> model.weight = [[2.0]]
+        >>> optimizer = optim.SGD(model, lr=1.0, ema=0.75)
+        >>> for _ in range(2):
+        ...     optimizer.zero_grad()
+        ...     model(np.ones((1, 1), np.float32)).sum().backward()
+        ...     optimizer.step()
+        >>> with optimizer.averaged():
+        ...     model.weight.item()
+        0.75
+        >>> model.weight.item()
+        0.0
+        """
+        return average.in_place(self)
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on besides the model, to go on later.
@@ -266,7 +335,7 @@ class Optimizer:
         if backend_of(grad) == "cuda":
             there = backends.get(devices.device_of(grad))
             tables = there.asarray(self._segments), there.asarray(self._control)
-        F.clip_segments(grad, *tables, self._norm, max_norm=self.clip_norm)
+        F.clip_segments(grad, *tables, self._norm, max_norm=self.clip_norm, unscale=1.0 / self.loss_scale)
         return tables
 
     def _adopt(self, flat: FlatParameters) -> None:
@@ -318,19 +387,22 @@ class Optimizer:
 
     def _advance(self) -> None:
         """The host's part of a step: count it, and write each segment's scalars."""
+        if self.holds_average:
+            raise ValueError(f"the weights are their averages: leave averaged() before {type(self).__name__}.step()")
         rate = self.rate
         self._steps += self._active
         for members, first, lr_scale, decays in self._plan:
-            lr = rate * lr_scale
-            self._control[members] = self.row(step=int(self._steps[first]), lr=lr, around=self._around(lr, decays))
+            lr, step = rate * lr_scale, int(self._steps[first])
+            self._control[members] = self.row(step=step, lr=lr, around=self._around(step, lr, decays))
         self.steps_taken += 1
 
-    def _around(self, lr: float, decays: bool) -> Terms:
-        limit = math.inf if self.clip_value is None else self.clip_value
+    def _around(self, step: int, lr: float, decays: bool) -> Terms:
+        factor, limit = 1.0 / self.loss_scale, math.inf if self.clip_value is None else self.clip_value
+        blend = average.blend(self._ema, step)
         if not decays:
-            return Terms(limit=limit)
+            return Terms(factor=factor, limit=limit, blend=blend)
         l2, shrink = (0.0, 1.0 - lr * self.weight_decay) if self.decoupled else (self.weight_decay, 1.0)
-        return Terms(limit=limit, l2=l2, shrink=shrink, threshold=lr * self.l1 * self.step_gain)
+        return Terms(factor, limit, l2, shrink, lr * self.l1 * self.step_gain, blend)
 
     def _record_host_work(self, recording: Recording, flat: FlatParameters) -> None:
         if self in recording.seen:
@@ -350,11 +422,12 @@ class Optimizer:
             self._steps -= active
             self.steps_taken -= 1
 
-        held, max_norm = dict(self.state), self.clip_norm
+        held, constants = dict(self.state), {"clip_norm": self.clip_norm, "loss_scale": self.loss_scale}
 
         def why_not() -> str | None:
-            if self.clip_norm != max_norm:
-                return f"clip_norm of {type(self).__name__} is {self.clip_norm}, and was {max_norm}"
+            for name, was in constants.items():
+                if getattr(self, name) != was:
+                    return f"{name} of {type(self).__name__} is {getattr(self, name)}, and was {was}"
             same = all(self.state.get(name) is array for name, array in held.items())
             return None if same else f"an array of the state of {type(self).__name__} was replaced"
 

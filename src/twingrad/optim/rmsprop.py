@@ -11,6 +11,7 @@ from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
 from twingrad.optim.adam import EPS_FORMS
+from twingrad.optim.average import AVERAGE
 from twingrad.optim.optimizer import Optimizer, Rate, Shared
 
 
@@ -66,4 +67,5 @@ class RMSprop(Optimizer):
 
     def rule(self, theta: Array, grad: Array, segments: Array, control: Array) -> None:
         buffer, mean = self.state.get("buffer"), self.state.get("mean")
-        F.rmsprop_segments(theta, grad, self.state["v"], buffer, mean, segments, control)
+        average = self.state.get(AVERAGE)
+        F.rmsprop_segments(theta, grad, self.state["v"], buffer, mean, segments, control, average=average)

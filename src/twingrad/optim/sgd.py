@@ -10,6 +10,7 @@ from twingrad.functional.sgd import COLUMNS, FORMS, check_nesterov, sgd_control
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
+from twingrad.optim.average import AVERAGE
 from twingrad.optim.optimizer import Optimizer, Rate, Shared
 
 
@@ -70,4 +71,4 @@ class SGD(Optimizer):
         )
 
     def rule(self, theta: Array, grad: Array, segments: Array, control: Array) -> None:
-        F.sgd_segments(theta, grad, self.state.get("m"), segments, control)
+        F.sgd_segments(theta, grad, self.state.get("m"), segments, control, average=self.state.get(AVERAGE))
