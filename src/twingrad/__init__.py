@@ -19,6 +19,7 @@ from twingrad.errors import AutodiffError, CaptureError, DeviceError, FusedError
 from twingrad.fusable import fused, fused_report
 from twingrad.gradcheck import check_grads
 from twingrad.info import show_config
+from twingrad.threads import use_threads
 from twingrad.train import fit
 
 __version__ = "0.1.0"
@@ -54,6 +55,7 @@ __all__ = [
     "show_config",
     "train",
     "use_device",
+    "use_threads",
     "value_and_grad",
     "vjp",
     "xp",

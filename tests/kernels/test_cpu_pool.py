@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 from cpu_cases import assert_same_bits, hard_values, needs_kernels, run, thread_count
 
+import twingrad as tg
 from twingrad import functional as F
 from twingrad import recording
 from twingrad.fusable import fused
 from twingrad.kernels import cpu
-from twingrad.kernels.cpu.overrides import RELU, dropout, linear, relu
+from twingrad.kernels.cpu.arguments import split
+from twingrad.kernels.cpu.overrides import COLUMN_SUMS, RELU, dropout, linear, relu
 
 pytestmark = needs_kernels
 needs_blas = pytest.mark.skipif(not cpu.available() or cpu.blas() is not None, reason="no OpenBLAS of NumPy's wheels")
@@ -182,11 +184,12 @@ def test_workers_round_as_the_caller_does() -> None:
 
 def test_grids_longer_than_one_job() -> None:
     """A job has at most 65535 tiles; column sums have one for 64 columns."""
-    x = np.zeros((70_000 * 64,), np.float32)
-    x[-1] = x[0] = -1
+    x = np.zeros((1, 70_000 * 64), np.float32)
+    x[0, -1] = x[0, 0] = -1
     sums = np.full(70_000 * 64, 9, np.float32)
-    cpu.Kernel("column_sums", 2, "3q")((sums, x), 1, x.size, 0)
-    assert_same_bits(sums, x)
+    partial, *sizes = split(x, 1)
+    COLUMN_SUMS((sums, x, partial), *sizes, 0)
+    assert_same_bits(sums, x[0])
 
 
 def test_thread_counts() -> None:
@@ -197,6 +200,27 @@ def test_thread_counts() -> None:
     for count in (0, -1, 257):
         with pytest.raises(ValueError, match=f"1 to 256 threads, got {count}"):
             cpu.set_threads(count)
+
+
+def test_threads_of_a_block() -> None:
+    with tg.use_threads(2):
+        assert cpu.threads() == 2
+        with tg.use_threads(1):
+            assert cpu.threads() == 1
+        assert cpu.threads() == 2
+    assert cpu.threads() == 3
+    with pytest.raises(KeyError), tg.use_threads(2):
+        raise KeyError
+    assert cpu.threads() == 3
+    for count in (0, 257):
+        with pytest.raises(ValueError, match=f"1 to 256 threads, got {count}"), tg.use_threads(count):
+            pass
+
+
+def test_without_kernels_a_block_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "available", lambda: False)
+    with tg.use_threads(5):
+        assert cpu.threads() == 3
 
 
 def test_workers_sleep_when_there_is_nothing_to_do() -> None:
