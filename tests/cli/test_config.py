@@ -83,7 +83,9 @@ BAD = {
     "switch": ("[train]\nlr = true", "lr: cannot be true or false; got True"),
     "no switch": ("[train]\nbatch_norm = 1", "batch_norm: must be true or false; got 1"),
     "nested": ("[train]\nhidden = [[3]]", "hidden: must be a number, a text or a list of them"),
-    "out": ('[train]\nout = "x"', "unknown option out"),
+    "another program's name": ("[train]\nlearning_rate = 1", "unknown option learning_rate; did you mean lr?"),
+    "nothing alike": ("[train]\nxyz = 3", "unknown option xyz; known are data, target"),
+    "out": ('[train]\nout = "x"', "unknown option out; it belongs to the command line"),
 }
 
 

@@ -367,3 +367,25 @@ def test_another_program_s_configuration_beside_a_model_file_does_not_matter(cal
 def test_how_text_is_encoded_is_told(call, homes, options, told):
     out = call("train", "--data", homes, "--target", "price", *QUICK, "--epochs", 1, *options)[1]
     assert re.findall(r"\n  text +(.*)\n", out) == ([told] if told else [])
+
+
+def test_a_model_of_arrays_takes_a_table_of_as_many_columns(call, tmp_path):
+    draw = np.random.default_rng(0)
+    x = draw.integers(0, 99, (60, 3)) / 4.0
+    y = x @ [1.0, 2.0, 3.0] + 0.25
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", y)
+    write(tmp_path / "t.csv", ["a", "b", "c", "y"], np.column_stack([x, y]).tolist())
+    write(tmp_path / "x.csv", ["a", "b", "c"], x.tolist())
+    assert call("train", "--data", "x.npy,y.npy", *QUICK, "--quiet")[0] == 0
+    of_arrays, of_table = (
+        json.loads(call("evaluate", "run", "--data", *data, "--json")[1])["parts"]
+        for data in (("x.npy,y.npy",), ("t.csv", "--target", "y"))
+    )
+    assert of_arrays == of_table
+    predicted = call("predict", "run", "--data", "x.npy")[1]
+    assert predicted.count("\n") == 61
+    assert call("predict", "run", "--data", "x.csv")[1] == predicted
+    for command, rest in (("evaluate", ("--target", "y")), ("predict", ())):
+        code, _, err = call(command, "run", "--data", "t.csv", *rest, "--features", "a,b")
+        assert (code, "2 columns of features, but the model was trained on 3, without names" in err) == (2, True)

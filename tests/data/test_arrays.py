@@ -294,3 +294,28 @@ def test_the_features_of_an_npz_for_prediction(tmp_path, names, features):
     np.testing.assert_array_equal(found, fitted.apply(X))
     with pytest.raises(ValueError, match=r"n.npz: there is no array 'z'; it holds "):
         tg.data.feature_batches(tmp_path / "n.npz", fitted, features="z")
+
+
+def test_a_structured_array_for_prediction(tmp_path):
+    rows = np.array([(1.5, "a", 0), (2.5, "b", 1), (3.5, "a", 1)], [("size", "f4"), ("kind", "U3"), ("y", "i4")])
+    np.save(tmp_path / "s.npy", rows)
+    data = tg.data.load(tmp_path / "s.npy")
+    fitted = tg.data.Preprocessing.fit(data)
+    np.save(tmp_path / "new.npy", np.array([(b, a) for a, b, _ in rows.tolist()], [("kind", "U3"), ("size", "f4")]))
+    for name in ("s.npy", "new.npy"):
+        found = np.concatenate(list(tg.data.feature_batches(tmp_path / name, fitted, rows=2)))
+        np.testing.assert_array_equal(found, fitted.apply(data))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((2, 2), [("a", "f4"), ("y", "i4")]), r"a structured array must have one axis; got shape \(2, 2\)"),
+        (np.zeros(2, [("a", "f4", 3), ("y", "i4")]), r"field 'a' must hold numbers or text; got \('<f4', \(3,\)\)"),
+        (np.zeros(2, [("a", "S3"), ("y", "i4")]), r"field 'a' must hold numbers or text; got \|S3"),
+    ],
+)
+def test_fields_that_are_no_columns(tmp_path, array, message):
+    np.save(tmp_path / "s.npy", array)
+    with pytest.raises(ValueError, match=message):
+        tg.data.load(tmp_path / "s.npy")

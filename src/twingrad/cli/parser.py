@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from twingrad.cli import options
-from twingrad.cli.table import Option
+from twingrad.cli.table import SYNONYMS, Option
 
 EPILOG = (
     "exit codes: 0 done; 2 bad input, nothing written; 3 the run could not be written (a full disk), what was saved "
@@ -21,21 +21,6 @@ EPILOGS = {
     "gradcheck": "exit codes: 0 every gradient is great; 5 one is wrong; 6 look again at one; 2 bad input; 1 a defect",
     "bench": "exit codes: 0 done; 2 bad input, nothing written; 130 Ctrl-C, nothing written; 1 a defect",
 }
-
-
-SYNONYMS = {
-    "--learning-rate": "--lr",
-    "--layers": "--hidden",
-    "--hidden-sizes": "--hidden",
-    "--batch": "--batch-size",
-    "--output": "--out",
-    "--dataset": "--data",
-    "--gpu": "--device",
-    "--l2": "--weight-decay",
-    "--patience": "--early-stopping",
-    "--labels": "--target",
-}
-"""Options by the names that other programs give them."""
 
 
 class Options(argparse.Namespace):

@@ -12,6 +12,20 @@ from typing import Any
 
 from twingrad.cli.values import listed
 
+SYNONYMS = {
+    "--learning-rate": "--lr",
+    "--layers": "--hidden",
+    "--hidden-sizes": "--hidden",
+    "--batch": "--batch-size",
+    "--output": "--out",
+    "--dataset": "--data",
+    "--gpu": "--device",
+    "--l2": "--weight-decay",
+    "--patience": "--early-stopping",
+    "--labels": "--target",
+}
+"""Options by the names that other programs give them."""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -77,18 +91,25 @@ def read_toml(path: Path, options: Iterable[Option], command: str) -> dict[str, 
     table = found.pop(command, {})
     if found or not isinstance(table, dict):
         raise ValueError(f"{path}: one table [{command}] is due; got {', '.join(found) or command}")
-    known = {option.name: option for option in options if option.kept}
+    every = {option.name: option for option in options}
+    known = {name: option for name, option in every.items() if option.kept}
     values = {}
     for name, value in table.items():
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
-            raise ValueError(f"{path}: unknown option {name}{hint}")
+            hint = "it belongs to the command line" if name in every else _suggestion(name, known)
+            raise ValueError(f"{path}: unknown option {name}; {hint}")
         try:
             values[name] = known[name].of_toml(value)
         except ValueError as error:
             raise ValueError(f"{path}: {name}: {error}") from None
     return values
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    flag = SYNONYMS.get("--" + name.replace("_", "-"), "")
+    near = [option for option in known if option == flag.removeprefix("--").replace("-", "_")]
+    near = near or get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 
 
 def to_toml(values: Mapping[str, Any], options: Iterable[Option], command: str) -> str:
