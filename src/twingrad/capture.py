@@ -36,6 +36,8 @@ def capture(step: Callable[..., Any], *, fallback: bool = False) -> CapturedStep
     fallback: where a call cannot be captured or replayed, run the plain step, which leaves the same bits, instead of
     raising CaptureError: always, if the recording was refused (told once by a CaptureWarning), or for that call.
 
+    Of `twingrad.xp` it holds + - * / of equal shapes and of numbers, and changes of shape.
+
     Raises CaptureError where an operation of the step has no compiled kernel (it is named, and the model is left as it
     was), where the step reads a value (`float(loss)`, `bool`, `item`, `numpy`), and at a replay whose array shapes,
     dtypes or devices, other arguments, train or eval mode, or model layout are not those of the recording.
