@@ -67,7 +67,7 @@ def test_every_kept_option_survives_toml(tmp_path):
         "device": "cpu",
     }
     samples |= {"optimizer": "sgd", "schedule": "cosine", "checkpoint_every": "10min", "early_stopping": "3"}
-    samples |= {"dropout": "0.25", "momentum": "0.5"}
+    samples |= {"dropout": "0.25", "momentum": "0.5", "ema": "0.99"}
     kept = [option for option in TRAIN_OPTIONS if option.kept]
     values = {option.name: option.parse(samples.get(option.name, "1")) if option.parse else True for option in kept}
     (tmp_path / "c.toml").write_text(to_toml(values, TRAIN_OPTIONS, "train"), encoding="utf-8")

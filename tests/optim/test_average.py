@@ -97,9 +97,9 @@ def test_a_model_moved_within_the_block_gets_its_weights_back_where_it_is() -> N
     before = model.state_dict()
     with optimizer.averaged():
         model.to(dtype=np.float64)
-    for path, array in model.state_dict().items():
-        assert array.dtype == "float64"
-        assert np.array_equal(array, before[path])
+    for path, parameter in model.named_parameters().items():
+        assert parameter.dtype == "float64"
+        assert np.array_equal(parameter.data, before[path])
 
 
 def test_parameters_that_a_step_leaves_alone() -> None:

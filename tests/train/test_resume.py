@@ -39,6 +39,8 @@ WARM = {
     "eager": {"capture": "never"},
     "last kept": {"keep": "last"},
     "sgd": {"optimizer": lambda: optim.SGD(lr=0.1)},
+    "averaged": {"optimizer": lambda: optim.Adam(lr=5e-3, ema=0.9, loss_scale=64.0)},
+    "averaged, last kept": {"optimizer": lambda: optim.SGD(lr=0.1, ema=0.9), "keep": "last"},
     "adamw": {"optimizer": lambda: optim.AdamW(lr=5e-3)},
     "stopping early": {"callbacks": lambda: [EarlyStopping(1)], "epochs": 12},
 }

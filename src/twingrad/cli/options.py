@@ -102,6 +102,9 @@ TRAINING = (
     Option("l1", values.not_negative, "L1 penalty, which makes weights exactly 0", 0.0, "LAMBDA"),
     Option("clip_norm", values.positive, "largest norm of the gradient", None, "NORM", "none"),
     Option("clip_value", values.positive, "largest element of the gradient", None, "VALUE", "none"),
+    Option(
+        "ema", values.below_one, "decay of an average of the weights, which is measured and kept", None, "DECAY", "none"
+    ),
     Option("schedule", values.one_of("schedule", SCHEDULES), ", ".join(SCHEDULES), "constant", "NAME"),
     Option(
         "decay",

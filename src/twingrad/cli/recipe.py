@@ -95,7 +95,15 @@ def make_optimizer(values: Values, train: Dataset) -> Any:
     return kind(**given)
 
 
-UNSET = {"momentum": 0.0, "nesterov": False, "weight_decay": None, "l1": 0.0, "clip_norm": None, "clip_value": None}
+UNSET = {
+    "momentum": 0.0,
+    "nesterov": False,
+    "weight_decay": None,
+    "l1": 0.0,
+    "clip_norm": None,
+    "clip_value": None,
+    "ema": None,
+}
 """What leaves an optimizer's option at its own default."""
 
 

@@ -99,6 +99,7 @@ def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing)
         "task": task_told(train),
         "scaling": scaling_told(preprocessing),
         "text": text_told(preprocessing),
+        "weights": f"averaged, ema {result['ema']}" if "ema" in result else "",
         "best epoch": best,
         "time": f"{result['seconds']:.1f} s on {result['device']}" + (f", {each:.3g} s {unit}" if each else ""),
         "kernels": kernels_told(result),

@@ -69,6 +69,7 @@ def _train(
     )
     measured = {part: evaluate(model, each, loss=values["loss"]) for part, each in parts._asdict().items() if len(each)}
     result = _result(model, parts.train, history, measured)
+    result |= {} if values["ema"] is None else {"ema": values["ema"]}
     folder.write(RESULT, (json.dumps(result, indent=1) + "\n").encode())
     return result | _circumstances(history, folder), measured
 

@@ -66,8 +66,8 @@ def fit(
         loss: "cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute_error"; "auto" takes the
             first that suits the task of the data; or a function (outputs, targets) -> mean loss, a Tensor.
         optimizer: "sgd", "rmsprop", "adam", "adamw" with their defaults, or an optimizer such as `optim.Adam(lr=3e-3)`,
-            whose lr may be a schedule. One not yet bound to a model is bound to this one; one that is goes on from its
-            state.
+            whose lr may be a schedule; with `ema=0.999` the average of the weights is measured and kept. One not
+            yet bound to a model is bound to this one; one that is goes on from its state.
         epochs: passes over the training data; 0 trains nothing.
         batch_size: examples in a mini-batch. The last one of an epoch may be smaller; if the model has batch
             normalisation and one example would remain, it joins the mini-batch before.

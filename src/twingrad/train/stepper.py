@@ -17,7 +17,7 @@ class Stepper:
     """step(batches): forward and backward of each batch, then one update; bit-equal whether captured or not.
 
     The gradient is the mean over all the examples: that of a batch of n_i of the n examples enters times n_i / n, and
-    the batches' are added in their order.
+    the batches' are added in their order. All are those of the loss times the optimizer's `loss_scale`.
 
     full: the size of most batches; groups of `group` such batches run as a captured step. None takes the first group's.
     mode: "auto" falls back to eager steps where capture is refused, and `how` gives the reason; "require" raises the
@@ -60,7 +60,8 @@ class Stepper:
             n = sum(len(batch[1]) for batch in batches)
             for x, target, *weight in batches:
                 value = self.loss(self.model(x), target, **({"example_weight": weight[0]} if weight else {}))
-                value.backward(None if len(batches) == 1 else _share(value, len(target) / n))
+                share = self.optimizer.loss_scale * len(target) / n
+                value.backward(None if share == 1.0 else _share(value, share))
             self.optimizer.step()
 
         return step

@@ -79,6 +79,10 @@ class Trainer:
                 self._tell("on_end")
         if self.best and (self.plan.keep == "best" or run.history.interrupted or run.history.diverged):
             self.model.load_state_dict(self.best)
+        elif self.optimizer.ema is not None:
+            with self._averaged():
+                last = self.model.state_dict()
+            self.model.load_state_dict(last)
         run.history.path, run.history.step = said[0], self.step.how
         run.history.seconds = time.perf_counter() - begin
         return run.history
@@ -134,18 +138,24 @@ class Trainer:
 
     def _evaluate(self) -> None:
         run, epoch = self.run, min(self.run.epoch, self.run.epochs)
-        train = measure(self.model, self.train, self.objective)
-        dev = measure(self.model, self.dev, self.objective) if self.dev else None
-        now = time.perf_counter()
-        record = Record(epoch, run.step, self.lr, train, dev, now - self.since)
-        if record.score > (WORST if run.best < 0 else run.history[run.best].score):
-            self.best, run.best = self._finite_state(), len(run.history)
+        with self._averaged():
+            train = measure(self.model, self.train, self.objective)
+            dev = measure(self.model, self.dev, self.objective) if self.dev else None
+            now = time.perf_counter()
+            record = Record(epoch, run.step, self.lr, train, dev, now - self.since)
+            if record.score > (WORST if run.best < 0 else run.history[run.best].score):
+                self.best, run.best = self._finite_state(), len(run.history)
         run.history.records.append(record)
         self.saver.append(record)
         for callback in self.callbacks:
             callback.on_evaluation(run, record)
         self.since = now
         self._refuse(diverged.told(record))
+
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        """The average of the weights in their place, where the optimizer keeps one: it is measured and kept."""
+        none = contextlib.nullcontext()
+        return none if self.optimizer.ema is None else self.optimizer.averaged()
 
     def _tell(self, event: str) -> None:
         for callback in self.callbacks:
