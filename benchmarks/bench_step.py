@@ -104,7 +104,7 @@ def torch_step(case: Case, dropout: float, compiled: bool = False, **how: bool) 
 
 def with_inductor(torch: Any, function: Any) -> Any:
     """`torch.compile`; an ImportError with the reason where it finds no C++ compiler, or cannot use it."""
-    compiler = os.environ.get("CXX", "g++")
+    compiler, *_ = os.environ.get("CXX", "g++").split() or ["g++"]
     if shutil.which(compiler) is None:
         raise ImportError(f"torch.compile needs a C++ compiler, and {compiler} is not found")
     try:
