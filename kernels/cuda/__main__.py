@@ -22,7 +22,7 @@ def table(nvrtc: Nvrtc, names: Sequence[str] = ()) -> list[str]:
     rows: dict[str, list[Usage]] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [(name, capability) for name in names or build.names() for capability in CAPABILITIES]
-        for found in pool.map(lambda job: _usage(*job, nvrtc), jobs):
+        for found in pool.map(lambda job: _usage(job[0], job[1], nvrtc), jobs):
             for kernel, used in found.items():
                 rows.setdefault(kernel, []).append(used)
     width = max(map(len, rows), default=0) + 2

@@ -9,7 +9,17 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.fusable import Fusable
-from twingrad.kernels.cuda.arguments import Into, Kernel, blocks_of, deliver, empty, plain, refusal, table_refusal
+from twingrad.kernels.cuda.arguments import (
+    Into,
+    Kernel,
+    blocks_of,
+    deliver,
+    empty,
+    loaded,
+    plain,
+    refusal,
+    table_refusal,
+)
 from twingrad.namespace import Array
 
 WIDE = 1024
@@ -39,7 +49,7 @@ def leaky_relu_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
     return (deliver(into[0], x, write),)
 
 
-@F.leaky_relu.kernel("cuda", accepts=lambda x, **_: refusal(x=x), backward=leaky_relu_backward)
+@F.leaky_relu.kernel("cuda", accepts=loaded("activations", lambda x, **_: refusal(x=x)), backward=leaky_relu_backward)
 def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Any:
     out, slope = empty(x, *x.shape), float(negative_slope)
     LEAKY(x, blocks_of(x.size), out, x, x.size, slope)
@@ -59,7 +69,7 @@ def register(operation: Fusable, *, by_result: bool) -> None:
         forward(x, blocks_of(x.size), out, x, x.size)
         return out, out if by_result else x
 
-    operation.kernel("cuda", accepts=lambda x: refusal(x=x), backward=backward)(compute)
+    operation.kernel("cuda", accepts=loaded("activations", lambda x: refusal(x=x)), backward=backward)(compute)
 
 
 register(F.relu, by_result=False)
@@ -84,7 +94,7 @@ def softmax_backward(result: Array, grad: Array, into: Into) -> tuple[Array | No
     return (deliver(into[0], result, lambda out, adds: SOFTMAX_SLOPE(result, blocks, out, grad, result, *shape, adds)),)
 
 
-@F.softmax.kernel("cuda", accepts=softmax_refusal, backward=softmax_backward)
+@F.softmax.kernel("cuda", accepts=loaded("softmax", softmax_refusal), backward=softmax_backward)
 def softmax(x: Array, *, axis: int = -1) -> Any:
     out, shape = empty(x, *x.shape), rows_of(x)
     SOFTMAX(x, blocks_of_rows(*shape), out, x, *shape)
@@ -117,7 +127,7 @@ def embedding_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple
     return None, deliver(into[1], weight, write)
 
 
-@F.embedding.kernel("cuda", accepts=embedding_refusal, backward=embedding_backward)
+@F.embedding.kernel("cuda", accepts=loaded("embedding", embedding_refusal), backward=embedding_backward)
 def embedding(indices: Array, weight: Array) -> Any:
     vocabulary, width = weight.shape
     out = empty(weight, *indices.shape, width)

@@ -37,6 +37,15 @@ def _packed(dtype: Any, value: Any) -> Any:
     return np.int64(value) if isinstance(value, int) and not isinstance(value, np.generic) else value
 
 
+def loaded(source: str, refuses: Callable[..., str | None]) -> Callable[..., str | None]:
+    """`refuses`, and where it does not why the kernels of `source` cannot run on the GPU of the first argument."""
+
+    def accepts(*args: Any, **kwargs: Any) -> str | None:
+        return refuses(*args, **kwargs) or launching.why_not(source, int(args[0].device.id))
+
+    return accepts
+
+
 def blocks_of(elements: int) -> int:
     """The blocks that `elements` are work for, in kernels that walk element by element."""
     return -(-elements // launching.ELEMENTS)

@@ -14,12 +14,14 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
+from twingrad.devices import DeviceWarning
+
 MARK = b"twingrad kernel 1\n"
 DIGEST = hashlib.sha256().digest_size
 _told: set[str] = set()
 
 
-class CacheWarning(RuntimeWarning):
+class CacheWarning(DeviceWarning):
     """Compiled kernels cannot be kept, so each process compiles them anew."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.kernels.cuda import tails
-from twingrad.kernels.cuda.arguments import Into, Kernel, blocks_of, empty, place, plain, refusal, shape_refusal
+from twingrad.kernels.cuda.arguments import Into, Kernel, blocks_of, empty, loaded, place, plain, refusal, shape_refusal
 from twingrad.kernels.cuda.columns import split
 from twingrad.kernels.cuda.products import product
 from twingrad.namespace import Array
@@ -48,7 +48,7 @@ def linear_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Ar
     return (dx, product_into(into[1], weight, grad, x, ta=True), dbias)[: len(into)]
 
 
-@F.linear.kernel("cuda", accepts=linear_refusal, backward=linear_backward)
+@F.linear.kernel("cuda", accepts=loaded("linear", linear_refusal), backward=linear_backward)
 def linear(x: Array, weight: Array, bias: Array | None = None, *, tail: F.Tail | None = None) -> Any:
     out = empty(x, x.shape[0], weight.shape[0])
     product(out, x, weight, tb=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from typing import Any
 
+from twingrad.devices import Device, DeviceWarning
 from twingrad.kernels.cuda import build
 from twingrad.kernels.cuda.nvrtc import Nvrtc, find
 from twingrad.recording import refuse_while_recording
@@ -15,6 +17,10 @@ ELEMENTS = 1024
 
 BLOCKS_PER_PROCESSOR = 16
 """Blocks for each of the GPU's processors; beyond that, blocks walk on through the array."""
+
+
+class KernelWarning(DeviceWarning):
+    """A GPU is used, but not by fused kernels: the reference path runs there."""
 
 
 def launch(source: str, kernel: str, elements: int, array: Any, *args: Any) -> None:
@@ -34,6 +40,26 @@ def launch_blocks(source: str, kernel: str, blocks: int, array: Any, *args: Any)
         with array.device:
             function = _function(source, kernel, gpu)
             function((min(blocks, BLOCKS_PER_PROCESSOR * _processors(gpu)),), (THREADS,), args)
+
+
+@functools.cache
+def why_not(source: str, gpu: int) -> str | None:
+    """Why the kernels of the file `source` cannot run on GPU number `gpu`, said once; None if they are loaded there."""
+    try:
+        _module(source, gpu)
+    except Exception as error:  # of the compiler, of CuPy, of the driver: the reference path does without
+        first, *_ = f"{type(error).__name__}: {error}".splitlines()
+        reason = f"{source}.cu cannot be compiled or loaded for {Device(f'cuda:{gpu}')}: {first}"
+        say(reason, str(error))
+        return reason
+    return None
+
+
+def say(reason: str, detail: str = "") -> None:
+    """Warn that the reference path runs on the GPU, and why. Callers ask once."""
+    more = f"\n{detail}" if "\n" in detail else ""
+    message = f"no fused kernels: {reason}; the reference path runs on the GPU instead, more slowly"
+    warnings.warn(f"{message}; tg.fused_report() counts{more}", KernelWarning, stacklevel=3)
 
 
 def compiler() -> Nvrtc:

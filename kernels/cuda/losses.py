@@ -12,7 +12,17 @@ from twingrad import functional as F
 from twingrad.fusable import Fusable
 from twingrad.kernels.cpu.arguments import constant
 from twingrad.kernels.cuda.activations import blocks_of_rows
-from twingrad.kernels.cuda.arguments import Into, Kernel, blocks_of, deliver, empty, plain, refusal, table_refusal
+from twingrad.kernels.cuda.arguments import (
+    Into,
+    Kernel,
+    blocks_of,
+    deliver,
+    empty,
+    loaded,
+    plain,
+    refusal,
+    table_refusal,
+)
 from twingrad.namespace import Array
 
 INT64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
@@ -57,7 +67,7 @@ def softmax_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[A
     return (deliver(into[0], probabilities, write), None, None, None)[: len(into)]
 
 
-@F.softmax_cross_entropy.kernel("cuda", accepts=softmax_refusal, backward=softmax_backward)
+@F.softmax_cross_entropy.kernel("cuda", accepts=loaded("softmax", softmax_refusal), backward=softmax_backward)
 def softmax_cross_entropy(
     logits: Array, target: Array, class_weight: Any = None, example_weight: Any = None, *, reduction: str = "mean"
 ) -> Any:
@@ -96,9 +106,9 @@ def elementwise_forward(kernel: Kernel, x: Array, given: Given, reduction: str) 
 
 
 def elementwise_backward(
-    name: str, kernel: Kernel, saved: tuple[Any, ...], grad: Array, into: Into, **constants: int
+    kernel: Kernel, constants: dict[str, int], saved: tuple[Any, ...], grad: Array, into: Into
 ) -> Any:
-    constant(name, into, **constants)
+    constant(kernel.name.removesuffix("_backward"), into, **constants)
     inverse, about = saved
     x = about[0]
     grad = plain(grad, x)
@@ -112,7 +122,7 @@ def elementwise_backward(
 def kernels_of(operation: Fusable, **constants: int) -> tuple[Kernel, Any]:
     """The forward kernel of a loss, and its backward; constants: the places of arguments without a gradient."""
     forward, slope = (Kernel("losses", f"{operation.name}{part}") for part in ("", "_backward"))
-    return forward, functools.partial(elementwise_backward, operation.name, slope, **constants)
+    return forward, functools.partial(elementwise_backward, slope, constants)
 
 
 BINARY, binary_backward = kernels_of(F.binary_cross_entropy, target=1, class_weight=2, example_weight=3)
@@ -125,7 +135,7 @@ def binary_refusal(
     return elementwise_refusal(logits, target, weights, mask)
 
 
-@F.binary_cross_entropy.kernel("cuda", accepts=binary_refusal, backward=binary_backward)
+@F.binary_cross_entropy.kernel("cuda", accepts=loaded("losses", binary_refusal), backward=binary_backward)
 def binary_cross_entropy(
     logits: Array,
     target: Array,
@@ -148,7 +158,7 @@ def register_error(operation: Fusable) -> None:
     def error(x: Array, target: Array, example_weight: Any = None, mask: Any = None, *, reduction: str = "mean") -> Any:
         return elementwise_forward(forward, x, (target, None, example_weight, mask), reduction)
 
-    operation.kernel("cuda", accepts=accepts, backward=backward)(error)
+    operation.kernel("cuda", accepts=loaded("losses", accepts), backward=backward)(error)
 
 
 register_error(F.mean_squared_error)

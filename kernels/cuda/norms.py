@@ -13,6 +13,7 @@ from twingrad.kernels.cuda.arguments import (
     blocks_of,
     deliver,
     empty,
+    loaded,
     place,
     plain,
     refusal,
@@ -73,7 +74,7 @@ def batch_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
     return deliver(into[0], x, write), dweight, dbias, None, None
 
 
-@F.batch_norm.kernel("cuda", accepts=batch_norm_refusal, backward=batch_norm_backward)
+@F.batch_norm.kernel("cuda", accepts=loaded("batch_norm", batch_norm_refusal), backward=batch_norm_backward)
 def batch_norm(
     x: Array,
     weight: Array,
@@ -123,7 +124,7 @@ def layer_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
     return dx, dweight, dbias
 
 
-@F.layer_norm.kernel("cuda", accepts=layer_norm_refusal, backward=layer_norm_backward)
+@F.layer_norm.kernel("cuda", accepts=loaded("layer_norm", layer_norm_refusal), backward=layer_norm_backward)
 def layer_norm(x: Array, weight: Array, bias: Array, *, eps: float = 1e-5) -> Any:
     out, (rows, columns) = empty(x, *x.shape), rows_of(x)
     statistics = empty(x, rows), empty(x, rows)

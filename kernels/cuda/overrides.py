@@ -12,52 +12,51 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.functional.clip import FACTOR, LANES, ROWS
-from twingrad.kernels.cuda import activations, build, dense, launching, losses, norms
+from twingrad.kernels.cuda import activations, build, dense, launching, losses, norms, tails
+from twingrad.kernels.cuda.arguments import (
+    DTYPES,
+    Into,
+    Kernel,
+    blocks_of,
+    deliver,
+    empty,
+    loaded,
+    plain,
+    refusal,
+    table_refusal,
+)
 from twingrad.kernels.cuda.nvrtc import NvrtcError
-from twingrad.namespace import backend_of
 from twingrad.random.draws import keep_threshold
 
 __all__ = ["activations", "dense", "losses", "norms", "unavailable"]
 
-DTYPES = ("float32", "float64")
 LEAF = LANES * ROWS
 """Elements of a leaf of the norm's sum: NORM_LEAF of norm.h."""
+
+DROPOUT = Kernel("dropout", "dropout")
 
 
 @functools.cache
 def unavailable() -> str | None:
-    """Why none of these kernels can run: no compiler, or a GPU too old for it. None if they can."""
+    """Why none of these kernels can run: no compiler, or a GPU too old for it, said once. None if they can."""
     import cupy
 
     try:
         build.target(int(cupy.cuda.Device().compute_capability), launching.compiler())
     except (NvrtcError, ValueError) as error:
-        return f"the CUDA kernels cannot be compiled: {error}"
+        reason = f"the CUDA kernels cannot be compiled: {error}"
+        launching.say(reason)
+        return reason
     return None
-
-
-def _refusal(*arrays: Any) -> str | None:
-    """Why these flat arrays cannot be updated by one launch, or None."""
-    first = arrays[0]
-    if first.dtype.name not in DTYPES:
-        return f"dtype {first.dtype.name} has no CUDA kernel"
-    for array in arrays:
-        if backend_of(array) != "cuda" or array.device.id != first.device.id:
-            return "the arrays live on different devices"
-        if not array.flags.c_contiguous:
-            return "an array is not contiguous"
-    return None
-
-
-def _dropout_refusal(x: Any, *, p: float, seed: int, stream: int, step: int) -> str | None:
-    return None if x.dtype.name in DTYPES else f"dtype {x.dtype.name} has no CUDA kernel"
 
 
 def _update_refusal(theta: Any, grad: Any, *rest: Any, average: Any = None) -> str | None:
-    return _refusal(theta, grad, *(state for state in (*rest[:-2], average) if state is not None))
+    *states, _, _ = rest
+    moments = {f"moment {i + 1}": state for i, state in enumerate(states)}
+    return refusal(param=theta, grad=grad, **moments, average=average)
 
 
-@F.adam_segments.kernel("cuda", accepts=_update_refusal)
+@F.adam_segments.kernel("cuda", accepts=loaded("adam", _update_refusal))
 def adam_segments_cuda(
     theta: Any, grad: Any, m: Any, v: Any, segments: Any, control: Any, *, average: Any = None
 ) -> None:
@@ -65,13 +64,13 @@ def adam_segments_cuda(
     _update("adam", "adam", theta, grad, (m, v), average, segments, control)
 
 
-@F.sgd_segments.kernel("cuda", accepts=_update_refusal)
+@F.sgd_segments.kernel("cuda", accepts=loaded("sgd", _update_refusal))
 def sgd_segments_cuda(theta: Any, grad: Any, m: Any, segments: Any, control: Any, *, average: Any = None) -> None:
     """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
     _update("sgd", "sgd" if m is None else "momentum", theta, grad, (m,), average, segments, control)
 
 
-@F.rmsprop_segments.kernel("cuda", accepts=_update_refusal)
+@F.rmsprop_segments.kernel("cuda", accepts=loaded("rmsprop", _update_refusal))
 def rmsprop_segments_cuda(
     theta: Any, grad: Any, v: Any, buffer: Any, mean: Any, segments: Any, control: Any, *, average: Any = None
 ) -> None:
@@ -96,12 +95,12 @@ def _update(
 def _clip_refusal(
     grad: Any, segments: Any, control: Any, norm: Any, *, max_norm: float, unscale: float = 1.0
 ) -> str | None:
-    if backend_of(control) != "cuda" or backend_of(norm) != "cuda":
-        return "control and norm, which are written, do not live on the GPU"
-    return _refusal(grad) or _refusal(control, norm)
+    tables = {"control": control, "norm": norm}
+    reasons = (table_refusal(name, table, np.dtype(np.float64), grad) for name, table in tables.items())
+    return refusal(grad=grad) or next(filter(None, reasons), None)
 
 
-@F.clip_segments.kernel("cuda", accepts=_clip_refusal)
+@F.clip_segments.kernel("cuda", accepts=loaded("clip", _clip_refusal))
 def clip_segments_cuda(
     grad: Any, segments: Any, control: Any, norm: Any, *, max_norm: float, unscale: float = 1.0
 ) -> None:
@@ -120,49 +119,25 @@ def clip_segments_cuda(
     launching.launch("clip", "clip_factors", 1, grad, control, norm, leaves, table, *numbers, size)
 
 
-def dropout_backward(saved: tuple[Any, ...], grad: Any, into: tuple[Any, ...]) -> tuple[Any, ...]:
+def _dropout_refusal(x: Any, **_: Any) -> str | None:
+    return None if x.dtype.name in DTYPES else f"x has dtype {x.dtype}; there are CUDA kernels for float32 and float64"
+
+
+def dropout_backward(saved: tuple[Any, ...], grad: Any, into: Into) -> tuple[Any, ...]:
     """The same map of the gradient, with its mask made again."""
-    (destination,) = into
-    if destination is None:
-        return (None,)
-    target = destination.array
-    if target is None:
-        return (_dropout(grad, None, saved, accumulates=False),)
-    if target.flags.c_contiguous:
-        return (_dropout(grad, target, saved, accumulates=destination.accumulate),)
-    slope = _dropout(grad, None, saved, accumulates=False)
-    target[...] = target + slope if destination.accumulate else slope
-    return (target,)
+    grad = plain(grad, grad)
+    return (deliver(into[0], grad, lambda out, adds: DROPOUT(grad, blocks_of(grad.size), out, grad, *saved, adds)),)
 
 
-@F.dropout.kernel("cuda", accepts=_dropout_refusal, backward=dropout_backward)
+@F.dropout.kernel("cuda", accepts=loaded("dropout", _dropout_refusal), backward=dropout_backward)
 def dropout_cuda(x: Any, *, p: float, seed: int, stream: int, step: int) -> tuple[Any, tuple[Any, ...]]:
-    """x scaled where kept, +0 where dropped, in C order whatever the strides of x; only integers are saved."""
-    saved = (p, seed, stream, int(step))
-    return _dropout(x, None, saved, accumulates=False), saved
-
-
-def _dropout(x: Any, out: Any, saved: tuple[Any, ...], *, accumulates: bool) -> Any:
-    import cupy
-
-    p, seed, stream, step = saved
-    with x.device:
-        x = cupy.ascontiguousarray(x).reshape(x.shape)
-        out = cupy.empty(x.shape, x.dtype) if out is None else out
-        size, scale = np.int64(x.size), x.dtype.type(1.0 / (1.0 - p))
-        key = np.uint64(seed), np.int64(stream), _zero(int(x.device.id)), np.int64(step)
-        flag = np.int64(accumulates)
-        kernel = f"dropout_{x.dtype.name}"
-        launching.launch("dropout", kernel, x.size, x, out, x, size, *key, np.int64(keep_threshold(p)), scale, flag)
-    return out
-
-
-@functools.cache
-def _zero(gpu: int) -> Any:
-    """The cell that a step is counted from: the kernel's step is this plus an offset."""
-    import cupy
-
-    return cupy.zeros(1, np.int64)
+    """x scaled where kept, +0 where dropped, in C order whatever its strides; of the mask only integers are saved."""
+    x = plain(x, x)
+    key = np.uint64(seed), stream, tails.zero(int(x.device.id)), int(step)
+    saved = x.size, *key, keep_threshold(p), 1.0 / (1.0 - p)
+    out = empty(x, *x.shape)
+    DROPOUT(x, blocks_of(x.size), out, x, *saved, False)
+    return out, saved
 
 
 def _table(table: Any, dtype: Any) -> Any:

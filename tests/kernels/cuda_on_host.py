@@ -8,14 +8,18 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from twingrad.kernels.cuda import build
+from twingrad.kernels.cuda import build, launching, overrides, tails
 
+import fake_cupy
+
+CUPY = fake_cupy.make()
 SHIM = Path(__file__).parent / "grid.cpp"
 MATH = ("-mfma",) if os.uname().machine == "x86_64" else ()
 """As on every GPU: without it, exponentials and logarithms round twice where a GPU rounds once."""
@@ -91,6 +95,18 @@ def function(kernel: str, of: ctypes.CDLL | None = None) -> Any:
         assert faults(given) == 0, f"{kernel}: threads wait at a barrier that others never reach"
 
     return run
+
+
+def stand_in(monkeypatch: Any, processors: int = 1) -> Any:
+    """CuPy of NumPy arrays, whose kernels run on the host in blocks for a GPU of so many processors."""
+    for name, module in fake_cupy.modules(CUPY).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(overrides, "unavailable", lambda: None)
+    monkeypatch.setattr(launching, "why_not", lambda source, gpu: None)
+    monkeypatch.setattr(launching, "_function", lambda source, kernel, gpu: function(kernel))
+    monkeypatch.setattr(launching, "_processors", lambda gpu: processors)
+    tails.zero.cache_clear()
+    return CUPY
 
 
 def _value(argument: Any, kind: Any) -> Any:

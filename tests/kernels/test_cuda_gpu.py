@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import functools
 
+import cuda_parity
 import numpy as np
 import pytest
 from cuda_cases import DTYPES, RULES, SIZES, assert_words_equal, draw, moments, tables
+from parity_rows import ROWS
 
 import twingrad as tg
 from twingrad import backends, devices, info, nn, optim
@@ -31,6 +33,20 @@ def cupy():
 def blocks(request, monkeypatch):
     """The number of blocks for each of the GPU's processors: results do not depend on it."""
     monkeypatch.setattr(launching, "BLOCKS_PER_PROCESSOR", request.param)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", ROWS, ids=repr)
+def test_kernels_agree_with_the_reference(cupy, row, dtype):
+    found = cuda_parity.run(row, dtype, "require", cupy.asarray)
+    cuda_parity.assert_within_bounds(row, dtype, found, cuda_parity.on_the_cpu(row, dtype))
+
+
+@pytest.mark.parametrize("row", ROWS[::9], ids=repr)
+def test_the_number_of_blocks_changes_no_bit(cupy, monkeypatch, row):
+    expected = cuda_parity.run(row, "float32", "require", cupy.asarray)
+    monkeypatch.setattr(launching, "BLOCKS_PER_PROCESSOR", 1)
+    cuda_parity.assert_same_bits(cuda_parity.run(row, "float32", "require", cupy.asarray), expected)
 
 
 def placed(cupy, values, shift):
@@ -94,9 +110,10 @@ def test_dropout_and_its_gradient_give_numpys_words(cupy, blocks, p, dtype, size
     _, array = placed(cupy, x, shift)
     with fused("require"):
         assert_words_equal(F.dropout(array, **key).get(), expected)
+    _, saved = overrides.dropout_cuda(array, **key)
     for accumulate in (False, True):
         room, target = placed(cupy, before, shift)
-        overrides.dropout_backward((*key.values(),), array, (Destination(target, accumulate),))
+        overrides.dropout_backward(saved, array, (Destination(target, accumulate),))
         with np.errstate(invalid="ignore"):
             assert_words_equal(target.get(), before + expected if accumulate else expected)
         assert_guarded(room, size)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import types
 
 import cuda_on_host
@@ -24,19 +23,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=[1, 2, 7])
+@pytest.fixture(params=[1, 7])
 def gpu(request, monkeypatch):
     """CuPy of NumPy arrays whose kernels run on the host, in at most as many blocks as the parameter says."""
-    cupy = fake_cupy.make()
-    monkeypatch.setitem(sys.modules, "cupy", cupy)
-    monkeypatch.setattr(overrides, "unavailable", lambda: None)
-    monkeypatch.setattr(launching, "_function", lambda source, kernel, gpu: cuda_on_host.function(kernel))
     monkeypatch.setattr(launching, "BLOCKS_PER_PROCESSOR", request.param)
-    monkeypatch.setattr(launching, "_processors", lambda gpu: 1)
-    overrides._zero.cache_clear()
     with fused("require"):
-        yield cupy
-    overrides._zero.cache_clear()
+        yield cuda_on_host.stand_in(monkeypatch)
 
 
 def placed(values, shift):
@@ -97,7 +89,7 @@ def test_dropout_and_its_gradient(gpu, p, dtype, size, shift):
     _, array = placed(x, shift)
     assert_words_equal(F.dropout(array, **key).get(), expected)
 
-    saved = (*key.values(),)
+    _, saved = overrides.dropout_cuda(array, **key)
     for accumulate in (False, True):
         room, target = placed(before, shift)
         (slope,) = overrides.dropout_backward(saved, array, (Destination(target, accumulate),))
@@ -116,7 +108,8 @@ def test_dropout_of_any_strides_draws_in_c_order(gpu):
         assert_words_equal(found.get(), F.dropout.reference(np.array(view, order="C"), **key))
     before = draw(630, "float32", 1).reshape(7, 90)
     target = fake_cupy.ndarray(before.T.copy()).T
-    overrides.dropout_backward((0.4, 3, 5, 7), fake_cupy.ndarray(x), (Destination(target, True),))
+    _, saved = overrides.dropout_cuda(fake_cupy.ndarray(x), **key)
+    overrides.dropout_backward(saved, fake_cupy.ndarray(x), (Destination(target, True),))
     with np.errstate(invalid="ignore"):
         assert_words_equal(target.get(), before + F.dropout.reference(x, **key))
 
@@ -191,13 +184,13 @@ def test_what_a_kernel_cannot_take_is_refused_with_a_reason(gpu):
     segments, control = tables(8, "one")
     table = (segments, control)
     half = array.astype(np.float16)
-    assert "float16" in overrides._update_refusal(half, half, half, half, *table)
-    assert "float16" in overrides._dropout_refusal(half, p=0.5, seed=0, stream=0, step=0)
-    assert "contiguous" in overrides._update_refusal(array[::2], array[::2], None, *table)
+    assert "param has dtype float16" in overrides._update_refusal(half, half, half, half, *table)
+    assert "float16" in overrides._dropout_refusal(half)
+    assert "param is not C-contiguous" in overrides._update_refusal(array[::2], array[::2], None, *table)
     with gpu.cuda.Device(1):
         other = gpu.zeros(8, np.float32)
-    assert "different devices" in overrides._update_refusal(array, other, None, *table)
-    assert "different devices" in overrides._update_refusal(array, np.zeros(8, np.float32), None, *table)
+    assert "grad lives on cuda:1, its neighbour on cuda" in overrides._update_refusal(array, other, None, *table)
+    assert "not a CuPy array" in overrides._update_refusal(array, np.zeros(8, np.float32), None, *table)
     assert overrides._update_refusal(array, array, array, array, *table) is None
 
 
