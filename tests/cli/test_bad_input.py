@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -112,6 +114,14 @@ def test_cuda_that_cannot_be_used(call, tmp_path, quick):
     code, out, err = call("train", *quick, "--device", "cuda")
     assert (code, out, list(tmp_path.iterdir())) == (2, "", [])
     assert re.fullmatch(r"twingrad train: error: the device 'cuda' cannot be used: .*(CuPy|GPU).*\n", err)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_standard_output_on_a_full_disk_is_not_bad_input(tmp_path):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "twingrad", "info", "--json"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (3, "twingrad info: error: No space left on device\n")
 
 
 def test_a_bad_variable(call, monkeypatch):

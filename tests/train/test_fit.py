@@ -332,6 +332,8 @@ BAD = {
     "no integer": ({"seed": np.float64(1)}, TypeError, r"seed must be an int; got np.float64\(1.0\)"),
     "true": ({"epochs": True}, TypeError, "epochs must be an int; got True"),
     "class weights": ({"class_weight": [1, 2]}, ValueError, "class_weight must be 10 numbers, one for each class,"),
+    "weights of nothing": ({"class_weight": [0] * 10}, ValueError, "finite and at least 0, not all 0; got"),
+    "no example's weight": ({"example_weight": np.zeros(144)}, ValueError, r"finite and at least 0, not all 0; got sh"),
     "negative weight": ({"class_weight": [-1] * 10}, ValueError, "finite and at least 0"),
     "word of weights": ({"class_weight": "balance"}, ValueError, "'balance'; did you mean 'balanced'"),
     "no data": ({"data": lambda data: data.train.take(slice(0, 0))}, ValueError, "holds no examples"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -50,7 +51,8 @@ def execute(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return _fail(str(error), BAD_INPUT)
     except OSError as error:
-        return _fail(f"{command}: error: {_told(error)}", NOT_SAVED if _is(error, "SaveError") else BAD_INPUT)
+        full = _is(error, "SaveError") or error.errno == errno.ENOSPC  # of standard output too
+        return _fail(f"{command}: error: {_told(error)}", NOT_SAVED if full else BAD_INPUT)
     except ValueError as error:
         return _fail(f"{command}: error: {in_options(str(error))}", BAD_INPUT)
     except MemoryError as error:
@@ -70,7 +72,9 @@ def _is(error: Exception, name: str) -> bool:
 
 def _told(error: OSError) -> str:
     """What the system says of a file, without the number of the error."""
-    return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
+    if error.filename is None:
+        return error.strerror or str(error)
+    return f"{error.filename}: {error.strerror}"
 
 
 def _tell_known(options: Options, how: str) -> None:

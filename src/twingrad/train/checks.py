@@ -118,7 +118,7 @@ def class_weights(asked: Any, train: Dataset | BatchSource, task: str, outputs: 
     """The weights of the classes as an array: those given, or N / (C N_c) for "balanced"; None for none.
 
     Raises:
-        ValueError: another text, or another number of weights than classes; weights that are negative or not finite;
+        ValueError: another text or number of weights than classes; weights that are negative, not finite or all 0;
             "balanced" for batches, or for a task other than one of classes.
     """
     if asked is None:
@@ -136,10 +136,9 @@ def class_weights(asked: Any, train: Dataset | BatchSource, task: str, outputs: 
         return len(train) / (np.count_nonzero(found) * np.maximum(found, 1))
     weights = np.asarray(asked, np.float64)
     shapes = [(count,)] if classed else [(2,), (outputs, 2)]
-    if weights.shape not in shapes or not (np.isfinite(weights) & (weights >= 0)).all():
-        raise ValueError(
-            f"fit: class_weight must be {count} numbers, one for each class, finite and at least 0; got {asked}"
-        )
+    if weights.shape not in shapes or not _weigh(weights):
+        rule = f"{count} numbers, one for each class, finite and at least 0, not all 0"
+        raise ValueError(f"fit: class_weight must be {rule}; got {asked}")
     return weights
 
 
@@ -147,16 +146,20 @@ def check_example_weight(weight: Any, train: Dataset | BatchSource) -> Any:
     """The weights of the examples as an array (N,), or None.
 
     Raises:
-        ValueError: another count, or weights that are negative or not finite.
+        ValueError: another count, or weights that are negative, not finite or all 0.
     """
     if weight is None:
         return None
     if not isinstance(train, Dataset):
         raise ValueError("fit: batches bring the weights of their examples themselves, as (x, y, weight)")
     weight = np.asarray(weight)
-    if weight.shape != (len(train),) or not (np.isfinite(weight) & (weight >= 0)).all():
+    if weight.shape != (len(train),) or not _weigh(weight):
         raise ValueError(
-            f"fit: example_weight must be ({len(train)},), one for each training example, finite and at least 0; "
-            f"got shape {weight.shape}"
+            f"fit: example_weight must be ({len(train)},), one for each training example, finite and at least 0, not "
+            f"all 0; got shape {weight.shape}"
         )
     return weight
+
+
+def _weigh(weights: Any) -> bool:
+    return bool((np.isfinite(weights) & (weights >= 0)).all() and weights.any())
