@@ -254,8 +254,10 @@ def gemm(
     return out
 
 
-def make(count: int = 1, *, driver_error: str | None = None, kernel_error: str | None = None) -> Any:
-    """A module named cupy with `count` GPUs, whose driver or whose kernels fail with the given message."""
+def make(
+    count: int = 1, *, driver_error: str | None = None, kernel_error: str | None = None, driver: int = 13000
+) -> Any:
+    """A module named cupy with `count` GPUs, whose driver, for CUDA up to `driver`, or whose kernels fail."""
     cupy: Any = _fill(types.ModuleType("cupy"), np)
     arange = cupy.arange
 
@@ -287,7 +289,7 @@ def make(count: int = 1, *, driver_error: str | None = None, kernel_error: str |
         runtime=types.SimpleNamespace(
             getDeviceCount=get_device_count,
             getDeviceProperties=lambda index: properties,
-            driverGetVersion=lambda: 13000,
+            driverGetVersion=lambda: driver,
             runtimeGetVersion=lambda: 13000,
         ),
     )

@@ -165,8 +165,16 @@ def test_a_driver_without_cupy_is_said_once(monkeypatch):
 @pytest.mark.parametrize(
     ("faults", "reason"),
     [
-        ({"driver_error": NO_DRIVER}, f"finds no NVIDIA driver.*{NO_DRIVER}"),
-        ({"kernel_error": "no kernel image"}, "trial kernel and matrix product.*no kernel image"),
+        ({"driver_error": NO_DRIVER, "driver": 0}, f"finds no NVIDIA driver.*{NO_DRIVER}"),
+        (
+            {"driver_error": NO_DRIVER, "driver": 12040},
+            r"driver is too old: CuPy 14.0.0 is for CUDA 13, the driver for up to 12.4; update .*'twingrad\[cuda12\]'",
+        ),
+        ({"driver_error": NO_DRIVER, "driver": 11080}, r"for up to 11.8; update the driver \(nvidia.com/drivers\)"),
+        (
+            {"kernel_error": "CuPy failed to load libnvrtc.so.13: OSError"},
+            r"trial kernel and matrix product.*libnvrtc.so.13.* is for CUDA 13, .* pip install 'twingrad\[cuda13\]'",
+        ),
         ({"count": 0}, "it counts 0 devices"),
     ],
 )

@@ -172,8 +172,7 @@ def _probe(index: int) -> Probe:
 def _trial(cupy: Any, index: int, driver: bool) -> str | None:
     """Why CuPy cannot compute on GPU `index`, or None if it just did."""
     if not cupy.cuda.is_available():
-        missing = "finds no GPU" if driver else "finds no NVIDIA driver, which a GPU needs (see nvidia.com/drivers)"
-        return f"CuPy {cupy.__version__} is installed but {missing}: {_count_failure(cupy)}"
+        return _no_gpu(cupy, driver)
     count = int(cupy.cuda.runtime.getDeviceCount())
     if index >= count:
         names = ", ".join(Device(f"cuda:{i}") for i in range(count))
@@ -183,8 +182,30 @@ def _trial(cupy: Any, index: int, driver: bool) -> str | None:
             doubled = cupy.arange(4, dtype="float32") * 2
             product = float((doubled.reshape(2, 2) @ doubled.reshape(2, 2)).sum())
     except Exception as error:
-        return f"a trial kernel and matrix product on GPU number {index} failed: {_text(error)}"
+        failed = f"a trial kernel and matrix product on GPU number {index} failed: {_text(error)}"
+        return f"{failed}; {_versions(cupy)}; pip install 'twingrad[cuda{_cuda(cupy)}]' brings the libraries of that"
     return None if product == 88.0 else f"a trial matrix product on GPU number {index} gave {product}, not 88.0"
+
+
+def _no_gpu(cupy: Any, driver: bool) -> str:
+    """Why CuPy finds no GPU: no driver, one older than CuPy's CUDA, or no device."""
+    failure = _count_failure(cupy)
+    known = int(cupy.cuda.runtime.driverGetVersion()) // 1000
+    if "InsufficientDriver" in failure and known:
+        older = f" or install CuPy for CUDA {known}: pip install 'twingrad[cuda{known}]'" if known >= 12 else ""
+        return f"the NVIDIA driver is too old: {_versions(cupy)}; update the driver (nvidia.com/drivers){older}"
+    missing = "finds no GPU" if driver else "finds no NVIDIA driver, which a GPU needs (see nvidia.com/drivers)"
+    return f"CuPy {cupy.__version__} is installed but {missing}: {failure}"
+
+
+def _versions(cupy: Any) -> str:
+    major, minor = divmod(int(cupy.cuda.runtime.driverGetVersion()), 1000)
+    return f"CuPy {cupy.__version__} is for CUDA {_cuda(cupy)}, the driver for up to {major}.{minor // 10}"
+
+
+def _cuda(cupy: Any) -> int:
+    """The major version of CUDA that this CuPy is built for."""
+    return int(cupy.cuda.runtime.runtimeGetVersion()) // 1000
 
 
 def _automatic() -> Device:
