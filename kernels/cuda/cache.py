@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from twingrad.devices import DeviceWarning
 
@@ -65,6 +67,37 @@ def store(name: str, content: bytes) -> None:
             _told.add(str(place))
             message = f"compiled kernels cannot be kept in {place} ({error}): each process compiles them anew"
             warnings.warn(f"{message}; TWINGRAD_CACHE_DIR names another folder", CacheWarning, stacklevel=2)
+
+
+class Cleared(NamedTuple):
+    """What `clear` removed, and from where."""
+
+    folder: Path
+    files: int
+    bytes: int
+
+
+def clear() -> Cleared:
+    """Remove every kept kernel, and what interrupted writes left; other files in the folder stay.
+
+    Processes that run go on with what they have loaded. Raises OSError for a file that cannot be removed.
+    """
+    place, found = folder(), []
+    for path in sorted(place.iterdir()) if place.is_dir() else []:
+        if path.is_file() and (_is_kept(path) or _is_left_over(path)):
+            found.append(path.stat().st_size)
+            path.unlink(missing_ok=True)
+    return Cleared(place, len(found), sum(found))
+
+
+def _is_kept(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(MARK)) == MARK
+
+
+def _is_left_over(path: Path) -> bool:
+    """Whether `path` has a name that `_write_whole` gives until it renames."""
+    return re.fullmatch(r"\.\w+-(sm|compute)_\d+-[0-9a-f]{64}\.\w+", path.name) is not None
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import warnings
 
 import pytest
 
+from twingrad.cli import main
 from twingrad.kernels.cuda import build, cache
 from twingrad.kernels.cuda.nvrtc import Built
 
@@ -136,6 +139,36 @@ def test_many_processes_at_once_leave_whole_files(folder):
     running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
     assert [process.wait() for process in running] == [0, 0, 0]
     assert [file.name for file in folder.iterdir()] == ["name"]
+
+
+def test_clearing_removes_kernels_and_what_interrupted_writes_left_and_nothing_else(folder):
+    for name in ("adam", "sgd"):
+        build.image(name, 90, Counting())
+    kept = sorted(folder.iterdir())
+    left = folder / f".{kept[0].name}.x8f_k2"
+    left.write_bytes(b"half")
+    mine = [folder / name for name in ("notes.txt", ".profile", "adam-sm_90")]
+    for path in mine:
+        path.write_text("mine")
+    size = sum(path.stat().st_size for path in kept) + 4
+    assert cache.clear() == (folder, 3, size)
+    assert sorted(folder.iterdir()) == sorted(mine)
+    assert cache.clear() == (folder, 0, 0)
+
+
+def test_clearing_where_there_is_no_folder_removes_nothing(folder):
+    assert cache.clear() == (folder, 0, 0)
+
+
+def test_the_command_clears(folder, capsys):
+    build.image("adam", 90, Counting())
+    assert main(["cache", "clear"]) == 0
+    assert re.fullmatch(rf"removed 1 compiled kernels, 0\.\d MB, from {folder}\n", capsys.readouterr().out)
+    assert main(["cache", "clear", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"folder": str(folder), "files": 0, "bytes": 0}
+    assert main(["cache", "claer"]) == 2
+    assert "did you mean clear?" in capsys.readouterr().err
+    assert main(["cache"]) == 2
 
 
 def test_the_folder_follows_the_usual_variables(monkeypatch):

@@ -18,6 +18,7 @@ EPILOG = (
 )
 EPILOGS = {
     "info": None,
+    "cache": None,
     "gradcheck": "exit codes: 0 every gradient is great; 5 one is wrong; 6 look again at one; 2 bad input; 1 a defect",
     "bench": "exit codes: 0 done; 2 bad input, nothing written; 130 Ctrl-C, nothing written; 1 a defect",
 }
@@ -80,7 +81,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"twingrad {__version__}")
     commands = top.add_subparsers(
-        dest="command", required=True, metavar="{train,evaluate,predict,gradcheck,bench,info}"
+        dest="command", required=True, metavar="{train,evaluate,predict,gradcheck,bench,info,cache}"
     )
     train = _command(commands, "train", "train a network", TRAIN)
     for name, group in options.TRAIN.items():
@@ -99,6 +100,9 @@ def parser() -> Parser:
     _add(bench, options.BENCH_OPTIONS)
     info = _command(commands, "info", "what runs here", INFO)
     info.add_argument("--json", action="store_true", help="as one JSON object", default=argparse.SUPPRESS)
+    cache = _command(commands, "cache", "compiled GPU kernels on disk", CACHE)
+    cache.add_argument("action", choices=["clear"], help="remove them; they are compiled again when needed")
+    cache.add_argument("--json", action="store_true", help="as one JSON object", default=argparse.SUPPRESS)
     return top
 
 
@@ -116,6 +120,10 @@ GRADCHECK_RUN = "a run folder or a model file; without one a network as `train` 
 BENCH = (
     "Measure fused kernels, optimizers and training steps beside the reference path, plain NumPy, and PyTorch where it "
     "is installed: each contender in a process of its own, in turns, and checked against the others before it is timed."
+)
+CACHE = (
+    "Kernels for NVIDIA GPUs are compiled when first used and kept in TWINGRAD_CACHE_DIR, else in twingrad in "
+    "XDG_CACHE_HOME or ~/.cache. Newer sources, compilers or options never use an older file."
 )
 INFO = "Show versions, devices, kernels, BLAS and threads, and why something faster is not used."
 
