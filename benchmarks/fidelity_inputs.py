@@ -167,9 +167,10 @@ AROUND: tuple[dict[str, float], ...] = (
     {},
     {"l2": 0.1, "shrink": 0.97},
     {"factor": 0.3, "limit": 0.2},
-    {"factor": 1.7, "limit": 1e-3, "l2": 0.1, "shrink": 0.9, "threshold": 0.5},
+    {"blend": 0.01},
+    {"factor": 1.7, "limit": 1e-3, "l2": 0.1, "shrink": 0.9, "threshold": 0.5, "blend": 0.1},
 )
-"""The terms around an update rule."""
+"""The terms around an update rule; with "blend" an average of the weights is kept."""
 
 
 def update(make: Callable[..., Any], *variants: tuple[str, dict[str, Any]]) -> Callable[[Draw, Any], Iterator[Inputs]]:
@@ -186,13 +187,11 @@ def update(make: Callable[..., Any], *variants: tuple[str, dict[str, Any]]) -> C
         for (states, settings), around in ((variant, around) for variant in variants for around in AROUND):
             control = np.asarray([make(step=3, lr=0.1, **settings, **around)] * len(segments))
             for usual in (True, False):
-                drawn = [normal(rng, size, dtype=dtype)[0] if usual else mixed(rng, size, dtype) for _ in "pg" + states]
-                kept = [
-                    None if s == "-" else np.abs(a) if s == "v" else a
-                    for s, a in zip("pg" + states, drawn, strict=True)
-                ]
-                arrays = (None if a is None else placed(a, 3 * i + 1) for i, a in enumerate(kept))
-                yield Inputs((*arrays, segments, control), {}, usual)
+                names = f"pg{states}{'a' if 'blend' in around else '-'}"
+                drawn = [normal(rng, size, dtype=dtype)[0] if usual else mixed(rng, size, dtype) for _ in names]
+                kept = [None if s == "-" else np.abs(a) if s == "v" else a for s, a in zip(names, drawn, strict=True)]
+                *arrays, average = (None if a is None else placed(a, 3 * i + 1) for i, a in enumerate(kept))
+                yield Inputs((*arrays, segments, control), {"average": average}, usual)
 
     return inputs
 
