@@ -51,7 +51,7 @@ struct Grid {
 constexpr i64 SPLIT_FROM = 1 << 21;  // multiplications; a smaller product is one tile, unless it is narrow
 constexpr i64 LONG = 1 << 27;        // multiplications that are worth more tiles
 constexpr i64 SMALL = 1000000;       // up to so many OpenBLAS has kernels of their own, which copy no operand
-constexpr i64 NARROW = 32;           // a product with so few rows or columns of out is up to three times as fast in these
+constexpr i64 NARROW = 32;           // a product with so small an m, n or k is up to three times as fast in these
 constexpr i64 PARTS = 16384;         // elements of all parts together, on the caller's stack
 
 inline i64 least(i64 a, i64 b) { return a < b ? a : b; }
@@ -96,7 +96,8 @@ inline Grid large_tiles(i64 m, i64 n, i64 k) {
 inline Grid gemm_grid(i64 m, i64 n, i64 k) {
   if (n <= NARROW) return few_columns(m, n, k);
   if (m <= NARROW && m * n * k >= SPLIT_FROM / 2) return {m, fitting(m * k, 64, 1024), k};
-  return m * n * k < SPLIT_FROM ? Grid{m, n, k} : large_tiles(m, n, k);
+  if (m * n * k < SPLIT_FROM) return {m, n, k};
+  return k <= NARROW ? Grid{piece_of(m, 256), piece_of(n, 128), k} : large_tiles(m, n, k);
 }
 
 template <class T>
