@@ -31,29 +31,22 @@ Epoch = Callable[[], list[float]]
 """One epoch, which returns the loss and the accuracy on each part after it."""
 
 
-def epoch_of(name: str, case: tuple[str, Case], examples: int, **more: Any) -> tuple[str, Case]:
-    """A row of CASES: a network on so many examples of noise, or 0 for a data set's own."""
-    return f"{name}{case[0]}", case[1] | {"examples": examples} | more
+def of_noise(examples: int, widths: Sequence[int], batch: int) -> tuple[str, Case]:
+    """A row of CASES: a plain network on so many examples."""
+    name, case = network(widths, batch, targets={"MLPClassifier": 3})
+    return f"{examples:,} examples, {name}", case | {"examples": examples}
 
 
 CASES: dict[str, Case] = dict(
     [
-        epoch_of(
-            "6,400 examples, ", network(784, 100, 10, batch=200, targets={"MLPClassifier": 3}), 6400
-        ),  # MLPClassifier's defaults
-        epoch_of("6,400 examples, ", network(784, 512, 512, 10, batch=128, targets={"MLPClassifier": 3}), 6400),
+        of_noise(6400, [784, 100, 10], 200),  # MLPClassifier's defaults
+        of_noise(6400, [784, 512, 512, 10], 128),
     ]
 )
-FASHION = dict(
-    [
-        epoch_of(
-            "Fashion-MNIST, ",
-            network(784, 512, 256, 10, batch=128, batch_norm=True, dropout=0.3, lr=0.002),
-            0,
-            data="fashion-mnist",
-        )
-    ]
-)
+FASHION: dict[str, Case] = {
+    "Fashion-MNIST": network([784, 512, 256, 10], 128, batch_norm=True, dropout=0.3, lr=0.002)[1]
+    | {"data": "fashion-mnist"}
+}
 """The network of `fashion_mnist`, which is measured there: it needs the images."""
 
 

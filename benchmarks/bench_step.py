@@ -24,32 +24,15 @@ from twingrad.benchmarks import driver, jax_step, machine
 from twingrad.benchmarks.networks import Case, network, noise, torch_model, twingrad_model
 from twingrad.benchmarks.worker import Prepared, nothing
 
+PYTORCH, JAX = "PyTorch eager", "JAX jit"
+NORM: dict[str, Any] = {"batch_norm": True}
 CASES: dict[str, Case] = dict(
     [
-        network(
-            *(64, 64, 32, 10),
-            batch=64,
-            batch_norm=True,
-            dropout=0.2,
-            targets={"PyTorch eager": 6, "JAX jit": 3},
-        ),
-        network(784, 512, 512, 10, batch=128, targets={"PyTorch eager": 1.9, "JAX jit": 1.05}),
-        network(
-            *(784, 512, 512, 10),
-            batch=128,
-            batch_norm=True,
-            dropout=0.2,
-            targets={"PyTorch eager": 2.5, "JAX jit": 1.3},
-        ),
-        network(
-            *(784, 2048, 2048, 2048, 10),
-            batch=512,
-            batch_norm=True,
-            dropout=0.5,
-            large=True,
-            targets={"PyTorch eager": 2.2, "JAX jit": 1.35},
-        ),
-        network(12288, 25, 12, 6, batch=32, lr=1e-4, targets={"PyTorch eager": 1.5, "JAX jit": 1.5}),
+        network([64, 64, 32, 10], 64, **NORM, dropout=0.2, targets={PYTORCH: 6, JAX: 3}),
+        network([784, 512, 512, 10], 128, targets={PYTORCH: 1.9, JAX: 1.05}),
+        network([784, 512, 512, 10], 128, **NORM, dropout=0.2, targets={PYTORCH: 2.5, JAX: 1.3}),
+        network([784, 2048, 2048, 2048, 10], 512, **NORM, dropout=0.5, targets={PYTORCH: 2.2, JAX: 1.35}, large=True),
+        network([12288, 25, 12, 6], 32, lr=1e-4, targets={PYTORCH: 1.5, JAX: 1.5}),
     ]
 )
 STEPS = 5
@@ -144,10 +127,10 @@ WORKLOAD = driver.Workload(
         "captured": partial(contender, twingrad_step, mode="require", captured=True),
         "eager": partial(contender, twingrad_step, mode="require", captured=False),
         "reference": partial(contender, twingrad_step, mode="never", captured=False),
-        "PyTorch eager, fused Adam": partial(contender, torch_step, fused=True),
-        "PyTorch eager, default Adam": partial(contender, torch_step),
+        f"{PYTORCH}, fused Adam": partial(contender, torch_step, fused=True),
+        f"{PYTORCH}, default Adam": partial(contender, torch_step),
         "torch.compile": partial(contender, torch_step, compiled=True, fused=True),
-        "JAX jit": partial(contender, jax_step.prepare),
+        JAX: partial(contender, jax_step.prepare),
     },
     base="captured",
     agree=agree,

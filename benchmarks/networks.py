@@ -5,7 +5,7 @@ Linear, [batch norm], ReLU, [dropout] for each hidden layer and a Linear at the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -18,8 +18,9 @@ Case = dict[str, Any]
 
 
 def network(
-    *widths: int,
+    widths: Sequence[int],
     batch: int,
+    *,
     batch_norm: bool = False,
     dropout: float = 0.0,
     lr: float = 1e-3,
