@@ -3,7 +3,8 @@
 //
 // Training: mean and variance in two passes over x - shift, shift being the column's first value, so that a mean that is
 // large beside the deviation costs no digits. Saves shift, delta (mean = shift + delta) and inv_std for the gradient.
-// The tail's activation and dropout run over rows of a tile as they are written; the gradient finds them in the result.
+// The tail's activation and dropout run over rows of a tile as they are written; the gradient finds them in the result: that
+// of a ReLU here, that of another activation was taken before (tail_backward).
 #include "../include/batch_norm.h"
 #include "tail.h"
 
@@ -152,11 +153,11 @@ inline void batch_norm_eval(const BatchNormArguments &a) {
 
 struct BackwardArguments {
   void *dx, *dweight, *dbias;                                     // each may be null
-  const void *grad, *out, *x, *weight, *shift, *delta, *inv_std;  // out: with a tail
+  const void *grad, *out, *x, *weight, *shift, *delta, *inv_std;  // out: after a ReLU, else null
   void *means;                                                    // (2, columns): scratch
   Split split;
-  i64 training, accumulate_weight, accumulate_bias, kind;
-  double tail_slope, tail_scale;
+  i64 training, accumulate_weight, accumulate_bias;
+  double scale;  // of dropout after the ReLU, or 1
 };
 
 // The sums of the gradient after the tail, and of its products with the normalised values.
@@ -164,13 +165,13 @@ template <int KIND, class T>
 TG_INLINE void gradient_sums(T (&total)[2][COLUMNS], const BackwardArguments &a, i64 row, i64 end, i64 begin, i64 width) {
   const T *grad = static_cast<const T *>(a.grad) + begin, *x = static_cast<const T *>(a.x) + begin;
   const T *out = KIND == NOTHING ? grad : static_cast<const T *>(a.out) + begin;
-  const T slope = (T)a.tail_slope, scale = (T)a.tail_scale;
+  const T scale = (T)a.scale;
   const i64 columns = a.split.columns;
   Columns<T> s;
   load_statistics(s, a, begin, width);
   sum_columns(total, row, end, width, [&](i64 r, i64 c, T(&term)[2]) {
     const i64 i = r * columns + c;
-    term[0] = tg::tail_backward<KIND>(out[i], grad[i], slope, scale);
+    term[0] = tg::tail_backward<KIND>(out[i], grad[i], T(0), scale);
     term[1] = term[0] * (batch_norm_centre(x[i], s.shift[c], s.delta[c]) * s.inv_std[c]);
   });
 }
@@ -189,7 +190,7 @@ template <int KIND, class T>
 TG_INLINE void gradient(T *__restrict dx, const BackwardArguments &a, i64 row, i64 end, i64 begin, i64 width) {
   const T *grad = static_cast<const T *>(a.grad) + begin, *x = static_cast<const T *>(a.x) + begin;
   const T *out = KIND == NOTHING ? grad : static_cast<const T *>(a.out) + begin;
-  const T slope = (T)a.tail_slope, scale = (T)a.tail_scale;
+  const T scale = (T)a.scale;
   const i64 columns = a.split.columns;
   Columns<T> s;
   const bool training = a.training;
@@ -200,7 +201,7 @@ TG_INLINE void gradient(T *__restrict dx, const BackwardArguments &a, i64 row, i
   for (i64 r = row; r < end; ++r)
     for (i64 c = 0; c < width; ++c) {
       const i64 i = r * columns + c;
-      const T g = tg::tail_backward<KIND>(out[i], grad[i], slope, scale);
+      const T g = tg::tail_backward<KIND>(out[i], grad[i], T(0), scale);
       if (!training) {
         dx[begin + i] = s.weight[c] * s.inv_std[c] * g;
         continue;
@@ -210,25 +211,27 @@ TG_INLINE void gradient(T *__restrict dx, const BackwardArguments &a, i64 row, i
     }
 }
 
+template <int KIND, class T>
+inline void batch_norm_backward_of(const BackwardArguments &a) {
+  T *dx = static_cast<T *>(a.dx);
+  auto sums = [&](auto &total, auto... tile) TG_INLINED { gradient_sums<KIND, T>(total, a, tile...); };
+  auto done = [&](const auto &total, i64 begin, i64 width) { save_sums<T>(a, total, begin, width); };
+  if (a.split.partial) {
+    column_totals<T, 2>(a.split, sums, done);
+    if (dx) parallel_tiles(a.split, [&](auto... tile) TG_INLINED { gradient<KIND, T>(dx, a, tile...); });
+  } else {
+    parallel_columns(a.split.columns, [&](i64 begin, i64 width) TG_INLINED {
+      T total[2][COLUMNS];
+      sums(total, i64(0), a.split.rows, begin, width);
+      done(total, begin, width);
+      if (dx) gradient<KIND, T>(dx, a, 0, a.split.rows, begin, width);
+    });
+  }
+}
+
 template <class T>
 inline void batch_norm_backward(const BackwardArguments &a) {
-  T *dx = static_cast<T *>(a.dx);
-  by_kind(a.kind, [&](auto kind) {
-    constexpr int KIND = decltype(kind)::value;
-    auto sums = [&](auto &total, auto... tile) TG_INLINED { gradient_sums<KIND, T>(total, a, tile...); };
-    auto done = [&](const auto &total, i64 begin, i64 width) { save_sums<T>(a, total, begin, width); };
-    if (a.split.partial) {
-      column_totals<T, 2>(a.split, sums, done);
-      if (dx) parallel_tiles(a.split, [&](auto... tile) TG_INLINED { gradient<KIND, T>(dx, a, tile...); });
-    } else {
-      parallel_columns(a.split.columns, [&](i64 begin, i64 width) TG_INLINED {
-        T total[2][COLUMNS];
-        sums(total, i64(0), a.split.rows, begin, width);
-        done(total, begin, width);
-        if (dx) gradient<KIND, T>(dx, a, 0, a.split.rows, begin, width);
-      });
-    }
-  });
+  a.out ? batch_norm_backward_of<RELU, T>(a) : batch_norm_backward_of<NOTHING, T>(a);
 }
 
 }  // namespace

@@ -180,24 +180,33 @@ struct TailBackwardArguments {
   double slope, scale;
 };
 
-// The gradient before the tail and its sums down the columns, which are a bias's gradient, in one pass.
+// The gradient before the tail, of one tile. No part of its caller, which comes for each width.
+template <class T>
+__attribute__((noinline)) void slopes(const TailBackwardArguments &a, i64 row, i64 end, i64 begin, i64 width) {
+  const T slope = (T)a.slope, scale = (T)a.scale, *grad = static_cast<const T *>(a.grad), *out = static_cast<const T *>(a.out);
+  T *__restrict dy = static_cast<T *>(a.dy);
+  const i64 columns = a.split.columns;
+  by_kind(a.kind, [&](auto kind) TG_INLINED {
+    each_row(row, end, width, [&](i64 r, i64 w) TG_INLINED {
+      for (i64 c = 0; c < w; ++c) {
+        const i64 i = r * columns + begin + c;
+        dy[i] = tg::tail_backward<decltype(kind)::value>(out[i], grad[i], slope, scale);
+      }
+    });
+  });
+}
+
+// The same, and its sums down the columns, which are a bias's gradient, while the tile is in the cache.
 template <class T>
 inline void tail_backward(const TailBackwardArguments &a) {
-  const T slope = (T)a.slope, scale = (T)a.scale, *grad = static_cast<const T *>(a.grad), *out = static_cast<const T *>(a.out);
+  const T *dy = static_cast<const T *>(a.dy);
   const i64 columns = a.split.columns;
-  T *dy = static_cast<T *>(a.dy);
-  auto done = [=](const T(&total)[1][COLUMNS], i64 begin, i64 width) {
-    add_or_save(a.sums, total[0], begin, width, a.accumulate);
+  auto sums = [&](T(&total)[1][COLUMNS], i64 row, i64 end, i64 begin, i64 width) TG_INLINED {
+    slopes<T>(a, row, end, begin, width);
+    sum_columns(total, row, end, width, [=](i64 r, i64 c, T(&term)[1]) { term[0] = dy[r * columns + begin + c]; });
   };
-  by_kind(a.kind, [&](auto kind) {
-    auto sums = [=](T(&total)[1][COLUMNS], i64 row, i64 end, i64 begin, i64 width) TG_INLINED {
-      T *__restrict to = dy + begin;
-      sum_columns(total, row, end, width, [=](i64 r, i64 c, T(&term)[1]) {
-        const i64 i = r * columns + c;
-        term[0] = to[i] = tg::tail_backward<decltype(kind)::value>(out[begin + i], grad[begin + i], slope, scale);
-      });
-    };
-    column_totals<T, 1>(a.split, sums, done);
+  column_totals<T, 1>(a.split, sums, [&](const T(&total)[1][COLUMNS], i64 begin, i64 width) {
+    add_or_save(a.sums, total[0], begin, width, a.accumulate);
   });
 }
 

@@ -84,6 +84,15 @@ inline void parallel_columns(i64 columns, const F &f) {
   });
 }
 
+// f(row, width) for the rows of a tile, the full width as a constant.
+template <class F>
+TG_INLINE void each_row(i64 row, i64 end, i64 width, const F &f) {
+  if (width == COLUMNS)
+    for (; row < end; ++row) f(row, COLUMNS);
+  else
+    for (; row < end; ++row) f(row, width);
+}
+
 // Rows that are split into pieces, where columns alone are too few to share out; `partial` holds each piece's sums, and is
 // null where one piece has all rows. Python chooses by the shape.
 struct Split {

@@ -28,7 +28,7 @@ COLUMN_SUMS = Kernel("column_sums", 3, "4q")
 RELU, RELU_BACKWARD = Kernel("relu", 2, "q"), Kernel("relu_backward", 3, "q")
 DROPOUT = Kernel("dropout", 3, f"q{tails.MASK_LAYOUT}")
 BATCH_NORM, BATCH_NORM_EVAL = (Kernel(f"batch_norm_{mode}", 11, f"3qdd{tails.LAYOUT}") for mode in ("train", "eval"))
-BATCH_NORM_BACKWARD = Kernel("batch_norm_backward", 12, f"6q{tails.BACKWARD_LAYOUT}")
+BATCH_NORM_BACKWARD = Kernel("batch_norm_backward", 12, "6qd")
 TAIL_BACKWARD = Kernel("tail_backward", 5, f"4q{tails.BACKWARD_LAYOUT}")
 
 
@@ -72,16 +72,20 @@ def bias_into(into: Destination, bias: Array) -> tuple[Array, bool]:
     return (np.empty(bias.shape, bias.dtype) if into.array is None else into.array), into.accumulate
 
 
+def tail_backward(tail: F.Tail, grad: Array, out: Array, sums: Array | None, adds: bool) -> Array:
+    """The gradient before the tail; and where `sums` are given, its sums down the columns."""
+    dy, (partial, *sizes) = empty(grad.shape, grad.dtype), split(grad, 1)
+    TAIL_BACKWARD((dy, sums, grad, out, partial), *sizes, adds, *tails.backward_numbers(tail))
+    return dy
+
+
 def linear_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
     x, weight, bias, out, tail = saved
     grad = plain(grad, x)
     wanted = into[2] if len(into) > 2 else None
     dbias, adds = (None, False) if wanted is None else bias_into(wanted, bias)
     if tail is not None:
-        dy = empty(grad.shape, grad.dtype)
-        partial, *sizes = split(grad, 1)
-        TAIL_BACKWARD((dy, dbias, grad, out, partial), *sizes, adds, *tails.backward_numbers(tail))
-        grad = dy
+        grad = tail_backward(tail, grad, out, dbias, adds)
     elif dbias is not None:
         partial, *sizes = split(grad, 1)
         COLUMN_SUMS((dbias, grad, partial), *sizes, adds)
@@ -160,9 +164,14 @@ def batch_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
             taken = destination.array is None or (i == 0 and destination.accumulate)
             out[i] = empty(like.shape, like.dtype) if taken else destination.array
     adds = [destination is not None and destination.accumulate for destination in into]
+    grad, scale = plain(grad, x), 1.0
+    if tail is not None and tail.activation == "relu":
+        scale = tails.backward_numbers(tail)[2]
+    elif tail is not None:
+        grad, result = tail_backward(tail, grad, result, None, False), None
     means, (partial, *sizes) = np.empty((2, x.shape[1]), x.dtype), split(x, 2)
-    arrays = (*out, plain(grad, x), result, x, weight, *statistics, means, partial)
-    numbers = (*sizes, training, adds[1], adds[2], *tails.backward_numbers(tail))
+    arrays = (*out, grad, result if tail else None, x, weight, *statistics, means, partial)
+    numbers = (*sizes, training, adds[1], adds[2], scale)
     BATCH_NORM_BACKWARD.launch(x.dtype, arrays, *numbers)
     if into[0] is not None and adds[0]:
         ADD((into[0].array, into[0].array, out[0]), x.size)

@@ -28,33 +28,36 @@ TG_INLINE void by_kind(i64 kind, const F &f) {
   }
 }
 
+// The tail of a tile of out (columns a row), in place. No part of its callers: they come for each width and kind of sum.
 template <class T>
-inline void activate(T *out, i64 begin, i64 end, const Tail &t) {
+__attribute__((noinline)) void finish(T *out, i64 columns, i64 row, i64 rows, i64 column, i64 width, const Tail &t, i64 step) {
   const T slope = (T)t.slope;
-  if (t.kind == NOTHING) return;
-  by_kind(t.kind, [&](auto kind) TG_INLINED {
-    for (i64 i = begin; i < end; ++i) out[i] = tg::tail<decltype(kind)::value>(out[i], slope);
-  });
+  if (t.kind != NOTHING)
+    by_kind(t.kind, [&](auto kind) TG_INLINED {
+      each_row(row, row + rows, width, [&](i64 r, i64 w) TG_INLINED {
+        T *to = out + r * columns + column;
+        for (i64 c = 0; c < w; ++c) to[c] = tg::tail<decltype(kind)::value>(to[c], slope);
+      });
+    });
+  if (t.mask.threshold < 0) return;
+  if (width == columns)
+    drop(out, out, row * columns, (row + rows) * columns, t.mask, step);
+  else
+    drop_tile(out, columns, row, rows, column, width, t.mask, step);
 }
 
 constexpr i64 FINISHED = 2048;  // elements that are prepared before their tail: they stay in the first cache
 
-// A tile of out (columns a row): prepare(row) for some rows, then their tail.
+// A tile of out: prepare(row) for some rows, then their tail.
 template <class T, class F>
-TG_INLINE void finish_rows(T *out, i64 columns, i64 row, i64 rows, i64 column, i64 width,
-                                                       const Tail &t, i64 step, const F &prepare) {
-  const i64 some = width < FINISHED ? FINISHED / width : 1, last = row + rows;
+TG_INLINE void finish_rows(T *out, i64 columns, i64 row, i64 rows, i64 column, i64 width, const Tail &t, i64 step,
+                           const F &prepare) {
+  const bool follows = t.kind != NOTHING || t.mask.threshold >= 0;
+  const i64 some = !follows ? rows : width < FINISHED ? FINISHED / width : 1, last = row + rows;
   for (i64 end; row < last; row = end) {
     end = row + some < last ? row + some : last;
-    for (i64 r = row; r < end; ++r) {
-      prepare(r);
-      activate(out, r * columns + column, r * columns + column + width, t);
-    }
-    if (t.mask.threshold < 0) continue;
-    if (width == columns)
-      drop(out, out, row * columns, end * columns, t.mask, step);
-    else
-      drop_tile(out, columns, row, end - row, column, width, t.mask, step);
+    for (i64 r = row; r < end; ++r) prepare(r);
+    if (follows) finish(out, columns, row, end - row, column, width, t, step);
   }
 }
 
