@@ -296,3 +296,34 @@ def test_a_wrong_call_is_told_of_the_operation(label: str) -> None:
     call, message = MISUSES[label]
     with pytest.raises(TypeError, match=message):
         call()
+
+
+FEW = np.asarray([-np.inf, -1.0, -5e-324, -0.0, 0.0, 5e-324, 1.5, np.inf, np.nan, -np.nan])
+
+
+@pytest.mark.skipif(no_kernels() is not None, reason=f"compares with compiled kernels: {no_kernels()}")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(10,), (1,), (0,), (), (2, 5), (256,), (257,), (260,)])
+def test_few_elements_have_the_bits_of_the_kernel(shape: tuple[int, ...], dtype: type) -> None:
+    x = np.resize(FEW, shape).astype(dtype)
+    given = x.copy()
+    with fused("require"):
+        want = F.relu(x)
+    found = F.relu(x)
+    assert (type(found), found.shape, found.dtype) == (type(want), want.shape, want.dtype)
+    assert found.tobytes() == want.tobytes() == F.relu(Tensor(x)).data.tobytes()
+    assert x.tobytes() == given.tobytes()
+
+
+def test_few_elements_need_no_launch(make: Any) -> None:
+    double = make()
+    double.operation.few(lambda x, y=None, *, times=2.0: None if y is not None else -x)
+    for mode, first in (("auto", -1.0), ("require", 2.0), ("never", 2.0)):
+        with fused(mode):
+            assert double.operation(X)[0] == first
+    assert double.operation(Tensor(X)).data[0] == 2.0
+    assert double.operation(X, X)[0] == 3.0
+    with pytest.raises(ValueError, match="times is negative"):
+        double.operation(X, times=-1.0)
+    with pytest.raises(CaptureError, match=r"double.*is given plain arrays"), recording.record():
+        double.operation(X)

@@ -65,6 +65,7 @@ class Fusable:
         self.validate = validate
         self.overwrites = overwrites
         self.kernels: dict[str, Kernel] = {}
+        self.of_few: Callable[..., Any] | None = None
         functools.update_wrapper(self, reference)
         self.name = reference.__name__
         parameters = inspect.signature(reference).parameters.values()
@@ -87,6 +88,13 @@ class Fusable:
 
         return register
 
+    def few(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Register what computes plain arrays of few elements to the kernel's bits, where a launch costs more than the
+        arithmetic; it returns None for all other arguments. Under "require", and in a captured step, the kernel runs.
+        """
+        self.of_few = function
+        return function
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs and len(args) < len(self.arguments):
             args = self._by_position(args, kwargs)
@@ -99,7 +107,12 @@ class Fusable:
             self._check(arrays, kwargs)
         if self.overwrites is not None and computing_again():
             args, arrays = self._spared(args, arrays, kwargs)
-        if _mode.get() == "never":
+        mode = _mode.get()
+        if self.of_few is not None and plain and mode == "auto" and not under_way:
+            out = self.of_few(*args, **kwargs)
+            if out is not None:
+                return out
+        if mode == "never":
             refuse_while_recording(self.name, 'fused("never") keeps to the reference path, which has no bound form')
             return self.reference(*args, **kwargs)
         kernel, reason = self._choose(arrays, kwargs)

@@ -51,6 +51,7 @@ SHAPES = {
     "stack": (lambda: xp.stack([tensor(2), tensor(3)]), r"stack: shapes \(2,\) and \(3,\) .*must be equal"),
     "reshape": (lambda: xp.reshape(tensor(2, 3), (4,)), r"xp.reshape of float64\[2, 3\]: .*\(4,\)"),
     "broadcast_to": (lambda: xp.broadcast_to(tensor(2, 3), (2,)), r"xp.broadcast_to of float64\[2, 3\]"),
+    "axis": (lambda: xp.sum(tensor(2, 3), axis=2), r"xp.sum of float64\[2, 3\]: axis 2 is out of bounds"),
     "linalg": (lambda: xp.linalg.solve(tensor(2, 3), tensor(2)), r"linalg.solve of float64\[2, 3\] and float64\[2\]"),
 }  # fmt: skip
 
@@ -91,7 +92,9 @@ def test_two_libraries_in_one_operation() -> None:
 
 
 def test_other_errors_name_the_operation_and_keep_their_kind() -> None:
-    with pytest.raises(TypeError, match=r"xp.sum of float64\[2\].*nonsense"):
+    with pytest.raises(TypeError, match=r"xp.flip of float64\[2\].*nonsense"):
+        xp.flip(tensor(2), nonsense=1)
+    with pytest.raises(TypeError, match=r"sum\(\) got .*nonsense"):
         xp.sum(tensor(2), nonsense=1)
     with pytest.raises(IndexError, match=r"xp.getitem of float64\[2\]"):
         tensor(2)[5]

@@ -83,3 +83,46 @@ def test_what_it_cannot_do_is_said() -> None:
         product(x, y=x)
     with pytest.raises(AutodiffError, match=r"of_one is not differentiable in its argument 1; detach\(\)"):
         of_one(X, x).sum().backward()
+
+
+BAD_RULES = {
+    "another shape": (
+        lambda g, out, x: xp.ones(3),
+        r"rule 0 of f gave shape \(3,\); the .* argument 0 .* shape \(5,\)",
+    ),
+    "broadcast": (lambda g, out, x: xp.sum(g), r"gave shape \(\)"),
+    "nothing": (lambda g, out, x: None, r"rule 0 of f gave a NoneType"),
+    "number": (lambda g, out, x: 1.0, r"gave a float"),
+}
+
+
+@pytest.mark.parametrize("label", BAD_RULES)
+def test_a_rule_that_gives_no_cotangent_of_its_argument(label: str) -> None:
+    rule, said = BAD_RULES[label]
+
+    @tg.custom_rule(rule)
+    def f(x: Any) -> Any:
+        return x * 2
+
+    with pytest.raises(AutodiffError, match=said):
+        f(Tensor(X, requires_grad=True)).sum().backward()
+
+
+def test_a_rule_that_makes_its_cotangent_anew() -> None:
+    @tg.custom_rule(lambda g, out, x: xp.ones(x.shape))
+    def f(x: Any) -> Any:
+        return x * 2
+
+    gradient = tg.grad(lambda x: xp.sum(f(x)))(X)
+    assert type(gradient) is np.ndarray
+    assert np.array_equal(gradient, np.ones(5))
+
+
+def test_what_is_no_rule_and_no_function_of_one_array() -> None:
+    with pytest.raises(TypeError, match=r"takes rules, .*@custom_rule\(rule, ...\)"):
+        tg.custom_rule(3.0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="takes the rules and then decorates the function"):
+        tg.custom_rule(np.exp)(X)
+    pair = tg.custom_rule(lambda g, out, x: g)(lambda x: (x, x))
+    with pytest.raises(AutodiffError, match="<lambda> has rules of its own and must return one array, got a tuple"):
+        pair(X)

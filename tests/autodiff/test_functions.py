@@ -77,10 +77,13 @@ def test_argnums() -> None:
     for bad in (2, -3, (0, 5)):
         with pytest.raises(ValueError, match=r"argnums .* of a call with 2 positional"):
             grad(f, bad)(a, b)
+    for named in ("a", [0, 1]):
+        with pytest.raises(TypeError, match="argnums is the position of an argument or a tuple of positions"):
+            grad(f, named)(a, b)  # type: ignore[arg-type]
 
 
 NO_SCALAR = [
-    (lambda x: x, r"shape \(2,\)"),
+    (lambda x: x, r"shape \(2,\); sum it, or take the jacobian"),
     (lambda x: 3.0, "a float"),
     (lambda x: None, "a NoneType"),
     (lambda x: np.asarray(1.0), "a plain array"),

@@ -36,9 +36,7 @@ class Call:
         argnums: int | tuple[int, ...],
     ) -> None:
         positions = argnums if isinstance(argnums, tuple) else (argnums,)
-        for position in positions:
-            if not -len(args) <= position < len(args):
-                raise ValueError(f"argnums {position} of a call with {len(args)} positional arguments")
+        _check_positions(positions, len(args))
         chosen = {position % len(args) for position in positions}
         self.since = next(tape.numbers)
         inputs = [leaf(a) if i in chosen else a for i, a in enumerate(args)]
@@ -71,6 +69,14 @@ class Call:
         if not self.on_tape:
             return value.data
         return value if self.outside else value.detach()
+
+
+def _check_positions(positions: tuple[int, ...], count: int) -> None:
+    for position in positions:
+        if not isinstance(position, int):
+            raise TypeError(f"argnums is the position of an argument or a tuple of positions, got {position!r}")
+        if not -count <= position < count:
+            raise ValueError(f"argnums {position} of a call with {count} positional arguments")
 
 
 def is_argument(tensor: Tensor) -> bool:

@@ -33,7 +33,8 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
         call = Call(function, args, kwargs, argnums)
         value = call.value
         if not isinstance(value, Tensor) or value.shape != ():
-            raise AutodiffError(f"grad needs a function that returns a 0-d result, got {described(value)}")
+            cure = "; sum it, or take the jacobian" if isinstance(value, Tensor) else ""
+            raise AutodiffError(f"grad needs a function that returns a 0-d result, got {described(value)}{cure}")
         found = call.pull([value], [walk.seed_of(value, None)])
         return call.given_back(value), tuple(found) if isinstance(argnums, tuple) else found[0]
 

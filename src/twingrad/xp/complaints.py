@@ -16,7 +16,7 @@ RULES = {
 }
 """What the shapes of an operation must be, where that is not to broadcast."""
 
-_SAID_AGAIN = (ValueError, TypeError, IndexError, RuntimeError, np.linalg.LinAlgError)
+_SAID_AGAIN = (ValueError, TypeError, IndexError, RuntimeError, np.exceptions.AxisError, np.linalg.LinAlgError)
 
 
 def complaint(name: str, operands: tuple[Any, ...], error: Exception, broadcasts: bool = False) -> Exception:

@@ -66,6 +66,8 @@ def recording(
         return _named(_binary(Operation(name, pull_two(*rules)), ufunc), name, *signature)
     operation = Operation(name, pull_by(rules, broadcasts))
     general = _general(operation, len(rules), broadcasts, views, implementation)
+    if name in _REDUCTIONS:
+        return _named(_reducing(operation, general, _REDUCTIONS[name].reduce), name, *signature)
     return _named(_single(operation, general, views, implementation) if len(rules) == 1 else general, name, *signature)
 
 
@@ -164,6 +166,29 @@ def _binary(operation: Operation, ufunc: Any) -> Function:
     return function
 
 
+def _reducing(operation: Operation, general: Function, reduce: Function) -> Function:
+    name = operation.name
+
+    def function(x: Any, /, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+        plain = x.data if isinstance(x, Tensor) else x
+        if type(plain) is not ndarray:
+            return general(x, axis=axis, dtype=dtype, keepdims=keepdims)
+        try:
+            out = reduce(plain, axis, dtype, None, keepdims)
+        except Exception as error:
+            raise complaint(name, (plain,), error) from error
+        if plain is x:
+            return out
+        out = out if type(out) is ndarray else np.asarray(out)
+        args = (x,) if axis is None is dtype else (x, axis, dtype)
+        keywords = {"keepdims": True} if keepdims else _NONE
+        if under_way and (form := bound_form(name, args, keywords)) is not None:
+            return form
+        return made(out, recorded(operation, out, args, keywords) if x.requires_grad and enabled.get() else None)
+
+    return function
+
+
 def _single(operation: Operation, general: Function, views: bool, implementation: Function | None) -> Function:
     """For one array and options, which may be arrays too; `general` does what is rare."""
     name = operation.name
@@ -196,18 +221,12 @@ def _single(operation: Operation, general: Function, views: bool, implementation
     return function
 
 
-def _reduction(ufunc: Any) -> Function:
-    def reduced(x: Any, /, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
-        return ufunc.reduce(x, axis, dtype, None, keepdims)
-
-    return reduced
-
-
 def _reshaped(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
     return x.reshape(shape) if copy is None else np.reshape(x, shape, copy=copy)
 
 
-_DIRECT = {"sum": _reduction(np.add), "prod": _reduction(np.multiply), "reshape": _reshaped}
+_DIRECT = {"reshape": _reshaped}
+_REDUCTIONS = {"sum": np.add, "prod": np.multiply}
 """What some functions of NumPy's namespace end in, which are several times as dear on small arrays."""
 
 
