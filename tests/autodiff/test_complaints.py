@@ -51,6 +51,7 @@ SHAPES = {
     "stack": (lambda: xp.stack([tensor(2), tensor(3)]), r"stack: shapes \(2,\) and \(3,\) .*must be equal"),
     "reshape": (lambda: xp.reshape(tensor(2, 3), (4,)), r"xp.reshape of float64\[2, 3\]: .*\(4,\)"),
     "broadcast_to": (lambda: xp.broadcast_to(tensor(2, 3), (2,)), r"xp.broadcast_to of float64\[2, 3\]"),
+    "tril": (lambda: xp.tril(tensor(3)), r"xp.tril of float64\[3\]: needs two axes"),
     "axis": (lambda: xp.sum(tensor(2, 3), axis=2), r"xp.sum of float64\[2, 3\]: axis 2 is out of bounds"),
     "linalg": (lambda: xp.linalg.solve(tensor(2, 3), tensor(2)), r"linalg.solve of float64\[2, 3\] and float64\[2\]"),
 }  # fmt: skip

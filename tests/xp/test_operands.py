@@ -185,3 +185,10 @@ def test_asarray_copies_where_it_is_told_to(dtype: Any) -> None:
 def test_a_tensor_is_not_a_value_to_create_from() -> None:
     with pytest.raises(TypeError, match=r"xp.full takes Python numbers, got a Tensor"):
         xp.full((2,), Tensor(np.asarray(3.0), requires_grad=True))
+
+
+@pytest.mark.parametrize("join", [xp.concat, xp.stack])
+def test_joined_to_integers(join: Any) -> None:
+    t = Tensor(X, requires_grad=True)
+    xp.sum(join([np.ones(X.shape, np.int64), t, np.ones(X.shape)])).backward()
+    assert np.array_equal(t.grad, np.ones_like(X))

@@ -49,15 +49,15 @@ acosh = primitive("acosh", lambda g, out, x: g / sqrt(x * x - 1))
 atanh = primitive("atanh", lambda g, out, x: g / (1 - x * x))
 atan2 = primitive(
     "atan2",
-    lambda g, out, y, x: g * x / (x * x + y * y),
-    lambda g, out, y, x: -g * y / (x * x + y * y),
+    lambda g, out, y, x: g * x / _squares(x, y),
+    lambda g, out, y, x: -g * y / _squares(x, y),
     broadcasts=True,
 )
 hypot = primitive("hypot", lambda g, out, x, y: g * x / out, lambda g, out, x, y: g * y / out, broadcasts=True)
 logaddexp = primitive(
     "logaddexp",
-    lambda g, out, x, y: g * exp(x - out),
-    lambda g, out, x, y: g * exp(y - out),
+    lambda g, out, x, y: g * _share(x, y),
+    lambda g, out, x, y: g * _share(y, x),
     broadcasts=True,
 )
 maximum = primitive(
@@ -160,6 +160,18 @@ def _raised(g: Any, x: Any, low: Any, high: Any) -> Any:
 def _lowered(g: Any, x: Any, low: Any, high: Any) -> Any:
     above = greater(x, high)
     return where(above if low is None else logical_or(above, less(high, low)), g, 0)
+
+
+def _squares(x: Any, y: Any) -> Any:
+    """x^2 + y^2, and 1 where that is 0."""
+    total = x * x + y * y
+    return where(equal(total, 0), 1, total)
+
+
+def _share(x: Any, y: Any) -> Any:
+    """e^x / (e^x + e^y) of their difference alone: log(e^x + e^y) is rounded as coarsely as x is large."""
+    gap = y - x
+    return exp(-logaddexp(gap, zeros_like(gap)))
 
 
 def _shared(g: Any, loses: Any, ties: Any) -> Any:

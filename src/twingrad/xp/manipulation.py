@@ -85,6 +85,17 @@ def _tile_rule(g: Any, out: Any, x: Any, repetitions: Sequence[int], /) -> Any:
     return reshape(unbroadcast(reshape(g, tuple(parts)), tuple(single)), x.shape)
 
 
+def _triangle(name: str) -> Any:
+    """The library's function of that name, of matrices alone: NumPy's own makes a matrix of a vector."""
+
+    def function(x: Any, /, *, k: int = 0) -> Any:
+        if len(x.shape) < 2:
+            raise ValueError("needs two axes or more")
+        return getattr(namespace_of(x), name)(x, k=k)
+
+    return function
+
+
 def _opposite(shift: Any) -> Any:
     return tuple(map(operator.neg, shift)) if isinstance(shift, tuple) else -shift
 
@@ -106,8 +117,8 @@ matrix_transpose = primitive("matrix_transpose", lambda g, out, x, /: matrix_tra
 flip = primitive("flip", lambda g, out, x, /, axis=None: flip(g, axis=axis), views=True)
 roll = primitive("roll", lambda g, out, x, /, shift, axis=None: roll(g, _opposite(shift), axis=axis))
 tile = primitive("tile", _tile_rule)
-tril = primitive("tril", lambda g, out, x, /, k=0: tril(g, k=k))
-triu = primitive("triu", lambda g, out, x, /, k=0: triu(g, k=k))
+tril = primitive("tril", lambda g, out, x, /, k=0: tril(g, k=k), implementation=_triangle("tril"))
+triu = primitive("triu", lambda g, out, x, /, k=0: triu(g, k=k), implementation=_triangle("triu"))
 concat = sequence_primitive("concat", _concat_rule)
 stack = sequence_primitive("stack", _stack_rule)
 

@@ -8,6 +8,7 @@ from typing import Any
 NOTES: dict[str, str] = {
     "abs": "0 at 0",
     "astype": "casts between real floating dtypes; others leave the tape",
+    "atan2": "0 at x1 = x2 = 0",
     "clip": "to x where min <= x <= max, else to the bound that was taken",
     "copysign": "0 at x1 = 0; 0 by x2",
     "cumulative_prod": "never divides: zeros are no special case",

@@ -97,7 +97,8 @@ def sequence_primitive(name: str, rule: Rule) -> Function:
 
     def pull(node: Node, grad: Any, into: tuple[Any, ...]) -> Sequence[Any]:
         given = node.inputs if isinstance(grad, Tensor) else unwrapped(node.inputs)
-        return [cast(name, g, a) for g, a in zip(rule(grad, given, **node.keywords), given, strict=True)]
+        found = zip(rule(grad, given, **node.keywords), given, into, strict=True)
+        return [None if place is None else cast(name, g, array) for g, array, place in found]
 
     operation = Operation(name, pull)
 
