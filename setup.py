@@ -4,6 +4,7 @@ import importlib.util
 import os
 import platform
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ DATA = ["twingrad.kernels.include", "twingrad.benchmarks.results"]  # hold no mo
 
 LIBRARY = "twingrad.kernels.cpu._kernels"
 SOURCES = ["kernels/cpu/pool.cpp", "kernels/cpu/program.cpp", "kernels/cpu/kernels.cpp"]
-DEPENDS = sorted(str(p) for pattern in ("include/*.h", "cpu/*.h", "cpu/*.cpp") for p in Path("kernels").glob(pattern))
+STAMP = runpy.run_path("kernels/cpu/sources.py")
 # No errno, or sqrt is not vectorised; no contraction, or results differ from the same expression in NumPy.
 FLAGS = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-pthread"]
 FLAGS += ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
@@ -100,7 +101,8 @@ class BuildKernels(build_ext):
     def compile(self, library):
         command, objects = compiler(), Path(self.build_temp).resolve()
         objects.mkdir(parents=True, exist_ok=True)
-        jobs = [(name, f"kernels/cpu/{name}.cpp", []) for name in ("pool", "program")]
+        stamp = f'-DTG_SOURCES="{STAMP["digest"]()}"'
+        jobs = [(name, f"kernels/cpu/{name}.cpp", [stamp]) for name in ("pool", "program")]
         jobs += [(isa, "kernels/cpu/kernels.cpp", flags) for isa, flags in variants().items()]
         calls = [[*command, *FLAGS, *flags, "-c", source, "-o", objects / f"{name}.o"] for name, source, flags in jobs]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -137,7 +139,7 @@ setup(
     packages=packages(),
     py_modules=["twingrad_command"],
     include_package_data=True,
-    ext_modules=[Extension(LIBRARY, SOURCES, depends=DEPENDS)],
+    ext_modules=[Extension(LIBRARY, SOURCES, depends=[os.path.relpath(path) for path in STAMP["files"]()])],
     cmdclass={"build_ext": BuildKernels, "bdist_wheel": AnyPythonWheel},
     install_requires=["numpy>=2.0", "array-api-compat>=1.11", "safetensors>=0.5", "rich>=13"],
     extras_require={

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from twingrad.kernels.cpu import sources
+
 FILE = Path(__file__).with_name("_kernels.so")
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 LEVELS = {4: "v4", 3: "v3", 2: "v2", 1: "baseline"}
@@ -70,7 +72,21 @@ def _load() -> ctypes.CDLL:
         reason = FILE.with_suffix(".txt")
         detail = reason.read_text().strip() if reason.exists() else "install twingrad where there is a C++ compiler"
         raise OSError(f"the CPU kernels are not compiled: {detail}")
-    return ctypes.CDLL(str(FILE))
+    library = ctypes.CDLL(str(FILE))
+    _check_sources(library)
+    return library
+
+
+def _check_sources(library: ctypes.CDLL) -> None:
+    """Refuse a library older or newer than the sources beside it: its arguments may have another layout."""
+    named = getattr(library, "tg_sources", None)
+    if named is not None:
+        named.restype = ctypes.c_char_p
+    if sources.files() and (named is None or named().decode() != sources.digest()):
+        raise OSError(
+            "the CPU kernels were compiled from other sources than those beside them: install twingrad again "
+            "(in a checkout, `pip install -e .` or `python setup.py build_ext --inplace`)"
+        )
 
 
 def usable(best: int) -> list[str]:

@@ -62,6 +62,9 @@ TG_PUBLIC void tg_run(const tg_launch *launches, i64 count) {
 
 TG_PUBLIC void tg_run_one(void (*run)(const void *arguments), const void *arguments) { run(arguments); }
 
+// Which sources this library was compiled from: see sources.py.
+TG_PUBLIC const char *tg_sources(void) { return TG_SOURCES; }
+
 // The best instruction set compiled in that this processor and its system can run: 4, 3, 2 for x86-64-v4, v3, v2; 1 for
 // the baseline of another architecture; 0 where there is none.
 TG_PUBLIC int tg_level(void) {

@@ -57,6 +57,17 @@ def test_an_editable_install_without_a_compiler_drops_the_old_library(tmp_path: 
     assert "CXX=/nonexistent" in (home / "_kernels.txt").read_text()
 
 
+@needs_kernels
+def test_a_library_of_other_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its functions may take their arguments in another layout: such a library would crash the process."""
+    assert isinstance(loader.Library(), loader.Library)
+    monkeypatch.setattr(loader.sources, "digest", lambda: "of edited files")
+    with pytest.raises(OSError, match="compiled from other sources than those beside them: install twingrad again"):
+        loader.Library()
+    monkeypatch.setattr(loader.sources, "files", list)  # a library installed without its sources
+    assert isinstance(loader.Library(), loader.Library)
+
+
 def test_a_compiler_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = tmp_path / "c++"
     compiler.write_text("#!/bin/sh\necho 'error: unrecognized option -x' >&2\nexit 1\n")
