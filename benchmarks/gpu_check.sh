@@ -1,29 +1,38 @@
 #!/usr/bin/env bash
-# For the owner of an NVIDIA GPU: one command that builds, tests the CUDA kernels on it, times them, and writes one JSON.
+# For the owner of an NVIDIA GPU: one command that tests the CUDA kernels on it, times them, and writes one JSON.
 #
-#   benchmarks/gpu_check.sh                     # installs this checkout with CuPy for CUDA 13 into the current Python
-#   EXTRA=cuda12 benchmarks/gpu_check.sh        # for drivers older than 580
-#   PYTHON=.venv/bin/python BUILD=no benchmarks/gpu_check.sh
+#   benchmarks/gpu_check.sh                          # with python3 and what it has: CuPy, NumPy, pytest; no network needed
+#   PYTHON=.venv/bin/python benchmarks/gpu_check.sh
+#   INSTALL=cuda13 benchmarks/gpu_check.sh           # first: pip install '.[cuda13,test,bench]' (cuda12 for older drivers)
 #
-# Each part runs whatever became of the others, within a time limit; together they end inside ten minutes. The result
-# lands in benchmarks/results/; the exit status is 0 if every part passed.
+# The checkout is used in place, uninstalled, unless INSTALL is given; its CPU kernels are compiled if there is a compiler.
+# Each part runs whatever became of the others, within a time limit; all end inside ten minutes. The result lands in
+# benchmarks/results/, or in the folder OUT; without a GPU only in OUT. The exit status is 0 if every part passed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 PYTHON=${PYTHON:-python3}
-EXTRA=${EXTRA:-cuda13}
-BUILD=${BUILD:-yes}
+INSTALL=${INSTALL:-}
+OUT=${OUT:-}
+LIMIT=${LIMIT:-570}
 unset OPENBLAS_CORETYPE
 export TWINGRAD_REQUIRE_GPU=1 PYTHONUNBUFFERED=1
 work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
 failed=0
+gpu=yes
 
 # part NAME SECONDS COMMAND...: runs it, keeps its output, exit status and duration.
 part() {
   local name=$1 limit=$2 start=$SECONDS status
   shift 2
-  printf '%-14s' "$name"
+  printf '%-12s' "$name"
+  if [ "$((SECONDS + limit))" -gt "$LIMIT" ]; then
+    limit=$((LIMIT - SECONDS))
+  fi
+  if [ "$limit" -lt 5 ]; then
+    not_run "$name" "no time left of $LIMIT s"
+    return
+  fi
   timeout --kill-after=5 "$limit" "$@" >"$work/$name.log" 2>&1 </dev/null
   status=$?
   printf '%s %s\n' "$status" "$((SECONDS - start))" >"$work/$name.status"
@@ -36,99 +45,89 @@ part() {
   fi
 }
 
-build() {
-  "$PYTHON" -m pip install --quiet -e ".[$EXTRA,test,bench]" ||
-    "$PYTHON" -m pip install --quiet --no-deps --no-build-isolation -e .
+# gpu_part NAME SECONDS COMMAND...: a part that needs the GPU.
+gpu_part() {
+  if [ "$gpu" = yes ]; then
+    part "$@"
+  else
+    printf '%-12s' "$1"
+    not_run "$1" "there is no GPU to run it on"
+  fi
+}
+
+not_run() {
+  failed=1
+  echo "not run: $2"
+  echo "not run: $2" >"$work/$1.log"
+  echo "-1 0" >"$work/$1.status"
+}
+
+# The package as it would be installed, made of links: $work/package/twingrad.
+in_place() {
+  mkdir -p "$work/package/twingrad"
+  for entry in src/twingrad/*; do
+    ln -s "$PWD/$entry" "$work/package/twingrad/"
+  done
+  for folder in backends kernels benchmarks; do
+    ln -s "$PWD/$folder" "$work/package/twingrad/$folder"
+  done
+  export PYTHONPATH="$work/package${PYTHONPATH:+:$PYTHONPATH}"
+}
+
+modules() {
+  "$PYTHON" - <<'PYTHON'
+import importlib.util
+import sys
+
+needed = ("numpy", "cupy", "array_api_compat", "safetensors", "pytest", "pytest_benchmark", "hypothesis", "rich")
+missing = [name for name in needed if importlib.util.find_spec(name) is None]
+print("missing:", ", ".join(missing) or "nothing")
+sys.exit(bool(missing))
+PYTHON
+}
+
+have_cpu_kernels() {
+  "$PYTHON" -c 'import sys; from twingrad.kernels import cpu; print(cpu.unavailable()); sys.exit(not cpu.available())'
+}
+
+cpu_kernels() {
+  have_cpu_kernels || { "$PYTHON" setup.py -q build_ext --inplace && have_cpu_kernels; }
+}
+
+device() {
+  "$PYTHON" -c 'from twingrad import devices; print(devices.resolve("cuda"))'
 }
 
 benchmark() {
-  if [ -e "benchmarks/bench_$1.py" ]; then
-    "$PYTHON" -m pytest -q "benchmarks/bench_$1.py" --device cuda --benchmark-json="$work/$1.json"
-  else
-    echo "there is no benchmarks/bench_$1.py"
-    return 1
-  fi
+  "$PYTHON" -m pytest -q "benchmarks/bench_$1.py" --device cuda --benchmark-json="$work/$1.json"
 }
-export -f build benchmark
-export PYTHON EXTRA work
 
-[ "$BUILD" = no ] || part build 200 bash -c build
-part info 30 bash -c '"$PYTHON" -m twingrad info --json'
-part device 30 "$PYTHON" -c 'from twingrad import devices; print(devices.resolve("cuda"))'
-part tests 170 "$PYTHON" -m pytest -q -m gpu tests --junitxml="$work/tests.xml"
-part adam 70 bash -c 'benchmark adam'
-part dropout 70 bash -c 'benchmark dropout'
-part fidelity 60 "$PYTHON" -m twingrad.benchmarks.fidelity --column cuda --update docs/fidelity.md
-
-"$PYTHON" - "$work" <<'PYTHON' || failed=1
-import datetime
-import json
-import pathlib
-import platform
-import re
-import subprocess
-import sys
-import xml.etree.ElementTree as ElementTree
-
-work = pathlib.Path(sys.argv[1])
-
-
-def machine():
-    fields = "name,compute_cap,memory.total,driver_version"
-    try:
-        command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"]
-        gpus = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
-    except (OSError, subprocess.SubprocessError) as error:
-        gpus = f"no GPU: {error}"
-    return f"{gpus.replace(chr(10), ' | ')}; {platform.platform()}; Python {platform.python_version()}"
-
-
-def outcome(name):
-    status, seconds = (work / f"{name}.status").read_text().split()
-    found = {"status": int(status), "seconds": int(seconds)}
-    if found["status"]:
-        found["output"] = (work / f"{name}.log").read_text(errors="replace")[-4000:]
-    return found
-
-
-def tests():
-    suite = next(ElementTree.parse(work / "tests.xml").iter("testsuite"))
-    return {key: int(suite.get(key)) for key in ("tests", "failures", "errors", "skipped")}
-
-
-def timings(name):
-    measured = json.loads((work / f"{name}.json").read_text())["benchmarks"]
-    keep = ("median", "iqr", "min", "max", "rounds")
-    return [{"name": b["name"], **{k: b["stats"][k] for k in keep}, **b["extra_info"]} for b in measured]
-
-
-def info():
-    return json.loads((work / "info.log").read_text().strip().splitlines()[-1])
-
-
-def or_why_not(read, *args):
-    try:
-        return read(*args)
-    except Exception as error:
-        return f"none: {type(error).__name__}: {error}"
-
-
-now = datetime.datetime.now(datetime.timezone.utc)
-result = {
-    "machine": machine(),
-    "date": now.isoformat(timespec="seconds"),
-    "parts": {path.stem: outcome(path.stem) for path in sorted(work.glob("*.status"))},
-    "info": or_why_not(info),
-    "tests": or_why_not(tests),
-    "adam": or_why_not(timings, "adam"),
-    "dropout": or_why_not(timings, "dropout"),
+report() {
+  trap - EXIT
+  "$PYTHON" benchmarks/gpu_report.py "$work" "$gpu" "$OUT" || failed=1
+  rm -rf "$work"
+  exit "$failed"
 }
-name = "none" if result["machine"].startswith("no GPU") else result["machine"].split(",")[0]
-label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-folder = pathlib.Path("benchmarks/results")
-folder.mkdir(exist_ok=True)
-file = folder / f"gpu-{label}-{now:%Y%m%d-%H%M%S}.json"
-file.write_text(json.dumps(result, indent=2) + "\n")
-print(f"written: {file}")
-PYTHON
-exit "$failed"
+trap report EXIT
+trap 'failed=1; exit 1' INT TERM
+
+export -f modules have_cpu_kernels cpu_kernels device benchmark
+export PYTHON INSTALL work
+
+if [ -n "$INSTALL" ]; then
+  part install 180 "$PYTHON" -m pip install --quiet --retries 1 --timeout 15 -e ".[$INSTALL,test,bench]"
+else
+  in_place
+fi
+part modules 20 bash -c modules
+part cpu_kernels 90 bash -c cpu_kernels
+part info 30 "$PYTHON" -m twingrad info --json
+part device 40 bash -c device
+[ "$(head -n 1 "$work/device.status" | cut -d' ' -f1)" = 0 ] || gpu=no
+gpu_part tests 180 "$PYTHON" -m pytest -q -m gpu tests --junitxml="$work/tests.xml"
+gpu_part step 90 "$PYTHON" -m twingrad.benchmarks.gpu_step
+gpu_part adam 50 bash -c 'benchmark adam'
+gpu_part dropout 50 bash -c 'benchmark dropout'
+gpu_part fidelity 60 "$PYTHON" -m twingrad.benchmarks.fidelity --column cuda --update docs/fidelity.md
+gpu_part optimizers 60 bash -c 'benchmark optimizers'
+gpu_part kernels 90 bash -c 'benchmark kernels'

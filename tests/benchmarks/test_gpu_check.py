@@ -1,0 +1,107 @@
+"""gpu_check.sh as far as a machine without a GPU can run it: every part is told, a JSON is written, the status is 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from twingrad import devices
+from twingrad.benchmarks import gpu_report, gpu_step
+
+ROOT = Path(__file__).parents[2]
+GPU_PARTS = ("tests", "step", "adam", "dropout", "fidelity", "optimizers", "kernels")
+
+
+def check(**environment):
+    """The script, run on the checkout as it lies there."""
+    return subprocess.run(
+        ["bash", str(ROOT / "benchmarks/gpu_check.sh")],
+        env={**os.environ, "PYTHON": sys.executable, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+
+
+@pytest.fixture
+def no_gpu():
+    if shutil.which("bash") is None:
+        pytest.skip("there is no bash")
+    if devices.probe().reason is None:
+        pytest.skip("there is a GPU here: the whole check would run")
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_without_a_gpu_every_part_is_told_and_the_reason_kept(tmp_path):
+    before = sorted((ROOT / "benchmarks/results").iterdir())
+    ran = check(OUT=str(tmp_path))
+    assert ran.returncode == 1, ran.stderr
+    assert "cannot be used: CuPy is not installed" in ran.stdout
+    for part in GPU_PARTS:
+        assert f"{part:<12}not run: there is no GPU to run it on" in ran.stdout
+    (file,) = tmp_path.iterdir()
+    assert file.name.startswith("gpu-none-")
+    found = json.loads(file.read_text())
+    assert found["parts"]["info"]["status"] == 0
+    assert found["info"]["device"]["gpu_unused"] == devices.probe().reason
+    assert {found["parts"][part]["status"] for part in GPU_PARTS} == {-1}
+    assert "cannot be used" in found["parts"]["device"]["output"]
+    assert found["tests"].startswith("none: FileNotFoundError")
+    assert sorted((ROOT / "benchmarks/results").iterdir()) == before
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_parts_for_which_no_time_is_left_are_told(tmp_path):
+    ran = check(LIMIT="1", OUT=str(tmp_path))
+    assert ran.returncode == 1
+    assert "modules     not run: no time left of 1 s" in ran.stdout
+    assert "written: " in ran.stdout
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_nothing_is_kept_as_a_result_without_a_gpu():
+    before = sorted((ROOT / "benchmarks/results").iterdir())
+    ran = check(LIMIT="1")
+    assert "no GPU could be used, so nothing is verified and no result is kept" in ran.stdout
+    assert sorted((ROOT / "benchmarks/results").iterdir()) == before
+
+
+def test_the_report_takes_what_a_part_left(tmp_path):
+    (tmp_path / "tests.status").write_text("0 12\n")
+    (tmp_path / "tests.xml").write_text(
+        '<testsuites><testsuite tests="9" failures="1" errors="0" skipped="2"/></testsuites>'
+    )
+    (tmp_path / "step.status").write_text("1 3\n")
+    (tmp_path / "step.log").write_text("Traceback\nValueError: x\n")
+    stats = {"median": 1.0, "iqr": 0.1, "min": 0.9, "max": 1.2, "rounds": 5, "mean": 1.0}
+    one = {"name": "test_adam", "stats": stats, "extra_info": {"gb_per_s": 7.0}}
+    (tmp_path / "adam.json").write_text(json.dumps({"benchmarks": [one]}))
+    assert gpu_report.main(str(tmp_path), "yes", str(tmp_path / "out")) == 0
+    (file,) = (tmp_path / "out").iterdir()
+    found = json.loads(file.read_text())
+    assert found["parts"]["tests"] == {"status": 0, "seconds": 12}
+    assert found["parts"]["step"] == {"status": 1, "seconds": 3, "output": "Traceback\nValueError: x\n"}
+    assert found["tests"] == {"tests": 9, "failures": 1, "errors": 0, "skipped": 2}
+    assert found["step"].startswith("none: JSONDecodeError")
+    assert found["adam"] == [
+        {"name": "test_adam", **{k: stats[k] for k in gpu_report.KEPT}, "gb_per_s": 7.0},
+    ]
+
+
+def test_steps_are_timed_and_compared_with_pytorchs(capsys):
+    torch = pytest.importorskip("torch", reason="PyTorch, of the extra oracle, is the peer")
+    torch.set_num_threads(1)
+    assert gpu_step.main(["--device", "cpu", "--quick"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["device"] == "cpu"
+    assert all(seconds > 0 for seconds in found["first_step"].values())
+    (case,) = found["steps"].values()
+    for who in gpu_step.CONTENDERS:
+        assert 0 < case[who]["low_us"] <= case[who]["median_us"] <= case[who]["high_us"]
