@@ -13,6 +13,7 @@ from typing import Any
 
 from twingrad import info
 from twingrad.kernels import cpu
+from twingrad.kernels.cpu import memory
 
 LIBRARIES = ("numpy", "torch", "jax", "optax", "scikit-learn", "autograd", "cupy-cuda13x", "cupy-cuda12x")
 TUNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
@@ -96,12 +97,13 @@ def _version(name: str) -> str | None:
 def peak(step: Callable[[], Any]) -> int | None:
     """The bytes by which `step` raises this process's resident memory at its highest; None where Linux is not to ask.
 
-    What earlier steps freed goes back to the system first, or the step would take it again unseen.
+    What earlier steps freed goes back to the system first, or the step would take it again unseen; what the kernels
+    keep for the next results counts as the step's.
     """
     try:
         ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forgets the highest value so far
-        before = _resident("VmRSS")
+        before = _resident("VmRSS") - memory.kept()
         kept = step()
         highest = _resident("VmHWM")
     except (OSError, AttributeError):

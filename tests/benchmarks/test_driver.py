@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from twingrad.benchmarks import driver, machine, quoted, report
 from twingrad.benchmarks.worker import Prepared, time_steps
+from twingrad.kernels.cpu import memory
 
 WORKLOAD = """
 import time
@@ -105,6 +107,15 @@ def test_contenders_run_without_the_variables_that_tie_openblas_down(monkeypatch
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     assert not set(machine.TUNING) & set(machine.environment())
     assert machine.environment()["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_peak_memory_is_that_of_a_step_with_its_result():
+    size, kept = 1 << 24, memory.kept()
+    found = machine.peak(lambda: [np.ones(size, np.uint8) for _ in range(3)])
+    if found is None:
+        pytest.skip("this system has no /proc/self/clear_refs")
+    assert abs(found - kept - 3 * size) < 1 << 20
+    assert abs(machine.peak(lambda: None) - kept) < 1 << 20
 
 
 def test_machine_tells_no_host_name_and_no_path():
