@@ -38,6 +38,7 @@ class Rule(NamedTuple):
 
     operation: the kernel that it runs. states: how many arrays beside parameter and gradient are read and written.
     fused: whether PyTorch has a fused step of it. clip: the gradient's norm is computed too, which reads it once more.
+    average: an exponential average of the weights is kept too, which is read and written; PyTorch's is `AveragedModel`.
     """
 
     operation: str
@@ -46,6 +47,7 @@ class Rule(NamedTuple):
     states: int
     fused: bool = True
     clip: bool = False
+    average: bool = False
 
 
 RULES = {
@@ -58,6 +60,7 @@ RULES = {
     ),
     "Adam": Rule("adam_segments", "Adam", {"lr": 1e-3}, 2),
     "Adam clipped": Rule("adam_segments", "Adam", {"lr": 1e-3}, 2, clip=True),
+    "Adam averaged": Rule("adam_segments", "Adam", {"lr": 1e-3}, 2, average=True),
     "AdamW": Rule("adam_segments", "AdamW", {"lr": 1e-3, "weight_decay": 0.0}, 2),
 }
 TARGETS = {"Adam, 200 x (256x256 + 256)": {"PyTorch fused": 2}}
@@ -72,6 +75,7 @@ CASES: dict[str, Case] = {
     for size in SIZES
 }
 MAX_NORM = 1.0
+EMA = 0.999
 
 
 def count(case: Case) -> int:
@@ -81,7 +85,7 @@ def count(case: Case) -> int:
 
 def traffic(case: Case) -> int:
     rule = RULES[case["rule"]]
-    return 4 * count(case) * (3 + 2 * rule.states + rule.clip)
+    return 4 * count(case) * (3 + 2 * rule.states + rule.clip + 2 * rule.average)
 
 
 def values(case: Case) -> list[tuple[Any, Any]]:
@@ -113,8 +117,8 @@ class Model(nn.Module):
 def stepper(case: Case, mode: str, device: str | None = None) -> tuple[Model, Callable[[], None]]:
     """A model and one step of its optimizer."""
     rule, model = RULES[case["rule"]], Model(case, device)
-    clip = {"clip_norm": MAX_NORM} if rule.clip else {}
-    optimizer = getattr(optim, rule.optimizer)(model, **rule.options, **clip)
+    more = ({"clip_norm": MAX_NORM} if rule.clip else {}) | ({"ema": EMA} if rule.average else {})
+    optimizer = getattr(optim, rule.optimizer)(model, **rule.options, **more)
 
     def step() -> None:
         with fused(mode):
@@ -155,11 +159,16 @@ def torch_step(how: str, case: Case) -> Prepared:
 
     gradients_anew()
     optimizer = getattr(torch.optim, rule.optimizer)(parameters, **rule.options, **{how: True})
+    model = torch.nn.ParameterList(parameters)
+    swa = torch.optim.swa_utils
+    averaged = swa.AveragedModel(model, multi_avg_fn=swa.get_ema_multi_avg_fn(EMA)) if rule.average else None
 
     def step() -> None:
         if rule.clip:
             torch.nn.utils.clip_grad_norm_(parameters, MAX_NORM, foreach=True)
         optimizer.step()
+        if averaged is not None:
+            averaged.update_parameters(model)
 
     return prepared(case, step, lambda: [parameter.detach().numpy() for parameter in parameters], gradients_anew)
 

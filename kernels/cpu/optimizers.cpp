@@ -1,6 +1,7 @@
 // One launch updates a whole model: flat arrays, a table of segments (offset, length), a row of scalars per segment.
-// Tiles are pieces of the flat arrays, whatever the segments, so that many small segments share a tile. Each tile looks
-// through the whole table, which needs no order; a segment of length 0 is skipped. Segments must not overlap.
+// Tiles are pieces of the flat arrays, whatever the segments, so that many small segments share a tile. Each tile finds its
+// first segment by bisection, or looks through the whole table where that is in no order; a segment of length 0 is skipped.
+// Segments must not overlap.
 #include "../include/adam.h"
 #include "../include/norm.h"
 #include "../include/rmsprop.h"
@@ -17,12 +18,30 @@ inline i64 flat_piece(i64 count) {
   return piece < FLAT_PIECE ? FLAT_PIECE : piece > LONG_PIECE ? LONG_PIECE : piece;
 }
 
+// How many of the numbers at(0) <= at(1) <= ... <= at(n - 1) are at most x.
+template <class F>
+inline i64 count_up_to(i64 x, i64 n, const F &at) {
+  i64 low = 0, high = n;
+  while (low < high) {
+    const i64 middle = (low + high) / 2;
+    if (at(middle) <= x)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 // Runs f(begin, end, segment) over the parts of every segment that lie in each tile of 0..count.
 template <class F>
 inline void each_segment(i64 count, const i64 *segments, i64 rows, const F &f) {
+  const auto end_of = [&](i64 s) { return segments[2 * s] + segments[2 * s + 1]; };
+  bool ordered = true;
+  for (i64 s = 1; s < rows; ++s) ordered &= end_of(s - 1) <= segments[2 * s];
   parallel_pieces(count, flat_piece(count), [&](i64 begin, i64 end) {
-    for (i64 s = 0; s < rows; ++s) {
-      i64 from = segments[2 * s], to = from + segments[2 * s + 1];
+    for (i64 s = ordered ? count_up_to(begin, rows, end_of) : 0; s < rows; ++s) {
+      i64 from = segments[2 * s], to = end_of(s);
+      if (ordered && from >= end) break;
       if (from < begin) from = begin;
       if (to > end) to = end;
       if (from < to) f(from, to, s);
@@ -110,6 +129,7 @@ struct ClipArguments {
   const void *grad;
   const i64 *segments;
   double *control, *norm, *leaves;  // leaves: scratch, one for each leaf
+  i64 *starts;                      // scratch: the number of each segment's first leaf
   i64 rows, columns, column;        // of control, and the one to write the factor to
   double max_norm, unscale;
 };
@@ -128,11 +148,13 @@ inline double norm_of_leaf(const T *x, i64 n) {
 template <class T>
 inline void clip_segments(const ClipArguments &a) {
   i64 count = 0;
-  for (i64 s = 0; s < a.rows; ++s) count += norm_leaves(a.segments[2 * s + 1]);
+  for (i64 s = 0; s < a.rows; ++s) {
+    a.starts[s] = count;
+    count += norm_leaves(a.segments[2 * s + 1]);
+  }
   parallel(count, [&](i64 tile) {
-    i64 s = 0, leaf = tile;
-    for (; leaf >= norm_leaves(a.segments[2 * s + 1]); ++s) leaf -= norm_leaves(a.segments[2 * s + 1]);
-    const i64 begin = leaf * NORM_LEAF, length = a.segments[2 * s + 1], end = begin + NORM_LEAF;
+    const i64 s = count_up_to(tile, a.rows, [&](i64 row) { return a.starts[row]; }) - 1;
+    const i64 begin = (tile - a.starts[s]) * NORM_LEAF, length = a.segments[2 * s + 1], end = begin + NORM_LEAF;
     const T *x = static_cast<const T *>(a.grad) + a.segments[2 * s] + begin;
     a.leaves[tile] = norm_of_leaf(x, (end < length ? end : length) - begin);
   });

@@ -18,7 +18,7 @@ LEAF = LANES * ROWS
 """Elements of a leaf of the norm's sum: NORM_LEAF of norm.h."""
 
 ADAM, SGD, RMSPROP = (Kernel(f"{rule}_segments", 8, "qq") for rule in ("adam", "sgd", "rmsprop"))
-CLIP = Kernel("clip_segments", 5, "3qdd")
+CLIP = Kernel("clip_segments", 6, "3qdd")
 
 
 def update_refusal(theta: Array, grad: Array, states: dict[str, Any], segments: Array, control: Array) -> str | None:
@@ -94,4 +94,5 @@ def clip_segments(
 ) -> None:
     rows, columns = control.shape
     leaves = np.empty(int(np.sum(-(-segments[:, 1] // LEAF))), np.float64)
-    CLIP((grad, segments, control, norm, leaves), rows, columns, columns + FACTOR, max_norm, unscale)
+    starts = np.empty(rows, np.int64)
+    CLIP((grad, segments, control, norm, leaves, starts), rows, columns, columns + FACTOR, max_norm, unscale)

@@ -20,9 +20,10 @@ def check_segments(
     """Raise ValueError unless the arrays that are there are flat and alike, tables (S, 2) and (S, columns), and
     segments in range.
     """
-    there = {name: array for name, array in arrays.items() if array is not None}
-    theta = there["param"]
-    for name, array in there.items():
+    theta: Any = arrays["param"]
+    for name, array in arrays.items():
+        if array is None:
+            continue
         if array.shape != theta.shape or len(array.shape) != 1 or array.dtype != theta.dtype:
             raise ValueError(
                 f"{rule}: {name} has shape {array.shape} and dtype {array.dtype}, "

@@ -17,10 +17,8 @@ AVERAGE = "average"
 """Its name among the states of an optimizer."""
 
 
-def blend(ema: float | None, step: int) -> float:
+def blend(ema: float, step: int) -> float:
     """The share of the weights in their average at a parameter's step number `step`, from 1: at the first, all."""
-    if ema is None:
-        return 0.0
     return 1.0 if step == 1 else 1.0 - ema
 
 

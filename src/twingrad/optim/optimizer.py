@@ -398,9 +398,9 @@ class Optimizer:
 
     def _around(self, step: int, lr: float, decays: bool) -> Terms:
         factor, limit = 1.0 / self.loss_scale, math.inf if self.clip_value is None else self.clip_value
-        blend = average.blend(self._ema, step)
+        blend = 0.0 if self._ema is None else average.blend(self._ema, step)
         if not decays:
-            return Terms(factor=factor, limit=limit, blend=blend)
+            return Terms(factor, limit, 0.0, 1.0, 0.0, blend)
         l2, shrink = (0.0, 1.0 - lr * self.weight_decay) if self.decoupled else (self.weight_decay, 1.0)
         return Terms(factor, limit, l2, shrink, lr * self.l1 * self.step_gain, blend)
 
