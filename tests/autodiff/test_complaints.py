@@ -99,6 +99,8 @@ def test_other_errors_name_the_operation_and_keep_their_kind() -> None:
         xp.sum(tensor(2), nonsense=1)
     with pytest.raises(IndexError, match=r"xp.getitem of float64\[2\]"):
         tensor(2)[5]
+    with pytest.raises(IndexError, match=r"xp.setitem of float64\[2\]"):
+        (tensor(2) * 1.0)[5] = 1.0
     with pytest.raises(TypeError, match="expected an array"):
         tensor(2) + "text"
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
-from twingrad import Tensor, no_grad, xp
+from twingrad import AutodiffError, Tensor, no_grad, xp
 from twingrad.autodiff import is_recording
 
 
@@ -186,3 +188,14 @@ def test_tensors_are_hashed_by_identity() -> None:
 def test_dlpack_passes_on_the_data() -> None:
     x = leaf()
     assert np.array_equal(np.from_dlpack(x), x.data)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
+def test_copies_are_of_leaves(copied: Any) -> None:
+    for tensor in (leaf(), Tensor(np.ones(2)), (leaf() * 2).detach()):
+        twin = copied(tensor)
+        assert twin is not tensor
+        assert np.array_equal(twin.data, tensor.data)
+        assert twin.requires_grad == tensor.requires_grad
+    with pytest.raises(AutodiffError, match=r"made by multiply on the tape is not to be copied.*detach\(\)"):
+        copied(leaf() * 2)

@@ -235,7 +235,7 @@ BUILDS: dict[Build, str] = {
     reduction: "sum mean prod max min var std linalg.vector_norm",
     along: "cumulative_sum cumulative_prod sort diff roll repeat unstack fft.fftshift fft.ifftshift",
     picked: "take take_along_axis",
-    keyed: "getitem _assign",
+    keyed: "getitem _setitem",
     matrices: """linalg.inv linalg.det linalg.slogdet linalg.pinv linalg.cholesky linalg.eigh linalg.eigvalsh linalg.qr
     linalg.svd linalg.svdvals linalg.matrix_power linalg.matrix_norm linalg.trace linalg.diagonal""",
     solved: "linalg.solve",

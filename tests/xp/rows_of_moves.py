@@ -74,9 +74,9 @@ def picks() -> Iterator[Row]:
     for label, key_ in {"row": 1, "slices": (slice(None), slice(None, None, 2)), "mask": ZEROS == 0}.items():
         value = real(*np.zeros((3, 4))[key_].shape)
         call = lambda xp, x, v, k=key_: indexing.assign(x, v, k)  # noqa: E731
-        yield Row("_assign", label, call, (real(3, 4), value), numpy_only=True)
+        yield Row("_setitem", label, call, (real(3, 4), value), numpy_only=True)
     call = lambda xp, x, v: indexing.assign(x, v, (slice(1, None),))  # noqa: E731
-    yield Row("_assign", "broadcast", call, (real(3, 4), real(1, 1, 4)), numpy_only=True)
+    yield Row("_setitem", "broadcast", call, (real(3, 4), real(1, 1, 4)), numpy_only=True)
     diagonal = linalg.products.undiagonal
     yield row("_undiagonal", "beside", lambda xp, g: diagonal(g, (2, 3, 5), 1), 2, 3, numpy_only=True)
 

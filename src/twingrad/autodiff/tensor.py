@@ -103,6 +103,15 @@ class Tensor(tape.OnTape, Operators):
         tensor.memory = self.shared_memory()
         return tensor
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Of a leaf, its parts; copied or pickled with its tape, a result would give its gradients to copied leaves."""
+        if self.node is not None:
+            raise AutodiffError(
+                f"a tensor made by {self.node.name} on the tape is not to be copied or pickled: detach() it first, or "
+                "copy it on the tape by xp.asarray(t, copy=True)"
+            )
+        return super().__reduce_ex__(protocol)
+
     # -- writes in place ----------------------------------------------------------------------------------------------
 
     @property

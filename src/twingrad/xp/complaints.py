@@ -25,6 +25,7 @@ def complaint(name: str, operands: tuple[Any, ...], error: Exception, broadcasts
     Arrays of two libraries give a TypeError, of two devices a DeviceError, shapes that do not fit a ValueError; any
     other plain error is said again of the operation and its operands.
     """
+    name = name.removeprefix("_")  # of an inner function, such as the one behind x[key] = value
     arrays = [a for a in operands if hasattr(a, "shape") and hasattr(a, "dtype")]
     libraries = list(dict.fromkeys(_library(a) for a in arrays))
     if len(libraries) > 1:

@@ -139,7 +139,7 @@ take_along_back = primitive(
     implementation=_plain_take_along_back,
 )
 assign = primitive(
-    "_assign", lambda g, out, x, value, key: assign(g, 0, key), _assigned_rule, implementation=_plain_setitem
+    "_setitem", lambda g, out, x, value, key: assign(g, 0, key), _assigned_rule, implementation=_plain_setitem
 )
 
 
