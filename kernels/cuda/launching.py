@@ -78,8 +78,9 @@ def _function(source: str, kernel: str, gpu: int) -> Any:
 def _module(source: str, gpu: int) -> Any:
     import cupy
 
-    module = cupy.cuda.Module()
-    module.load(build.image(source, int(cupy.cuda.Device(gpu).compute_capability), compiler()))
+    with cupy.cuda.Device(gpu):
+        module = cupy.cuda.Module()
+        module.load(build.image(source, int(cupy.cuda.Device(gpu).compute_capability), compiler()))
     return module
 
 

@@ -16,12 +16,21 @@ template <class T>
 __device__ inline void slope_sums(Sums<T, 1> *partial, T *dy, const T *grad, const T *out, i64 rows, i64 columns, i64 lanes,
                                   i64 chunk, i64 kind, T slope, T scale) {
   column_partials(partial, rows, columns, lanes, chunk, [=](i64 first, i64 end, i64 step, i64 column) {
-    return take_sums<T, 1>(first, end, step, column, [=](i64 row, i64 c, T *sum) {
-      const i64 i = row * columns + c;
-      T g = grad[i];
-      if (dy) dy[i] = g = tail_slope(out[i], g, kind, slope, scale);
-      sum[0] += g;
-    });
+    T g[HELD];  // all of them are read before any is written: the compiler cannot know that dy is another array
+#pragma unroll
+    for (int k = 0; k < HELD; ++k) {
+      const i64 row = first + k * step, i = row * columns + column;
+      g[k] = row < end ? grad[i] : T(0);
+      if (dy && row < end) g[k] = tail_slope(out[i], g[k], kind, slope, scale);
+    }
+    Sums<T, 1> held = {};
+#pragma unroll
+    for (int k = 0; k < HELD; ++k) {
+      const i64 row = first + k * step;
+      if (dy && row < end) dy[row * columns + column] = g[k];
+      held.value[0] += g[k];
+    }
+    return held;
   });
 }
 

@@ -31,7 +31,7 @@ C_TYPES = {
     np.float64: ctypes.c_double,
 }
 ORDERS = (0, 1, 2)
-"""In which the threads of a block run between two barriers: forwards, backwards, shuffled."""
+"""Of the threads of a block: in turn and forwards; each warp as far as it gets, backwards; the same, shuffled."""
 
 
 def compiler() -> str | None:

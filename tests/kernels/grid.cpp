@@ -1,7 +1,8 @@
 // The CUDA sources compiled for the host. Blocks run one after another, backwards, so that a block that relies on an earlier
-// one shows. The threads of a block are fibers: each runs until it waits (__syncthreads, a shuffle) or ends, then the next,
-// in one of several orders: a result that depends on the order lacks a barrier. Shared memory starts as NaN in each block.
-// A block in which no thread can go on, because some wait where others never arrive, is a fault.
+// one shows. The threads of a block are fibers: each runs until it waits (__syncthreads, a shuffle) or ends, then the next;
+// either all in turn, or one warp as far as it gets before the next begins, in one of several orders: a result that depends
+// on the order lacks a barrier. Shared memory starts as NaN in each block. A block in which no thread can go on, because
+// some wait where others never arrive, is a fault.
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -56,10 +57,17 @@ static unsigned turn(unsigned i, unsigned count) {
   return (i * 97u + 41u) % count;
 }
 
-static bool ready(unsigned count) {
-  for (unsigned t = 0; t < count; ++t)
-    if (state[t] == READY) return true;
-  return false;
+// Runs each thread of first..end that is ready until it waits or ends; whether there was one.
+static bool run_threads(unsigned first, unsigned count) {
+  bool any = false;
+  for (unsigned i = 0; i < count; ++i) {
+    const unsigned t = first + turn(i, count);
+    if (state[t] != READY) continue;
+    any = true;
+    threadIdx.x = t;
+    swapcontext(&scheduler, &fiber[t]);
+  }
+  return any;
 }
 
 static void run_block(unsigned count) {
@@ -72,14 +80,13 @@ static void run_block(unsigned count) {
     makecontext(&fiber[t], enter, 0);
     state[t] = READY;
   }
-  while (ready(count)) {
-    for (unsigned i = 0; i < count; ++i) {
-      const unsigned t = turn(i, count);
-      if (state[t] != READY) continue;
-      threadIdx.x = t;
-      swapcontext(&scheduler, &fiber[t]);
+  for (bool any = true; any;) {
+    any = order == 0 && run_threads(0, count);
+    for (unsigned i = 0; i < count / LANES; ++i) {
+      const unsigned warp = turn(i, count / LANES) * LANES;
+      do release(warp, warp + LANES, AT_WARP);
+      while (order != 0 && run_threads(warp, LANES) && (any = true));
     }
-    for (unsigned warp = 0; warp < count; warp += LANES) release(warp, warp + LANES, AT_WARP);
     release(0, count, AT_BLOCK);
   }
   for (unsigned t = 0; t < count; ++t) faults += state[t] != DONE;

@@ -13,7 +13,7 @@ from cuda_cases import DTYPES, RULES, SIZES, assert_words_equal, control_rows, d
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.fusable import fused
-from twingrad.kernels.cuda import build, launching, overrides
+from twingrad.kernels.cuda import activations, build, columns, launching, losses, overrides
 from twingrad.random import words
 
 import fake_cupy
@@ -198,3 +198,36 @@ def test_the_launcher_and_the_sources_agree_on_the_block():
     grid = (build.SOURCES / "grid.cuh").read_text()
     assert int(re.search(r"THREADS = (\d+)", grid)[1]) == launching.THREADS
     assert int(re.search(r"TILE = (\d+)", grid)[1]) == launching.ELEMENTS
+
+
+def test_python_and_the_sources_agree_on_rows_columns_and_pieces():
+    team, column, loss = ((build.SOURCES / name).read_text() for name in ("team.cuh", "columns.cuh", "losses.cu"))
+    assert int(re.search(r"WARP = (\d+)", team)[1]) == columns.WARP == launching.THREADS // activations.ROWS_OF_BLOCK
+    assert int(re.search(r"WIDE = (\d+)", team)[1]) == activations.WIDE
+    assert int(re.search(r"HELD = (\d+)", column)[1]) == columns.HELD
+    assert int(re.search(r"PER_THREAD = (\d+)", loss)[1]) * launching.THREADS == losses.PIECE
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (1, 1), (5, 3), (63, 32), (64, 33), (4096, 1), (10**9, 1), (7, 10**9)])
+def test_chunks_cover_the_rows_and_are_few(shape):
+    found = columns.split(types.SimpleNamespace(shape=shape))
+    assert (found.chunks - 1) * found.chunk < max(shape[0], 1) <= max(found.chunks, 1) * found.chunk
+    assert 0 <= found.chunks <= columns.MOST_CHUNKS
+    assert found.chunk % (launching.THREADS // found.lanes * columns.HELD) == 0
+    assert found.lanes in (1, 2, 4, 8, 16, 32)
+    assert found.lanes == 32 or found.lanes // 2 < shape[1] <= found.lanes
+    assert found.blocks == -(-shape[1] // found.lanes) * found.chunks
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_beyond_32_bits(gpu, dtype):
+    width, number = 5, 2**33 + 3
+    _, table = placed(draw(3 * width, dtype, 0), 0)
+    far = at_address(table.data.ptr - number * width * table.itemsize)
+    indices = fake_cupy.ndarray(np.asarray([number + 2, number, 2**40, -1], np.int64))
+    out = fake_cupy.ndarray(np.zeros((4, width), dtype))
+    sizes = np.int64(4), np.int64(number + 3), np.int64(width)
+    cuda_on_host.function(f"embedding_{dtype}")((1,), (launching.THREADS,), (out, indices, far, *sizes))
+    rows = table.get().reshape(3, width)
+    assert_words_equal(out.get()[:2], rows[[2, 0]])
+    assert np.isnan(out.get()[2:]).all()

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from parity_rows import ROWS
 
+from twingrad.autodiff.tape import FRESH, Destination
 from twingrad.fusable import PROVIDERS, registry
 from twingrad.kernels.cuda import launching
 
 import fake_cupy
+from numerics import same_bits
 
 pytestmark = pytest.mark.skipif(
     cuda_on_host.compiler() is None, reason="no C++ compiler to run the CUDA sources on the host"
@@ -69,3 +71,23 @@ def test_neither_blocks_nor_the_order_of_threads_nor_addresses_change_a_bit(gpu,
         cuda_on_host.set_order(order)
         monkeypatch.setattr(launching, "BLOCKS_PER_PROCESSOR", most)
         cuda_parity.assert_same_bits(cuda_parity.run(row, "float32", "require", place), expected)
+
+
+@pytest.mark.parametrize("row", [row for row in SOME if row.differentiable], ids=repr)
+def test_gradients_are_added_where_they_are_to_be(gpu, monkeypatch, row):
+    kernel = registry[row.operation].kernels["cuda"]
+    arrays = [None if a is None else put(a) for a in row.arrays("float32")]
+    wanted = [i < row.differentiable and a is not None and a.dtype.kind == "f" for i, a in enumerate(arrays)]
+    with np.errstate(all="ignore"):
+        out, saved = kernel.forward(*arrays, **row.options)
+        grad = put(cuda_parity.seed_of(out.shape, "float32"))
+        fresh = kernel.backward(saved, grad, tuple(FRESH if want else None for want in wanted))
+        held = [None if a is None else put(a.get()) for a in fresh]
+        again = tuple(None if a is None else Destination(a, True) for a in held)
+        monkeypatch.setattr(launching, "BLOCKS_PER_PROCESSOR", 1)
+        found = kernel.backward(saved, grad, again)
+    for one, two, place, want in zip(fresh, found, held, wanted, strict=False):
+        assert two is place
+        assert (one is not None) is want
+        if want and row.operation != "embedding":  # which adds look-up by look-up to what is there
+            assert same_bits(two.get(), one.get() + one.get())
