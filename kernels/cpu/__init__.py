@@ -12,12 +12,13 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from twingrad.kernels.cpu.loader import Library, address, find
-from twingrad.recording import current
+from twingrad.recording import current, under_way
 
 __all__ = [
     "Kernel",
@@ -75,10 +76,15 @@ class Kernel:
 
 def launch(function: int, arguments: bytes, keep: tuple[Any, ...]) -> None:
     """Run one kernel now; while a step is captured, write it down as well."""
-    library().c.tg_run_one(function, arguments)
-    recording = current()
-    if recording is not None:
+    _run_one()(function, arguments)
+    if under_way and (recording := current()) is not None:
         recording.launches.append(Launch(function, arguments, keep))
+
+
+@cache
+def _run_one() -> Any:
+    """The library's function that runs one kernel: looked up at each launch, it would cost as much as the call."""
+    return library().c.tg_run_one
 
 
 class Program:
