@@ -233,6 +233,22 @@ def test_capture_refuses_the_reference_path_by_name(make: Any) -> None:
             double.operation(X)
 
 
+def test_a_leaf_keeps_the_gradient_that_a_kernel_made(make: Any) -> None:
+    double, kept = make(), []
+
+    def backward(saved: Any, grad: Any, into: Any) -> tuple[Any, ...]:
+        kept.append(grad * saved)
+        return (kept[-1], None)[: len(into)]
+
+    double.operation.kernels["cpu"] = double.operation.kernels["cpu"]._replace(backward=backward)
+    x = Tensor(np.ones(3), requires_grad=True)
+    double.operation(x).sum().backward()
+    assert x.grad is kept[0]
+    (double.operation(x) + double.operation(x)).sum().backward()
+    np.testing.assert_array_equal(kept[0], np.full(3, 2.0))
+    np.testing.assert_array_equal(x.grad, np.full(3, 6.0))
+
+
 def test_registering_twice(make: Any) -> None:
     double = make()
     with pytest.raises(ValueError, match="double already has a kernel for 'cpu'"):

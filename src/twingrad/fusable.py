@@ -78,7 +78,11 @@ class Fusable:
         accepts: Callable[..., str | None] = lambda *args, **kwargs: None,
         backward: Callable[..., tuple[Any, ...]] | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Register the decorated function as this operation's kernel on `backend`."""
+        """Register the decorated function as this operation's kernel on `backend`.
+
+        backward(saved, grad, into) -> a gradient for each argument in its destination, or where that has no array in
+        one of its own, neither `grad` nor a view of it: a leaf keeps it without a copy.
+        """
 
         def register(forward: Callable[..., Any]) -> Callable[..., Any]:
             if backend in self.kernels:
@@ -132,7 +136,8 @@ class Fusable:
             return out
         if not is_recording(args):
             return Tensor(out)
-        return record(self.name, out, args, functools.partial(_backward, self.name, kernel.backward, saved))
+        backward = functools.partial(_backward, self.name, kernel.backward, saved)
+        return record(self.name, out, args, backward, fresh=True)
 
     def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """`args` with what follows them and was given by name, which leaves `kwargs`; defaults in between."""

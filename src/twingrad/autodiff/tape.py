@@ -54,13 +54,14 @@ class Operation:
     """What all results of one function share.
 
     pull(node, grad, into) -> a gradient for each of the node's inputs, None where into[i] is None; `grad` is a plain
-    array, or a Tensor where the gradient is itself to be differentiated.
+    array, or a Tensor where the gradient is itself to be differentiated. fresh: each is an array made for it, neither
+    a view nor given twice, so that a leaf can keep it without a copy.
     """
 
-    __slots__ = ("name", "pull")
+    __slots__ = ("fresh", "name", "pull")
 
-    def __init__(self, name: str, pull: Callable[..., Sequence[Any]]) -> None:
-        self.name, self.pull = name, pull
+    def __init__(self, name: str, pull: Callable[..., Sequence[Any]], *, fresh: bool = False) -> None:
+        self.name, self.pull, self.fresh = name, pull, fresh
 
 
 class OnTape:

@@ -85,13 +85,17 @@ class Tensor(tape.OnTape, Operators):
         return tape.FRESH
 
     def receive_grad(self, gradient: Any, destination: tape.Destination) -> None:
-        """Take one contribution to this leaf's gradient, which a kernel may have written to `destination` already."""
+        """Take one contribution to this leaf's gradient, which stands in `destination` already where it need not be
+        copied.
+        """
         if under_way:
             refuse_while_recording(
                 "a gradient of a tensor outside all modules", "a replay would overwrite it, not add to it"
             )
         if self._grad is not None:
             self._grad = namespace_of(self.data).asarray(self._grad + gradient)
+        elif gradient is destination.array:
+            self._grad = gradient
         elif type(gradient) is np.ndarray:  # copies: rules give views, and one array to several leaves
             self._grad = gradient.copy()
         else:
@@ -334,12 +338,14 @@ def made(data: Any, node: tape.Node | None = None) -> Tensor:
     return tensor
 
 
-def record(name: str, out: Any, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]]) -> Tensor:
+def record(
+    name: str, out: Any, inputs: tuple[Any, ...], backward: Callable[..., Sequence[Any]], *, fresh: bool = False
+) -> Tensor:
     """The array `out` as a Tensor that knows that operation `name` made it of `inputs`.
 
-    backward(grad, into) -> a gradient for each input, None where into[i] is None.
+    backward(grad, into) -> a gradient for each input, None where into[i] is None; fresh: see `tape.Operation`.
     """
-    operation = tape.Operation(name, lambda node, grad, into: backward(grad, into))
+    operation = tape.Operation(name, lambda node, grad, into: backward(grad, into), fresh=fresh)
     return made(out, tape.recorded(operation, None, inputs, None))
 
 

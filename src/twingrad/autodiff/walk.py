@@ -27,13 +27,13 @@ def backward(root: Tensor, seed: Any) -> None:
     for node in reversed(_behind([root])):
         node.check()
         into = tuple([_destination(i) if isinstance(i, OnTape) and i.requires_grad else None for i in node.inputs])
-        found = node.operation.pull(node, pending.pop(node), into)
+        found, fresh = node.operation.pull(node, pending.pop(node), into), node.operation.fresh
         for given, gradient, place in zip(node.inputs, found, into, strict=True):
             if place is None:
                 continue
             source = given.node
             if source is None:
-                given.receive_grad(gradient, place)
+                given.receive_grad(gradient, Destination(gradient, False) if fresh and place is FRESH else place)
             elif source in pending:
                 _add(pending, source, gradient)
             else:

@@ -131,10 +131,10 @@ class Parameter(Tensor):
 
     def receive_grad(self, gradient: Any, destination: Destination) -> None:
         """Put a contribution in its place, unless a kernel has written it there already."""
-        if gradient is destination.array:
-            return
         if self.flat is None:
             super().receive_grad(gradient, destination)
+            return
+        if gradient is destination.array:
             return
         refuse_while_recording("a gradient from the reference path", "writing it to its place has no bound form")
         if destination.array is None:
