@@ -31,7 +31,8 @@ class Tensor(tape.OnTape, Operators):
     operators are those functions; `t += u` means `t = t + u`, a new tensor.
 
     data: the array that it wraps; not copied. Write to it with `t[...] = value`, which a backward pass that needs the
-    old values sees, and refuses. What NumPy itself writes to `t.data`, nobody sees.
+    old values sees, and refuses. What NumPy itself writes to `t.data`, nobody sees. `float(t)` gives a number, a
+    constant, and so does what calls it: `math.sin(t)`, or `array[0] = t` of a NumPy array.
     requires_grad: compute the gradient with respect to this tensor; real floating dtypes only (else TypeError).
 
     >>> x = Tensor(np.asarray([1.0, 2.0]), requires_grad=True)
