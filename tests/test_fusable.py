@@ -300,6 +300,9 @@ def test_every_kernel_says_why_it_refuses(label: str) -> None:
 ARRAY = np.ones((2, 2))
 MISUSES = {
     "missing": (lambda: F.linear(ARRAY), "linear: missing a required argument: 'weight'"),
+    "nothing": (lambda: F.relu(), "relu: missing a required argument: 'x'"),
+    "too many": (lambda: F.tanh(ARRAY, 1), "tanh: too many positional arguments"),
+    "unknown, unchecked": (lambda: F.relu(ARRAY, slope=1), "relu: got an unexpected keyword argument 'slope'"),
     "unknown": (lambda: F.dropout(ARRAY, prob=0.5), "dropout: missing a required .*argument: 'p'"),
     "list": (lambda: F.linear([[1.0, 2.0]], ARRAY), "expected an array .* got list"),
     "list of labels": (lambda: F.softmax_cross_entropy(ARRAY, [0, 1]), "expected an array .* got list"),

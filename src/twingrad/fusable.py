@@ -109,6 +109,8 @@ class Fusable:
                 break
         if self.validate is not None:
             self._check(arrays, kwargs)
+        elif kwargs or len(args) != len(self.arguments):
+            self._bind(arrays, kwargs)
         if self.overwrites is not None and computing_again():
             args, arrays = self._spared(args, arrays, kwargs)
         mode = _mode.get()
@@ -155,12 +157,16 @@ class Fusable:
         try:
             self.validate(*arrays, **kwargs)  # type: ignore[misc]
         except (AttributeError, TypeError):
-            try:
-                inspect.signature(self.reference).bind(*arrays, **kwargs)
-            except TypeError as error:
-                raise TypeError(f"{self.name}: {error}") from None
+            self._bind(arrays, kwargs)
             namespace_of(*arrays)
             raise
+
+    def _bind(self, arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise TypeError naming the operation where the reference has no such parameters, or misses one."""
+        try:
+            inspect.signature(self.reference).bind(*arrays, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
 
     def _spared(
         self, args: tuple[Any, ...], arrays: tuple[Any, ...], kwargs: dict[str, Any]
