@@ -116,7 +116,8 @@ def embedding_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple
     indices, weight = saved
     grad, (vocabulary, width) = plain(grad, weight), weight.shape
     with weight.device:
-        order = cupy.argsort(indices.reshape(-1), kind="stable")  # CuPy's only kind: look-ups of a row stay in order
+        looked_up = indices.reshape(-1)  # argsort is stable, CuPy's only kind: look-ups of a row stay in order
+        order = cupy.argsort(looked_up, kind="stable") if indices.size else looked_up
 
     def write(out: Array, adds: bool) -> None:
         if not adds:
