@@ -21,6 +21,8 @@ SMALLEST = 1 << 17
 ALIGNMENT = 64
 DEFAULT = 512
 """MiB that are kept at most, where TWINGRAD_KEEP_MIB does not say."""
+SIZES = 128
+"""Sizes that are kept at most: batches that are all of other sizes would fill the memory with blocks of no use."""
 
 _free: dict[int, list[Any]] = {}
 _lent: dict[int, Any] = {}
@@ -39,9 +41,8 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     size = math.prod(shape) * dtype.itemsize
     if size < SMALLEST or size > _limit:
         return np.empty(shape, dtype)
-    try:
-        block = _free[size].pop()
-    except (KeyError, IndexError):
+    block = _taken(size)
+    if block is None:
         block = _new_block(size)
     handle: Any = (ctypes.c_char * size).from_buffer(block)  # NumPy makes it the base of the array and of all views
     loan = _Loan(handle, _take_back)
@@ -76,17 +77,26 @@ def _take_back(loan: _Loan) -> None:
     _trim()
 
 
+def _taken(size: int) -> Any:
+    """A kept block of this size, or None. Threads need no lock: what one gives back meanwhile may go to the system."""
+    blocks = _free.get(size)
+    try:
+        block = blocks.pop() if blocks else None
+    except IndexError:  # another thread was faster
+        block = None
+    if not blocks:
+        _free.pop(size, None)
+    return block
+
+
 def _trim() -> None:
-    while kept() > _limit:
-        blocks = next((blocks for blocks in list(_free.values()) if blocks), None)
-        if not blocks:
-            return
-        blocks.pop()
+    while _free and (len(_free) > SIZES or kept() > _limit):
+        _taken(next(iter(list(_free)), 0))
 
 
 def _default() -> int:
     value = os.environ.get("TWINGRAD_KEEP_MIB", "")
-    return int(value) if value.isdigit() else DEFAULT
+    return int(value) if value.isdecimal() else DEFAULT
 
 
 keep(_default())

@@ -21,6 +21,7 @@ pytestmark = needs_kernels
 F4 = np.dtype(np.float32)
 LARGE = (300, 500)
 BYTES = 4 * 300 * 500
+SMALLEST = memory.SMALLEST
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +91,16 @@ def test_at_most_the_limit_is_kept() -> None:
     memory.keep(0)
     assert memory.kept() == 0
     assert memory.empty(LARGE, F4).flags.owndata
+
+
+def test_of_many_sizes_those_given_back_last_are_kept() -> None:
+    sizes = [SMALLEST + 4 * i for i in range(memory.SIZES + 5)]
+    for size in sizes:
+        memory.empty((size // 4,), F4)
+    assert memory.kept() == sum(sizes[5:])
+    memory.empty((sizes[5] // 4,), F4)
+    memory.empty((sizes[0] // 4,), F4)
+    assert memory.kept() == sum(sizes[7:]) + sizes[5] + sizes[0]
 
 
 def test_the_variable_sets_the_limit() -> None:
