@@ -129,6 +129,16 @@ def test_the_summary_names_the_pass_by_path() -> None:
     assert {path: head for path, head in told.items() if head} == {"0.1": "0.0", "1.2": "1.1", "1.3": "1.1"}
 
 
+def test_the_summary_names_each_place_of_a_layer_that_stands_in_several() -> None:
+    relu = nn.ReLU()
+    model = nn.Sequential(relu, nn.Linear(6, 6), relu)
+    assert model.joined() == {"2": "1"}
+
+
+def test_the_summary_of_a_subclass_with_a_forward_of_its_own_names_no_pass() -> None:
+    assert Apart(*layers("Lr")).joined() == {}
+
+
 def test_arrays_of_other_libraries(library: Any) -> None:
     """The reference path has the same groups, and their parts' kernels where a backend has those alone."""
     rng = np.random.default_rng(3)

@@ -46,8 +46,11 @@ class Sequential(Module):
         return x
 
     def joined(self) -> dict[str, str]:
-        names = {layer: name for name, layer in reversed(self._modules.items())}
-        return {names[layer]: names[group[0]] for group in groups(self) for layer in group[1:]}
+        if type(self).forward is not Sequential.forward:
+            return {}
+        names = iter(self._modules)  # not by layer: one may stand in several places
+        passes = [[next(names) for _ in group] for group in groups(self)]
+        return {name: head for head, *rest in passes for name in rest}
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
