@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twingrad.backends.memory import out_of_memory
 from twingrad.backends.moving import check_movable, is_cupy
 
 
 class CudaBackend:
-    """See `twingrad.backends.Backend`. `twingrad.backends.get` probes the GPU before it makes one."""
+    """See `twingrad.backends.Backend`. `twingrad.backends.get` probes the GPU before it makes one.
+
+    What makes arrays raises DeviceMemoryError, a MemoryError, where the GPU has no room for them.
+    """
 
     def __init__(self, index: int = 0) -> None:
         import cupy
@@ -28,9 +32,13 @@ class CudaBackend:
     def asarray(self, array: Any, *, dtype: Any = None, copy: bool = False) -> Any:
         check_movable(array, self.device)
         with self._gpu:
-            if is_cupy(array) and array.device == self._gpu and not copy:
-                return array if dtype is None else array.astype(dtype, copy=False)
-            return self._cupy.array(array, dtype=dtype)
+            try:
+                if is_cupy(array) and array.device == self._gpu and not copy:
+                    return array if dtype is None else array.astype(dtype, copy=False)
+                return self._cupy.array(array, dtype=dtype)
+            except MemoryError:
+                kind = getattr(array, "dtype", np.float64) if dtype is None else dtype
+                raise out_of_memory(self._gpu, np.shape(array), kind) from None
 
     def to_numpy(self, array: Any) -> NDArray[Any]:
         return np.asarray(array.get())
@@ -38,7 +46,10 @@ class CudaBackend:
     def zeros_aligned(self, size: int, dtype: Any) -> Any:
         """CuPy's memory pool gives addresses at multiples of 512 bytes."""
         with self._gpu:
-            return self._cupy.zeros(size, dtype)
+            try:
+                return self._cupy.zeros(size, dtype)
+            except MemoryError:
+                raise out_of_memory(self._gpu, (size,), dtype) from None
 
     def address(self, array: Any) -> int:
         return int(array.data.ptr)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from twingrad.autodiff.tape import Destination
+from twingrad.backends.memory import out_of_memory
 from twingrad.devices import device_of
 from twingrad.kernels.cuda import launching
 from twingrad.namespace import Array, backend_of
@@ -52,11 +53,14 @@ def blocks_of(elements: int) -> int:
 
 
 def empty(like: Array, *shape: int) -> Array:
-    """An array of the dtype and on the GPU of `like`, with no values yet."""
+    """An array of the dtype and on the GPU of `like`, with no values yet; DeviceMemoryError where it has no room."""
     import cupy
 
     with like.device:
-        return cupy.empty(shape, like.dtype)
+        try:
+            return cupy.empty(shape, like.dtype)
+        except MemoryError:
+            raise out_of_memory(like.device, shape, like.dtype) from None
 
 
 def refusal(**arrays: Array | None) -> str | None:

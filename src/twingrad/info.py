@@ -168,6 +168,7 @@ def _gpu(index: int) -> dict[str, Any]:
         "name": properties["name"].decode(),
         "compute_capability": f"{properties['major']}.{properties['minor']}",
         "memory": int(properties["totalGlobalMem"]),
+        "memory_free": int(cupy.cuda.Device(index).mem_info[0]),
         "driver": int(runtime.driverGetVersion()),
         "runtime": int(runtime.runtimeGetVersion()),
     }

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from twingrad import devices
 from twingrad.kernels.cuda import build, launching, overrides, tails
 
 import fake_cupy
@@ -101,6 +102,7 @@ def stand_in(monkeypatch: Any, processors: int = 1) -> Any:
     """CuPy of NumPy arrays, whose kernels run on the host in blocks for a GPU of so many processors."""
     for name, module in fake_cupy.modules(CUPY).items():
         monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(devices, "probe", lambda index=0: devices.Probe(None, True))
     monkeypatch.setattr(overrides, "unavailable", lambda: None)
     monkeypatch.setattr(launching, "why_not", lambda source, gpu: None)
     monkeypatch.setattr(launching, "_function", lambda source, kernel, gpu: function(kernel))
