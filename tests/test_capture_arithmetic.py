@@ -108,6 +108,28 @@ def test_a_parameter_as_an_operand():
     networks.assert_same_bits(run(tg.capture), run(lambda step: step))
 
 
+def test_a_parameter_in_another_shape():
+    def run(wrap):
+        model = nn.Module()
+        model.weight = nn.Parameter(np.linspace(-1, 1, 10, dtype=np.float32))
+        optimizer = networks.OPTIMIZERS["momentum"](model)
+
+        def step(x, target):
+            twice = model.weight.reshape(2, 5) + model.weight.reshape(2, 5)
+            loss = F.mean_squared_error(F.linear(x, twice) + F.linear(x, model.weight.reshape(2, 5)), target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = wrap(step)
+        for i in range(4):
+            step(networks.batch(seed=i)[0], np.ones((16, 2), np.float32))
+        return networks.everything(model, optimizer)
+
+    networks.assert_same_bits(run(tg.capture), run(lambda step: step))
+
+
 REFUSED = {
     "a broadcast": (lambda x: x + np.ones(networks.IN, np.float32), "takes equal shapes"),
     "two dtypes": (lambda x: x * np.ones(x.shape), "arrays of one dtype, float32 or float64; got float"),

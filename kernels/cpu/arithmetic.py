@@ -112,7 +112,12 @@ def binary(name: str) -> Callable[..., Tensor]:
 
 def view(name: str) -> Callable[..., Tensor]:
     """xp.`name`, which gives the same memory another shape."""
-    operation = Operation(name, lambda node, grad, into: [reshaped(name, grad, node.inputs[0].shape)])
+
+    def pull(node: Node, grad: Array, into: tuple[Destination | None, ...]) -> list[Array | None]:
+        given = node.inputs[0].data
+        return [into[0] and delivered(name, into[0], reshaped(name, grad, given.shape), given)]
+
+    operation = Operation(name, pull)
 
     def function(x: Tensor, /, *args: Any, **kwargs: Any) -> Tensor:
         out = reshaped(name, x.data, getattr(namespace_of(x.data), name)(x.data, *args, **kwargs).shape)
