@@ -93,6 +93,7 @@ def beside_peers(
 
     def run(workload: driver.Workload, case: str) -> None:
         result = driver.run(workload, effort, cases=[case])
+        assert not result["failed"]
         measured = result["cases"][0]["contenders"]
         assert [row["contender"] for row in measured] == [
             who for who in workload.contenders if who not in result["cases"][0]["absent"]

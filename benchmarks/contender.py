@@ -52,11 +52,15 @@ class Worker:
         return json.loads(line)
 
     def close(self) -> None:
-        """Let the process end, and wait for it."""
+        """Let the process end, and wait for it; a minute later, kill it."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()
-        self.process.wait(timeout=60)
+        try:
+            self.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.process.stdout.close()
 
     def __enter__(self) -> Worker:

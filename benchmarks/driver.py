@@ -77,13 +77,19 @@ def run(
 ) -> dict[str, Any]:
     """Measure the cases (all, if none is named) with the contenders (all, if none is named): the result as a dict.
 
-    tell: called with the name of each case before it is measured.
+    tell: called with the name of each case before it is measured. A case whose contenders disagree, or end, stands with
+    the reason under "failed", and the others are measured all the same. Raises RuntimeError where none could be.
     """
     contenders = only or list(workload.contenders)
-    found = []
+    found, failed = [], {}
     for name in cases or workload.cases:
         tell(f"{workload.name}: {name}")
-        found.append(run_case(workload, name, contenders, effort))
+        try:
+            found.append(run_case(workload, name, contenders, effort))
+        except Exception as error:  # whatever a library raises
+            failed[name] = str(error).strip() or type(error).__name__
+    if not found:
+        raise RuntimeError("; ".join(f"{name}: {reason}" for name, reason in failed.items()))
     return {
         "workload": workload.name,
         "layout": workload.layout,
@@ -91,6 +97,7 @@ def run(
         "effort": asdict(effort),
         "base": workload.base,
         "cases": found,
+        "failed": failed,
     }
 
 
@@ -194,7 +201,7 @@ def main(workload: Workload, argv: Sequence[str] | None = None) -> int:
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return 1 if result["failed"] else 0
 
 
 def _rounded(value: Any) -> Any:

@@ -38,7 +38,8 @@ def markdown(result: dict[str, Any], short: bool = False) -> str:
         parts = [table(case, result["base"]) for case in result["cases"]]
     found = "" if short else targets(result)
     rounds = f"{effort['rounds']} interleaved rounds of {effort['seconds']} s for each contender"
-    return "\n\n".join([*parts, *[found] * bool(found), f"{machine.line(result['machine'])}. {rounds}.\n"])
+    failed = "\n".join(f"Failed: {case}: {reason}." for case, reason in result.get("failed", {}).items())
+    return "\n\n".join([*parts, *filter(None, (found, failed)), f"{machine.line(result['machine'])}. {rounds}.\n"])
 
 
 def targets(result: dict[str, Any]) -> str:

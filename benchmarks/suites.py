@@ -45,7 +45,7 @@ QUICK = Effort(rounds=3, seconds=0.02, quiet=99.0)
 def run(suite: str, quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
     """Measure a suite: {"format", "suite", "quick", "date", "twingrad", "workloads": [...], "failed", "skipped": {}}.
 
-    A workload whose contenders disagree, or end, is told in "failed", and the others are measured all the same.
+    A case whose contenders disagree, or end, is told in "failed", and the others are measured all the same.
     tell: called with a line for each case before it is measured.
     """
     found: dict[str, Any] = {"format": FORMAT, "suite": suite, "quick": quick, "date": _now(), "twingrad": __version__}
@@ -54,9 +54,12 @@ def run(suite: str, quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
         whole = workload_of(name)
         workload = smaller(whole) if quick else whole
         try:
-            found["workloads"].append(driver.run(workload, QUICK if quick else FULL, tell=tell))
-        except (AssertionError, RuntimeError) as error:
-            found["failed"][workload.name] = str(error).strip()
+            result = driver.run(workload, QUICK if quick else FULL, tell=tell)
+        except RuntimeError as error:
+            found["failed"][workload.name] = str(error)
+        else:
+            found["workloads"].append(result)
+            found["failed"] |= {f"{workload.name}, {case}": why for case, why in result["failed"].items()}
         if left_out := len(whole.cases) - len(workload.cases):
             found["skipped"][f"{workload.name}: {left_out} large cases"] = "--quick"
         if slow := sorted(whole.contenders.keys() - workload.contenders.keys()):

@@ -80,6 +80,21 @@ def test_a_contender_that_fails_is_no_absent_one(sleeping, capfd):
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
+def test_a_case_that_fails_is_told_and_the_others_are_measured(sleeping, monkeypatch):
+    whole = driver.run_case
+
+    def run_case(workload, name, *rest):
+        return whole(workload, name, *rest) if name == "two" else 1 / 0
+
+    monkeypatch.setattr(driver, "run_case", run_case)
+    found = driver.run(sleeping, EFFORT, only=["quick"])
+    assert [case["case"] for case in found["cases"]] == ["two"]
+    assert found["failed"] == {"one": "division by zero"}
+    assert "Failed: one: division by zero." in report.markdown(found)
+    with pytest.raises(RuntimeError, match="one: division by zero"):
+        driver.run(sleeping, EFFORT, cases=["one"], only=["quick"])
+
+
 def test_rounds_beside_busy_programs_are_measured_again(monkeypatch):
     loads = iter([9.0, 0.0, 9.0, 0.0, 9.0])  # the first warms up
     monkeypatch.setattr(driver, "one_round", lambda present, seconds: ([1.0], next(loads)))

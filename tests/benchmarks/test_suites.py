@@ -44,6 +44,7 @@ def result(layout="rows", **absent):
         "machine": MACHINE,
         "effort": effort,
         "base": "fused",
+        "failed": {},
         "cases": [copy.deepcopy(case | {"case": "one", "absent": absent}), copy.deepcopy(case | {"case": "two"})],
     }
 
@@ -103,12 +104,12 @@ def test_a_suite_runs_its_modules_and_tells_what_it_skips(monkeypatch):
 def test_a_workload_that_fails_is_told_and_the_others_are_measured(monkeypatch):
     def run(workload, effort, tell):
         if workload.name == "step":
-            raise AssertionError("losses of one and another differ")
-        return result()
+            raise RuntimeError("losses of one and another differ")
+        return result() | {"failed": {"one": "a contender ended"}}
 
     monkeypatch.setattr(driver, "run", run)
     outcome = suites.run("step", True, lambda line: None)
-    assert outcome["failed"] == {"step": "losses of one and another differ"}
+    assert outcome["failed"] == {"step": "losses of one and another differ", "epoch, one": "a contender ended"}
     assert len(outcome["workloads"]) == 1
     assert "## failed\n\n- step: losses of one and another differ\n" in suites.markdown(outcome)
 
