@@ -120,6 +120,11 @@ class ndarray:
     def get(self) -> np.ndarray:
         return self.host.copy()
 
+    def set(self, array: np.ndarray) -> None:
+        if array.dtype != self.dtype or array.shape != self.shape:
+            raise TypeError(f"{array.dtype} {array.shape} set to {self.dtype} {self.shape}")
+        self.host[...] = array
+
     def item(self) -> Any:
         return self.host.item()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import cuda_on_host
 import numpy as np
 import pytest
-from cuda_cases import assert_words_equal
+from cuda_cases import assert_words_equal, draw
 
 from twingrad import functional as F
 from twingrad.functional.tail import finished
 from twingrad.fusable import fused
+from twingrad.kernels import cpu
 from twingrad.kernels.cuda import arguments, dense, launching, tails
 
 import fake_cupy
@@ -95,3 +96,20 @@ def test_losses_of_every_size(gpu, loss, size):
         np.testing.assert_allclose(each, loss.reference(x, target, reduction="none"), rtol=2e-6, atol=1e-7)
         np.testing.assert_allclose(float(loss(array, labels)), each.astype(np.float64).mean(), rtol=1e-6)
         assert (room == 7).sum() >= 64
+
+
+ONCE = ("x86-64-v3", "x86-64-v4")
+"""The instruction sets that multiply and add in one rounding, as every GPU does."""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "tanh", "binary_cross_entropy"])
+def test_the_cpu_kernel_gives_the_same_words(gpu, name, dtype):
+    if cpu.unavailable() or (cpu.instruction_set() not in ONCE and name not in ("relu", "leaky_relu")):
+        pytest.skip(cpu.unavailable() or f"{cpu.instruction_set()} rounds products and sums one by one")
+    x, more = draw(5000, dtype, 1), {}
+    if name == "binary_cross_entropy":
+        more = {"target": np.random.default_rng(2).random(5000).astype(dtype), "reduction": "none"}
+    there = {key: put(a)[0] if isinstance(a, np.ndarray) else a for key, a in more.items()}
+    operation = getattr(F, name)
+    assert_words_equal(operation(put(x)[0], **there).get(), operation(x, **more))
