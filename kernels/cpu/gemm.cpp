@@ -180,34 +180,18 @@ struct TailBackwardArguments {
   double slope, scale;
 };
 
-// The gradient before the tail, of one tile. No part of its caller, which comes for each width.
-template <class T>
-__attribute__((noinline)) void slopes(const TailBackwardArguments &a, i64 row, i64 end, i64 begin, i64 width) {
-  const T slope = (T)a.slope, scale = (T)a.scale, *grad = static_cast<const T *>(a.grad), *out = static_cast<const T *>(a.out);
-  T *__restrict dy = static_cast<T *>(a.dy);
-  const i64 columns = a.split.columns;
-  by_kind(a.kind, [&](auto kind) TG_INLINED {
-    each_row(row, end, width, [&](i64 r, i64 w) TG_INLINED {
-      for (i64 c = 0; c < w; ++c) {
-        const i64 i = r * columns + begin + c;
-        dy[i] = tg::tail_backward<decltype(kind)::value>(out[i], grad[i], slope, scale);
-      }
-    });
-  });
-}
-
-// The same, and its sums down the columns, which are a bias's gradient, while the tile is in the cache.
+// The gradient before the tail, and its sums down the columns, which are a bias's gradient: two passes, for rows of a tile of
+// columns lie apart, where three arrays at once are slow (512 x 2048: 228 microseconds instead of 528 in one).
 template <class T>
 inline void tail_backward(const TailBackwardArguments &a) {
-  const T *dy = static_cast<const T *>(a.dy);
-  const i64 columns = a.split.columns;
-  auto sums = [&](T(&total)[1][COLUMNS], i64 row, i64 end, i64 begin, i64 width) TG_INLINED {
-    slopes<T>(a, row, end, begin, width);
-    sum_columns(total, row, end, width, [=](i64 r, i64 c, T(&term)[1]) { term[0] = dy[r * columns + begin + c]; });
-  };
-  column_totals<T, 1>(a.split, sums, [&](const T(&total)[1][COLUMNS], i64 begin, i64 width) {
-    add_or_save(a.sums, total[0], begin, width, a.accumulate);
+  const T slope = (T)a.slope, scale = (T)a.scale, *grad = static_cast<const T *>(a.grad), *out = static_cast<const T *>(a.out);
+  T *dy = static_cast<T *>(a.dy);
+  by_kind(a.kind, [=](auto kind) TG_INLINED {
+    parallel_pieces(a.split.rows * a.split.columns, PIECE, [=](i64 begin, i64 end) {
+      for (i64 i = begin; i < end; ++i) dy[i] = tg::tail_backward<decltype(kind)::value>(out[i], grad[i], slope, scale);
+    });
   });
+  if (a.sums) column_sums<T>({a.sums, a.dy, a.split, a.accumulate});
 }
 
 }  // namespace
