@@ -26,6 +26,7 @@ from twingrad.kernels.cuda.arguments import (
     table_refusal,
 )
 from twingrad.kernels.cuda.nvrtc import NvrtcError
+from twingrad.namespace import backend_of
 from twingrad.random.draws import keep_threshold
 
 __all__ = ["activations", "dense", "losses", "norms", "unavailable"]
@@ -84,7 +85,7 @@ def _update(
 ) -> None:
     """Launch the kernel of a rule; theta stands in for the arrays that it does not have, which it does not read."""
     with theta.device:
-        tables = _table(segments, np.int64), _table(control, np.float64)
+        tables = _segments(segments, theta), _table(control, np.float64)
     given = [state for state in states if state is not None]
     arrays = (theta, grad, *(*given, theta, theta, theta)[:3], theta if average is None else average)
     kernel = f"{rule}{'_averaged' * (average is not None)}_segments_{theta.dtype.name}"
@@ -109,7 +110,7 @@ def clip_segments_cuda(
 
     rows, columns = control.shape
     with grad.device:
-        table = _table(segments, np.int64)
+        table = _segments(segments, grad)
         count = -(-grad.size // LEAF) + rows  # at least the leaves of all segments
         lanes, leaves = cupy.empty(count * LANES, np.float64), cupy.empty(count, np.float64)
     kernel, size = f"norm_lanes_{grad.dtype.name}", np.int64(grad.size)
@@ -138,6 +139,23 @@ def dropout_cuda(x: Any, *, p: float, seed: int, stream: int, step: int) -> tupl
     out = empty(x, *x.shape)
     DROPOUT(x, blocks_of(x.size), out, x, *saved, False)
     return out, saved
+
+
+def _segments(table: Any, like: Any) -> Any:
+    """The segments on the GPU of `like`. Steps repeat them, so that NumPy's are uploaded once."""
+    if backend_of(table) == "cuda":
+        return _table(table, np.int64)
+    return _uploaded(int(like.device.id), np.ascontiguousarray(table, np.int64).tobytes())
+
+
+@functools.lru_cache(maxsize=64)
+def _uploaded(gpu: int, content: bytes) -> Any:
+    import cupy
+
+    with cupy.cuda.Device(gpu) as device:
+        found = cupy.asarray(np.frombuffer(content, np.int64).reshape(-1, 2))
+        device.synchronize()  # another stream may be the next to read it
+    return found
 
 
 def _table(table: Any, dtype: Any) -> Any:

@@ -107,7 +107,8 @@ def stand_in(monkeypatch: Any, processors: int = 1) -> Any:
     monkeypatch.setattr(launching, "why_not", lambda source, gpu: None)
     monkeypatch.setattr(launching, "_function", lambda source, kernel, gpu: function(kernel))
     monkeypatch.setattr(launching, "_processors", lambda gpu: processors)
-    tails.zero.cache_clear()
+    for kept in (tails.zero, overrides._uploaded):
+        kept.cache_clear()
     return CUPY
 
 

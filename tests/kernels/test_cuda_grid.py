@@ -169,6 +169,19 @@ def test_a_table_on_the_gpu_that_leaves_the_array_is_clipped_to_it(gpu, dtype):
         assert (room == 7).sum() >= 64
 
 
+def test_segments_are_uploaded_once_and_anew_where_they_differ(gpu):
+    arrays = [fake_cupy.ndarray(np.ones(9, np.float32)) for _ in range(4)]
+    segments, control = tables(9, "one")
+    for _ in range(3):
+        F.adam_segments(*arrays, segments, control)
+    assert overrides._uploaded.cache_info().misses == 1
+    segments[0] = 4, 0
+    before = arrays[0].get()
+    F.adam_segments(*arrays, segments, control)
+    assert overrides._uploaded.cache_info().misses == 2
+    assert_words_equal(arrays[0].get(), before)
+
+
 def placed_at(room):
     """The address of the values that `placed` put in this room without a shift."""
     return room.ctypes.data + -room.ctypes.data % 64
