@@ -13,7 +13,9 @@ from twingrad.devices import device_of
 from twingrad.kernels.cuda import launching
 from twingrad.namespace import Array, backend_of
 
-DTYPES = ("float32", "float64")
+NAMES = {np.dtype(name): name for name in ("float32", "float64")}
+"""The dtypes that kernels are compiled for; NumPy takes microseconds to tell a dtype's name."""
+
 Into = tuple[Destination | None, ...]
 
 
@@ -26,10 +28,11 @@ class Kernel:
 
     def __init__(self, source: str, name: str) -> None:
         self.source, self.name = source, name
+        self.copies = {dtype: f"{name}_{suffix}" for dtype, suffix in NAMES.items()}
 
     def __call__(self, like: Array, blocks: int, *args: Any) -> None:
         packed = [_packed(like.dtype, value) for value in args]
-        launching.launch_blocks(self.source, f"{self.name}_{like.dtype.name}", blocks, like, *packed)
+        launching.launch_blocks(self.source, self.copies[like.dtype], blocks, like, *packed)
 
 
 def _packed(dtype: Any, value: Any) -> Any:
@@ -65,13 +68,12 @@ def empty(like: Array, *shape: int) -> Array:
 
 def refusal(**arrays: Array | None) -> str | None:
     """None if all are C-contiguous CuPy arrays of one floating dtype on one GPU; else which is not. None is skipped."""
-    first = ""
-    given = {name: array for name, array in arrays.items() if array is not None}
-    for name, array in given.items():
-        first = first or name
-        reason = table_refusal(name, array, given[first].dtype, given[first])
-        if reason is None and array.dtype.name not in DTYPES:
-            reason = f"{name} has dtype {array.dtype}; there are CUDA kernels for float32 and float64"
+    given = [(name, array) for name, array in arrays.items() if array is not None]
+    first, beside = given[0]
+    if backend_of(beside) == "cuda" and beside.dtype not in NAMES:
+        return f"{first} has dtype {beside.dtype}; there are CUDA kernels for float32 and float64"
+    for name, array in given:
+        reason = table_refusal(name, array, getattr(beside, "dtype", None), beside)
         if reason is not None:
             return reason
     return None

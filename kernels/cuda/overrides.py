@@ -14,7 +14,7 @@ from twingrad import functional as F
 from twingrad.functional.clip import FACTOR, LANES, ROWS
 from twingrad.kernels.cuda import activations, build, dense, launching, losses, norms, tails
 from twingrad.kernels.cuda.arguments import (
-    DTYPES,
+    NAMES,
     Into,
     Kernel,
     blocks_of,
@@ -88,7 +88,7 @@ def _update(
         tables = _segments(segments, theta), _table(control, np.float64)
     given = [state for state in states if state is not None]
     arrays = (theta, grad, *(*given, theta, theta, theta)[:3], theta if average is None else average)
-    kernel = f"{rule}{'_averaged' * (average is not None)}_segments_{theta.dtype.name}"
+    kernel = f"{rule}{'_averaged' * (average is not None)}_segments_{NAMES[theta.dtype]}"
     sizes = np.int64(segments.shape[0]), np.int64(theta.size)
     launching.launch(source, kernel, theta.size, theta, *arrays, *tables, *sizes)
 
@@ -113,7 +113,7 @@ def clip_segments_cuda(
         table = _segments(segments, grad)
         count = -(-grad.size // LEAF) + rows  # at least the leaves of all segments
         lanes, leaves = cupy.empty(count * LANES, np.float64), cupy.empty(count, np.float64)
-    kernel, size = f"norm_lanes_{grad.dtype.name}", np.int64(grad.size)
+    kernel, size = f"norm_lanes_{NAMES[grad.dtype]}", np.int64(grad.size)
     launching.launch("clip", kernel, lanes.size, grad, lanes, grad, table, np.int64(rows), np.int64(count), size)
     launching.launch("clip", "norm_leaves", count, grad, leaves, lanes, np.int64(count))
     numbers = np.int64(rows), np.int64(columns), np.int64(columns + FACTOR), np.float64(max_norm), np.float64(unscale)
@@ -121,7 +121,7 @@ def clip_segments_cuda(
 
 
 def _dropout_refusal(x: Any, **_: Any) -> str | None:
-    return None if x.dtype.name in DTYPES else f"x has dtype {x.dtype}; there are CUDA kernels for float32 and float64"
+    return None if x.dtype in NAMES else f"x has dtype {x.dtype}; there are CUDA kernels for float32 and float64"
 
 
 def dropout_backward(saved: tuple[Any, ...], grad: Any, into: Into) -> tuple[Any, ...]:
