@@ -46,14 +46,17 @@ __attribute__((noinline)) void finish(T *out, i64 columns, i64 row, i64 rows, i6
     drop_tile(out, columns, row, rows, column, width, t.mask, step);
 }
 
-constexpr i64 FINISHED = 2048;  // elements that are prepared before their tail: they stay in the first cache
+// Elements that are prepared before their tail: they stay in the first cache; of a tile fewer, for its rows lie apart, at
+// 2048 columns all in the same places of the cache (batch norm of 512 x 2048: 293 microseconds instead of 550 with 2048).
+constexpr i64 FINISHED = 2048, FINISHED_APART = 512;
 
 // A tile of out: prepare(row) for some rows, then their tail.
 template <class T, class F>
 TG_INLINE void finish_rows(T *out, i64 columns, i64 row, i64 rows, i64 column, i64 width, const Tail &t, i64 step,
                            const F &prepare) {
   const bool follows = t.kind != NOTHING || t.mask.threshold >= 0;
-  const i64 some = !follows ? rows : width < FINISHED ? FINISHED / width : 1, last = row + rows;
+  const i64 most = width == columns ? FINISHED : FINISHED_APART, last = row + rows;
+  const i64 some = !follows ? rows : width < most ? most / width : 1;
   for (i64 end; row < last; row = end) {
     end = row + some < last ? row + some : last;
     for (i64 r = row; r < end; ++r) prepare(r);
