@@ -134,10 +134,8 @@ def bias(rng: Draw, dtype: Any) -> Iterator[Inputs]:
 
 
 def embedding(rng: Draw, dtype: Any) -> Iterator[Inputs]:
-    """Finite tables: the reference multiplies by rows of 0 and 1, which makes NaN of others' infinities."""
     for n in LENGTHS:
-        tiny = np.abs(normal(rng, (9, n), dtype=dtype, scale=float(np.finfo(dtype).tiny))[0])
-        yield Inputs((rng.integers(0, 9, 5), placed(tiny, starts(n)[0])), {}, False)
+        yield Inputs((rng.integers(0, 9, 5), placed(mixed(rng, (9, n), dtype), starts(n)[0])), {}, False)
         yield Inputs((rng.integers(0, 9, n), placed(normal(rng, (9, 6), dtype=dtype)[0], 1)), {})
 
 
@@ -167,27 +165,32 @@ AROUND: tuple[dict[str, float], ...] = (
     {},
     {"l2": 0.1, "shrink": 0.97},
     {"factor": 0.3, "limit": 0.2},
-    {"blend": 0.01},
-    {"factor": 1.7, "limit": 1e-3, "l2": 0.1, "shrink": 0.9, "threshold": 0.5, "blend": 0.1},
+    {"factor": 1.7, "limit": 1e-3, "l2": 0.1, "shrink": 0.9, "threshold": 0.5},
 )
-"""The terms around an update rule; with "blend" an average of the weights is kept."""
+"""The terms around an update rule."""
+BLENDS = (1.0, 0.1, 0.01)
+"""The shares of the weights in their average, where one is kept; the first step has 1."""
 
 
-def update(make: Callable[..., Any], *variants: tuple[str, dict[str, Any]]) -> Callable[[Draw, Any], Iterator[Inputs]]:
+def update(
+    make: Callable[..., Any], *variants: tuple[str, dict[str, Any]], averaged: bool = False
+) -> Callable[[Draw, Any], Iterator[Inputs]]:
     """Flat arrays with a segment of every length, behind gaps of 1 to 5 elements.
 
     variants: the states, "v" where they are not negative and "-" where there is none, and the rule's settings.
+    averaged: with an average of the weights, kept in the same pass.
     """
+    surroundings = [around | {"blend": b} for around in AROUND for b in BLENDS] if averaged else AROUND
     lengths = np.asarray(LENGTHS)
     offsets = np.cumsum(lengths + 1 + lengths % 5) - lengths
     segments = np.stack([offsets, lengths], 1).astype(np.int64)
     size = int(offsets[-1] + lengths[-1])
 
     def inputs(rng: Draw, dtype: Any) -> Iterator[Inputs]:
-        for (states, settings), around in ((variant, around) for variant in variants for around in AROUND):
+        for (states, settings), around in ((variant, around) for variant in variants for around in surroundings):
             control = np.asarray([make(step=3, lr=0.1, **settings, **around)] * len(segments))
             for usual in (True, False):
-                names = f"pg{states}{'a' if 'blend' in around else '-'}"
+                names = f"pg{states}{'a' if averaged else '-'}"
                 drawn = [normal(rng, size, dtype=dtype)[0] if usual else mixed(rng, size, dtype) for _ in names]
                 kept = [None if s == "-" else np.abs(a) if s == "v" else a for s, a in zip(names, drawn, strict=True)]
                 *arrays, average = (None if a is None else placed(a, 3 * i + 1) for i, a in enumerate(kept))

@@ -72,9 +72,42 @@ class Row(NamedTuple):
 EPS = {"eps": 1e-3}
 ADAM = {"beta1": 0.9, "beta2": 0.999, **EPS}
 RMS = {"alpha": 0.9, **EPS}
+Variant = tuple[str, dict[str, Any]]
+UPDATES: dict[str, tuple[Callable[..., Any], tuple[Variant, ...]]] = {
+    "adam_segments": (adam_control, (("mv", ADAM), ("mv", ADAM | {"eps_form": "inside"}))),
+    "sgd_segments": (
+        sgd_control,
+        (
+            ("-", {}),
+            ("m", {"momentum": 0.9, "form": "course", "bias_correction": True}),
+            ("m", {"momentum": 0.9, "nesterov": True}),
+        ),
+    ),
+    "rmsprop_segments": (
+        rmsprop_control,
+        (
+            ("v--", RMS),
+            ("v--", RMS | {"eps_form": "inside", "bias_correction": True}),
+            ("vm-", RMS | {"momentum": 0.8}),
+            ("v-m", RMS),
+            ("vmm", RMS | {"momentum": 0.8}),
+        ),
+    ),
+}
+"""The update rules: what makes their control, and variants for `fidelity_inputs.update`."""
+
+
+def update_rows() -> Iterator[tuple[str, Row]]:
+    """Each rule, and each with an average of the weights in the same pass."""
+    for averaged, more in ((False, ""), (True, " + average")):
+        for name, (make, variants) in UPDATES.items():
+            calls = inputs.update(make, *variants, averaged=averaged)
+            yield f"{name}{more}", Row(name, calls, (0, 0), 0, (of_largest, of_largest))
+
+
 ROWS: dict[str, Row] = {
     "relu": Row("relu", inputs.elementwise(), (0, 0)),
-    "leaky_relu": Row("leaky_relu", inputs.elementwise({}, {"negative_slope": 0.2}), (0, 0.001)),
+    "leaky_relu": Row("leaky_relu", inputs.elementwise({}, {"negative_slope": 0.2}, {"negative_slope": -0.5}), (0, 0)),
     "dropout": Row("dropout", inputs.elementwise(*(MASK | {"p": p} for p in (0.0, 0.2, 0.9))), (0, 0)),
     "bias (+ relu + dropout)": Row("linear", inputs.bias, (0, 0), 0),
     "sigmoid": Row("sigmoid", inputs.elementwise(), (4, 4), 1, (of_element, of_cotangent)),
@@ -83,45 +116,13 @@ ROWS: dict[str, Row] = {
     "layer_norm": Row("layer_norm", inputs.rows_of(3, 2), (16, 16), 3, (of_spread, of_spread)),
     "batch_norm (+ relu + dropout)": Row("batch_norm", inputs.batch_norm, (16, 16), 3, (of_spread, of_spread)),
     "linear (+ relu + dropout)": Row("linear", inputs.linear, (8, 8), 3, (of_largest, of_largest)),
-    "embedding": Row("embedding", inputs.embedding, (0, 4), 2, (of_element, of_largest)),
+    "embedding": Row("embedding", inputs.embedding, (0, 0), 2, (of_element, of_largest)),
     "softmax_cross_entropy": Row(
         "softmax_cross_entropy", inputs.softmax_loss, (8, 8), 1, (of_logits, of_class_gradient)
     ),
     "binary_cross_entropy": Row("binary_cross_entropy", inputs.loss, (8, 8), 1, (of_largest, of_largest)),
     "mean_squared_error": Row("mean_squared_error", inputs.loss, (8, 8), 1, (of_largest, of_largest)),
     "mean_absolute_error": Row("mean_absolute_error", inputs.loss, (8, 8), 1, (of_largest, of_largest)),
-    "adam_segments": Row(
-        "adam_segments",
-        inputs.update(adam_control, ("mv", ADAM), ("mv", ADAM | {"eps_form": "inside"})),
-        (0, 0),
-        0,
-        (of_largest, of_largest),
-    ),
-    "sgd_segments": Row(
-        "sgd_segments",
-        inputs.update(
-            sgd_control,
-            ("-", {}),
-            ("m", {"momentum": 0.9, "form": "course", "bias_correction": True}),
-            ("m", {"momentum": 0.9, "nesterov": True}),
-        ),
-        (0, 0),
-        0,
-        (of_largest, of_largest),
-    ),
-    "rmsprop_segments": Row(
-        "rmsprop_segments",
-        inputs.update(
-            rmsprop_control,
-            ("v--", RMS),
-            ("v--", RMS | {"eps_form": "inside", "bias_correction": True}),
-            ("vm-", RMS | {"momentum": 0.8}),
-            ("v-m", RMS),
-            ("vmm", RMS | {"momentum": 0.8}),
-        ),
-        (0, 0),
-        0,
-        (of_largest, of_largest),
-    ),
+    **dict(update_rows()),
     "clip_segments": Row("clip_segments", inputs.clipped, (0, 0), 0),
 }

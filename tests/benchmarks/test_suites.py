@@ -95,7 +95,7 @@ def test_a_suite_runs_its_modules_and_tells_what_it_skips(monkeypatch):
     assert told == ["case"] * len(suites.SUITES["cpu"])
     assert outcome["skipped"]["w: torch of 1 cases"] == "not installed"
     assert outcome["skipped"][f"optimizers: {2 * len(bench_optimizers.RULES)} large cases"] == "--quick"
-    assert outcome["skipped"]["step: torch.compile"] == "--quick"
+    assert outcome["skipped"]["step: PyTorch torch.compile"] == "--quick"
     assert not any(what.startswith("cold process: ") for what in outcome["skipped"])
     assert any("bench_philox" in what for what in outcome["skipped"])
     json.dumps(outcome, allow_nan=False)

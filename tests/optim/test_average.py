@@ -262,3 +262,11 @@ def test_a_result_of_before_the_block_cannot_go_backward_within() -> None:
     loss = F.softmax_cross_entropy(model(networks.batch()[0]), networks.batch()[1])
     with optimizer.averaged(), pytest.raises(tg.AutodiffError, match="overwritten"):
         loss.backward()
+
+
+def test_an_optimizer_is_not_copied_while_the_weights_are_averages():
+    model = nn.Linear(2, 1)
+    optimizer = optim.SGD(model, lr=0.1, ema=0.5)
+    with optimizer.averaged(), pytest.raises(ValueError, match=r"leave averaged\(\) before SGD is copied"):
+        copy.deepcopy(optimizer)
+    assert not copy.deepcopy(optimizer).holds_average

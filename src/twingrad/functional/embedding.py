@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from twingrad.functional.reduction import plain
-from twingrad.functional.softmax_cross_entropy import one_hot
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, backend_of, namespace_of
 
@@ -28,7 +27,7 @@ def check(indices: Array, weight: Array) -> None:
 
 @fusable(validate=check)
 def embedding(indices: Array, weight: Array) -> Array:
-    """weight[indices]: the product of one-hot rows and the weight.
+    """weight[indices].
 
     indices: any shape, integers in [0, V); weight: (V, D). Returns (*indices.shape, D).
     The gradient of a row that is looked up several times is the sum, in the order of the look-ups: the same bits with
@@ -45,5 +44,10 @@ def embedding(indices: Array, weight: Array) -> Array:
     """
     xp, rows = namespace_of(weight, indices), plain(indices)
     library = namespace_of(rows)
-    hot = one_hot(library.reshape(rows, (-1,)), plain(weight), weight.shape[0])
-    return xp.reshape(xp.matmul(hot, weight), (*rows.shape, weight.shape[1]))
+    shape = (*rows.shape, weight.shape[1])
+    if backend_of(rows) == "cpu":  # looked at by `check`
+        return xp.reshape(xp.take(weight, library.reshape(rows, (-1,)), axis=0), shape)
+    rows = library.reshape(library.astype(rows, library.int64), (-1,))
+    inside = (rows >= 0) & (rows < weight.shape[0])
+    found = xp.take(weight, library.where(inside, rows, 0), axis=0)
+    return xp.reshape(xp.where(inside[:, None], found, math.nan), shape)

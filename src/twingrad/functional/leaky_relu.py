@@ -25,4 +25,5 @@ def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Array:
     >>> leaky_relu(np.asarray([-1.0, 0.0, 2.0]), negative_slope=0.1)
     array([-0.1,  0. ,  2. ])
     """
-    return namespace_of(x).where(x > 0, x, x * float(negative_slope))
+    xp = namespace_of(x)
+    return x * xp.where(x > 0, xp.ones_like(x), float(negative_slope))

@@ -453,6 +453,10 @@ class Optimizer:
         return put_back
 
     def __getstate__(self) -> dict[str, Any]:
+        if self.holds_average:
+            raise ValueError(
+                f"leave averaged() before {type(self).__name__} is copied: the weights themselves are there"
+            )
         held = self._held_now()
         left = ("_flat", "_mine", "_segments", "_control", "_steps", "_norm")
         kept = {k: v for k, v in self.__dict__.items() if k not in left}
