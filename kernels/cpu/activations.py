@@ -11,7 +11,16 @@ from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.fusable import Fusable
 from twingrad.kernels.cpu import Kernel
-from twingrad.kernels.cpu.arguments import ADD, deliver, plain, refusal, shape_refusal, split, table_refusal
+from twingrad.kernels.cpu.arguments import (
+    deliver,
+    first_added,
+    plain,
+    refusal,
+    rooms,
+    shape_refusal,
+    split,
+    table_refusal,
+)
 from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
@@ -93,20 +102,11 @@ def layer_norm_refusal(x: Array, weight: Array, bias: Array, *, eps: float = 1e-
 
 def layer_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
     x, weight, *statistics = saved
-    out: list[Array | None] = [None, None, None]
-    for i, like in enumerate((x, weight, weight)):
-        destination = into[i]
-        if destination is not None:
-            taken = destination.array is None or (i == 0 and destination.accumulate)
-            out[i] = empty(like.shape, like.dtype) if taken else destination.array
-    adds = [destination is not None and destination.accumulate for destination in into]
+    out, adds = rooms(into, x, weight, weight)
     partial, *sizes = split(x.reshape(rows_of(x)), 2)
     arrays = (*out, plain(grad, x), x, weight, *statistics, partial)
     LAYER_NORM_BACKWARD.launch(x.dtype, arrays, *sizes, adds[1], adds[2])
-    if into[0] is not None and adds[0]:
-        ADD((into[0].array, into[0].array, out[0]), x.size)
-        out[0] = into[0].array
-    return tuple(out)
+    return tuple(first_added(into, out))
 
 
 @F.layer_norm.kernel("cpu", accepts=layer_norm_refusal, backward=layer_norm_backward)

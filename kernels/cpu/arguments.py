@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,26 @@ def deliver(into: Destination, like: Array, write: Callable[[Array], None]) -> A
         return fresh
     ADD((into.array, into.array, fresh), fresh.size)
     return into.array
+
+
+def rooms(into: Sequence[Destination | None], *likes: Array) -> tuple[list[Array | None], list[bool]]:
+    """Where a kernel writes the gradients of its arguments, and whether they are to be added to what is there: it adds
+    all but the first, which is given a fresh array for `first_added`.
+    """
+    out: list[Array | None] = []
+    for i, (destination, like) in enumerate(zip(into, likes, strict=False)):
+        fresh = destination is not None and (destination.array is None or (i == 0 and destination.accumulate))
+        out.append(empty(like.shape, like.dtype) if fresh else destination and destination.array)
+    return out, [destination is not None and destination.accumulate for destination in into]
+
+
+def first_added(into: Sequence[Destination | None], out: list[Array | None]) -> list[Array | None]:
+    """What a kernel has written into `rooms`, the first added in its destination where it accumulates."""
+    first = into[0]
+    if first is None or not first.accumulate:
+        return out
+    ADD((first.array, first.array, out[0]), first.array.size)
+    return [first.array, *out[1:]]
 
 
 def shape_refusal(shape: tuple[int, ...], **arrays: Array) -> str | None:

@@ -2,8 +2,7 @@
 
 Each `..._refusal` says why a kernel cannot take its arguments; forwards take raw arrays, and backwards write each
 gradient into its `Destination`. The contract of an operation stands in the docstring of its reference, in
-`twingrad.functional`. Losses, activations and updates of
-optimizers have files of their own, imported here.
+`twingrad.functional`. Losses, activations and updates of optimizers have files of their own, imported here.
 """
 
 from __future__ import annotations
@@ -15,7 +14,17 @@ import numpy as np
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.kernels.cpu import Kernel, activations, arithmetic, blas, losses, tails, unavailable, updates
-from twingrad.kernels.cpu.arguments import ADD, FLOATS, deliver, plain, read_only, refusal, shape_refusal, split
+from twingrad.kernels.cpu.arguments import (
+    FLOATS,
+    deliver,
+    first_added,
+    plain,
+    read_only,
+    refusal,
+    rooms,
+    shape_refusal,
+    split,
+)
 from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
@@ -172,13 +181,7 @@ def batch_norm_refusal(
 
 def batch_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
     x, weight, statistics, training, result, tail = saved
-    out: list[Array | None] = [None, None, None]
-    for i, like in enumerate((x, weight, weight)):
-        destination = into[i]
-        if destination is not None:
-            taken = destination.array is None or (i == 0 and destination.accumulate)
-            out[i] = empty(like.shape, like.dtype) if taken else destination.array
-    adds = [destination is not None and destination.accumulate for destination in into]
+    out, adds = rooms(into, x, weight, weight)
     grad, scale = plain(grad, x), 1.0
     if tail is not None and tail.activation == "relu":
         scale = tails.backward_numbers(tail)[2]
@@ -188,10 +191,7 @@ def batch_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
     arrays = (*out, grad, result if tail else None, x, weight, *statistics, means, partial)
     numbers = (*sizes, training, adds[1], adds[2], scale)
     BATCH_NORM_BACKWARD.launch(x.dtype, arrays, *numbers)
-    if into[0] is not None and adds[0]:
-        ADD((into[0].array, into[0].array, out[0]), x.size)
-        out[0] = into[0].array
-    return (*out, None, None)
+    return (*first_added(into, out), None, None)
 
 
 @F.batch_norm.kernel("cpu", accepts=batch_norm_refusal, backward=batch_norm_backward)
