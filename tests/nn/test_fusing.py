@@ -10,6 +10,7 @@ import pytest
 import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn
+from twingrad.autodiff import checkpoint
 from twingrad.nn import fusing
 
 import networks
@@ -121,6 +122,18 @@ def test_a_failed_forward_advances_nothing() -> None:
     with pytest.raises(ValueError, match="linear of 6 features"):
         model(np.ones((4, 5), np.float32))
     assert [counter.value for counter in model.counters().values()] == [0]
+
+
+def test_what_fails_when_it_is_computed_again_takes_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: Any) -> Any:
+        raise MemoryError
+
+    model = nn.Sequential(*layers("Lrd"))
+    out = checkpoint(model)(np.ones((4, 6), np.float32))
+    monkeypatch.setattr(nn.Linear, "followed_by", fails)
+    with pytest.raises(MemoryError):
+        F.mean_squared_error(out, np.ones((4, 6), np.float32)).backward()
+    assert [counter.value for counter in model.counters().values()] == [1]
 
 
 def test_the_summary_names_the_pass_by_path() -> None:

@@ -17,7 +17,7 @@ from twingrad.nn.init import he_normal, normal, ones, zeros
 from twingrad.nn.module import Module
 from twingrad.nn.parameter import Parameter
 from twingrad.random import Counter, stream_of
-from twingrad.recording import current, refuse_while_recording
+from twingrad.recording import computing_again, current, refuse_while_recording
 
 
 def as_input(layer: Module, x: Array, like: Parameter) -> Tensor:
@@ -169,8 +169,10 @@ class Dropout(Module):
         return F.Mask(self.p, self.root().seed, stream, self.counter.advance())
 
     def take_back(self) -> None:
-        """Forget the last `mask`, where the forward that asked for it failed; a failed capture does so by itself."""
-        if current() is None:
+        """Forget the last `mask`, where the forward that asked for it failed; a failed capture does so by itself, and
+        what is computed again for a checkpoint counted nothing.
+        """
+        if current() is None and not computing_again():
             self.counter.value -= 1
 
     def describe(self) -> str:
