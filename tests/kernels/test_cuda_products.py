@@ -97,7 +97,8 @@ def test_a_step_writes_every_gradient_into_the_flat_one(gpu):
         nn.Linear(6, 8), nn.BatchNorm(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 3), nn.LayerNorm(3), seed=1
     )
     x, y = there(16, 6), fake_cupy.ndarray(np.arange(16) % 3)
-    model(np.zeros((2, 6), np.float32))
+    with fused("auto"):
+        model(np.zeros((2, 6), np.float32))
     for parameter in model.parameters():
         assert isinstance(parameter.data, np.ndarray)
     model.to("cuda")
