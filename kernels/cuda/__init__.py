@@ -5,8 +5,8 @@ build.py   a source and its headers -> a cubin for one GPU type    launching.py 
 products.py   matrix products, by cuBLAS                           __main__.py   lists registers, shared memory, spills
 overrides.py  registers the kernels, with activations, dense, losses and norms; arguments, columns and tails serve them
 
-grid.cuh walks arrays, elementwise.cuh maps them, team.cuh reduces rows, columns.cuh columns; tail.cuh and update.cuh are
-what follows an operation, and the optimizers' launch.
+grid.cuh walks arrays, elementwise.cuh maps them, team.cuh reduces rows, columns.cuh columns; tail.cuh and update.cuh
+are what follows an operation, and the launch of the optimizers.
 
 Nothing here imports CuPy until a CuPy array arrives; nvrtc, cache and build work without a GPU.
 """
