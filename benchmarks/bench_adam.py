@@ -10,14 +10,14 @@ nothing else. 0.67 million parameters are those of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from twingrad import functional as F
-from twingrad.benchmarks import driver, limits, machine
+from twingrad.benchmarks import agreement, driver, limits, machine
 from twingrad.benchmarks.worker import Prepared
 from twingrad.fusable import fused
 
@@ -93,16 +93,6 @@ def torch_adam(case: Case, **how: bool) -> Prepared:
     return prepared(case["size"], lambda t: optimizer.step(), theta)
 
 
-def agree(case: Case, checks: Mapping[str, Sequence[float]]) -> None:
-    """Fused and reference to the bit, the others within the rounding of their own order of operations."""
-    values = {who: np.asarray(seen) for who, seen in checks.items() if seen}
-    if {"fused", "reference"} <= values.keys():
-        np.testing.assert_array_equal(values["fused"], values["reference"])
-    first, *rest = values
-    for who in rest:
-        np.testing.assert_allclose(values[who], values[first], rtol=2e-6, atol=2e-6, err_msg=f"{first} and {who}")
-
-
 WORKLOAD = driver.Workload(
     name="adam",
     module="twingrad.benchmarks.bench_adam",
@@ -117,7 +107,7 @@ WORKLOAD = driver.Workload(
         "copy": lambda case: limits.copy(case["size"]),
     },
     base="fused",
-    agree=agree,
+    agree=agreement.updates,
 )
 
 

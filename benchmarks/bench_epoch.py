@@ -10,7 +10,7 @@ the first epochs must agree before anything is timed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 
 import twingrad as tg
 from twingrad import optim
-from twingrad.benchmarks import driver, machine
+from twingrad.benchmarks import agreement, driver, machine
 from twingrad.benchmarks.networks import Case, initial, network, noise, torch_model, twingrad_model
 from twingrad.benchmarks.worker import Prepared
 
@@ -138,13 +138,9 @@ def contender(make: Callable[..., Epoch], case: Case) -> Prepared:
     return Prepared(make(case, parts_of(case), case["dropout"]), check)
 
 
-def agree(case: Case, checks: Mapping[str, Sequence[float]]) -> None:
+def agree(case: Case, checks: agreement.Checks) -> None:
     """The same losses, to the rounding of sums in another order."""
-    first, *rest = checks
-    for who in rest:
-        np.testing.assert_allclose(checks[who], checks[first], rtol=1e-3, err_msg=f"losses of {first} and {who}")
-    for who, losses in checks.items():
-        assert losses[-1] < losses[0], f"{who} does not learn: {losses}"
+    agreement.losses(checks, rtol=1e-3)
 
 
 WORKLOAD = driver.Workload(

@@ -10,14 +10,14 @@ that a step must read and write: parameter and gradient read, parameter written,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from twingrad import nn, optim
-from twingrad.benchmarks import driver, limits, machine
+from twingrad.benchmarks import agreement, driver, limits, machine
 from twingrad.benchmarks.worker import Prepared, nothing
 from twingrad.fusable import fused
 from twingrad.nn.flat import moved
@@ -173,16 +173,6 @@ def torch_step(how: str, case: Case) -> Prepared:
     return prepared(case, step, lambda: [parameter.detach().numpy() for parameter in parameters], gradients_anew)
 
 
-def agree(case: Case, checks: Mapping[str, Sequence[float]]) -> None:
-    """Fused and reference to the bit, the others within the rounding of their own order of operations."""
-    seen = {who: np.asarray(found) for who, found in checks.items() if found}
-    if {"fused", "reference"} <= seen.keys():
-        np.testing.assert_array_equal(seen["fused"], seen["reference"])
-    first, *rest = seen
-    for who in rest:
-        np.testing.assert_allclose(seen[who], seen[first], rtol=2e-6, atol=2e-6, err_msg=f"{first} and {who}")
-
-
 WORKLOAD = driver.Workload(
     name="optimizers",
     module="twingrad.benchmarks.bench_optimizers",
@@ -195,7 +185,7 @@ WORKLOAD = driver.Workload(
         "copy": lambda case: limits.copy(traffic(case) // 8),
     },
     base="fused",
-    agree=agree,
+    agree=agreement.updates,
     layout="rows",
 )
 

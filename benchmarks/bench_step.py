@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
-
-import numpy as np
 
 import twingrad as tg
 from twingrad import functional as F
 from twingrad import optim
-from twingrad.benchmarks import driver, jax_step, machine
+from twingrad.benchmarks import agreement, driver, jax_step, machine
 from twingrad.benchmarks.networks import Case, network, noise, torch_model, twingrad_model
 from twingrad.benchmarks.worker import Prepared, nothing
 
@@ -110,15 +108,11 @@ def contender(make: Callable[..., Made], case: Case, **how: Any) -> Prepared:
     return Prepared(step, check, wait)
 
 
-def agree(case: Case, checks: Mapping[str, Sequence[float]]) -> None:
+def agree(case: Case, checks: agreement.Checks) -> None:
     """Captured equals eager to the bit; all others to the rounding of sums in another order."""
     if {"captured", "eager"} <= checks.keys():
         assert checks["captured"] == checks["eager"], "captured and eager losses differ"
-    first, *rest = checks
-    for who in rest:
-        np.testing.assert_allclose(checks[who], checks[first], rtol=2e-4, err_msg=f"losses of {first} and {who}")
-    for who, losses in checks.items():
-        assert losses[-1] < losses[0], f"{who} does not learn: {losses}"
+    agreement.losses(checks, rtol=2e-4)
 
 
 WORKLOAD = driver.Workload(
