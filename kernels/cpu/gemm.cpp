@@ -18,24 +18,13 @@ struct GemmArguments {
   Tail tail;
 };
 
-enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
-
-inline void blas_gemm(int ta, int tb, i64 m, i64 n, i64 k, const float *a, i64 lda, const float *b, i64 ldb, float beta,
-                      float *out, i64 ldout) {
-  tg_blas.sgemm(ROW_MAJOR, ta, tb, m, n, k, 1.0f, a, lda, b, ldb, beta, out, ldout);
-}
-inline void blas_gemm(int ta, int tb, i64 m, i64 n, i64 k, const double *a, i64 lda, const double *b, i64 ldb,
-                      double beta, double *out, i64 ldout) {
-  tg_blas.dgemm(ROW_MAJOR, ta, tb, m, n, k, 1.0, a, lda, b, ldb, beta, out, ldout);
-}
-
 template <class T>
 inline void gemm_tile(const GemmArguments &g, const Tail &tail, i64 row, i64 rows, i64 column, i64 columns) {
   T *out = static_cast<T *>(g.out);
   const T *a = static_cast<const T *>(g.a) + (g.transpose_a ? row : row * g.lda);
   const T *b = static_cast<const T *>(g.b) + (g.transpose_b ? column * g.ldb : column);
-  blas_gemm(g.transpose_a ? TRANSPOSED : PLAIN, g.transpose_b ? TRANSPOSED : PLAIN, rows, columns, g.k, a, g.lda, b,
-            g.ldb, (T)g.beta, out + row * g.n + column, g.n);
+  blas_gemm(BlasProduct<T>{g.transpose_a != 0, g.transpose_b != 0, rows, columns, g.k, a, g.lda, b, g.ldb, (T)g.beta,
+                           out + row * g.n + column, g.n});
   const T *bias = g.bias ? static_cast<const T *>(g.bias) + column : nullptr;
   if (!bias && tail.kind == NOTHING && tail.mask.threshold < 0) return;
   finish_rows(out, g.n, row, rows, column, columns, tail, *g.cell + tail.mask.offset, [=](i64 r) {

@@ -14,16 +14,25 @@ typedef void (*tg_sgemm)(int, int, int, tg::i64, tg::i64, tg::i64, float, const 
                          float, float *, tg::i64);
 typedef void (*tg_dgemm)(int, int, int, tg::i64, tg::i64, tg::i64, double, const double *, tg::i64, const double *,
                          tg::i64, double, double *, tg::i64);
-struct tg_blas_functions {
-  tg_sgemm sgemm;
-  tg_dgemm dgemm;
-  void (*set_threads)(int);
-  int (*get_threads)(void);
-};
-extern tg_blas_functions tg_blas;
 void tg_blas_enter(void);  // one thread inside the BLAS until the matching leave; nests, across threads too
 void tg_blas_leave(void);
 }
+
+// out (m, n) = a (m, k) times b (k, n) plus beta times out, by the BLAS, in the thread that calls.
+template <class T>
+struct BlasProduct {
+  bool transpose_a, transpose_b;
+  tg::i64 m, n, k;
+  const T *a;
+  tg::i64 lda;
+  const T *b;
+  tg::i64 ldb;
+  T beta;
+  T *out;
+  tg::i64 ldout;
+};
+void blas_gemm(const BlasProduct<float> &product);
+void blas_gemm(const BlasProduct<double> &product);
 
 namespace {
 

@@ -1,7 +1,9 @@
 // The BLAS's thread count, the list of launches that a captured step is, and the processor's instruction sets.
 #include "pool.h"
 
+#include <atomic>
 #include <pthread.h>
+#include <sched.h>
 
 using tg::i64;
 
@@ -10,43 +12,85 @@ namespace {
 pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
 int users = 0, before = 0;  // threads inside the BLAS; the count to restore after the last, 0 where nothing is to restore
 
+// OpenBLAS takes locks of its own in every call, and a child forked meanwhile would find them taken for ever. So forks
+// wait for the calls under way, and calls for the forks.
+std::atomic<int> calls{0}, forks{0};
+
+struct BlasCall {
+  BlasCall() {
+    while (++calls, forks.load() != 0) {
+      --calls;
+      while (forks.load() != 0) sched_yield();
+    }
+  }
+  ~BlasCall() { --calls; }
+};
+
+struct {
+  tg_sgemm sgemm;
+  tg_dgemm dgemm;
+  void (*set_threads)(int);
+  int (*get_threads)(void);
+} blas;
+
+void before_fork() {
+  ++forks;
+  while (calls.load() != 0) sched_yield();
+}
+
+void after_fork_in_parent() { --forks; }
+
 // A forked child owes the BLAS the count that a run of another thread had lowered at that moment.
-void after_fork() {
-  users = 0;
+void after_fork_in_child() {
+  calls = forks = users = 0;
   door = PTHREAD_MUTEX_INITIALIZER;
 }
 
-__attribute__((constructor)) void watch_forks() { pthread_atfork(nullptr, nullptr, after_fork); }
+__attribute__((constructor)) void watch_forks() {
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
+
+template <class T, class Function>
+void product(Function gemm, const BlasProduct<T> &p) {
+  BlasCall call;
+  gemm(ROW_MAJOR, p.transpose_a ? TRANSPOSED : PLAIN, p.transpose_b ? TRANSPOSED : PLAIN, p.m, p.n, p.k, T(1), p.a, p.lda,
+       p.b, p.ldb, p.beta, p.out, p.ldout);
+}
 
 }  // namespace
 
+void blas_gemm(const BlasProduct<float> &p) { product(blas.sgemm, p); }
+void blas_gemm(const BlasProduct<double> &p) { product(blas.dgemm, p); }
+
 extern "C" {
 
-tg_blas_functions tg_blas;
-
 void tg_blas_enter(void) {
-  if (!tg_blas.set_threads) return;
+  if (!blas.set_threads) return;
+  BlasCall call;
   pthread_mutex_lock(&door);
   if (users++ == 0) {
-    if (before == 0) before = tg_blas.get_threads();
-    if (before != 1) tg_blas.set_threads(1);
+    if (before == 0) before = blas.get_threads();
+    if (before != 1) blas.set_threads(1);
   }
   pthread_mutex_unlock(&door);
 }
 
 // A count that someone else has set meanwhile stays.
 void tg_blas_leave(void) {
-  if (!tg_blas.set_threads) return;
+  if (!blas.set_threads) return;
+  BlasCall call;
   pthread_mutex_lock(&door);
   if (--users == 0) {
-    if (before != 1 && tg_blas.get_threads() == 1) tg_blas.set_threads(before);
+    if (before != 1 && blas.get_threads() == 1) blas.set_threads(before);
     before = 0;
   }
   pthread_mutex_unlock(&door);
 }
 
 TG_PUBLIC void tg_set_blas(tg_sgemm sgemm, tg_dgemm dgemm, void (*set_threads)(int), int (*get_threads)(void)) {
-  tg_blas = {sgemm, dgemm, set_threads, get_threads};
+  blas = {sgemm, dgemm, set_threads, get_threads};
 }
 
 struct tg_launch {

@@ -210,7 +210,7 @@ def test_the_interpreter_exits(how: str) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_forked_workers_train_while_the_parent_does() -> None:
-    """multiprocessing's fork, from a process whose other thread is inside a replay: the children get the same bits."""
+    """multiprocessing's fork, from a process whose other thread is inside a replay: no child inherits a lock taken."""
     code = (
         TRAINING
         + """
@@ -221,8 +221,9 @@ def work(seed):
 if __name__ == "__main__":
     threading.Thread(target=forever, daemon=True).start()
     before = model.state_dict()
-    with multiprocessing.get_context("fork").Pool(3) as pool:
-        pool.map_async(work, [1, 1, 1, 1]).get(timeout=50)
+    for _ in range(10):
+        with multiprocessing.get_context("fork").Pool(3) as pool:
+            pool.map_async(work, [1, 1, 1, 1]).get(timeout=50)
     print("ok")
 """
     )
