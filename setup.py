@@ -16,7 +16,8 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 MAPPED = {"backends": "twingrad.backends", "kernels": "twingrad.kernels", "benchmarks": "twingrad.benchmarks"}
-DATA = ["twingrad.kernels.include", "twingrad.benchmarks.results"]  # hold no module; setuptools wants them named
+# Folders that hold no module; setuptools wants them named.
+DATA = ["twingrad.kernels.include", "twingrad.benchmarks.results", "twingrad.benchmarks.results.claims"]
 
 LIBRARY = "twingrad.kernels.cpu._kernels"
 SOURCES = ["kernels/cpu/pool.cpp", "kernels/cpu/program.cpp", "kernels/cpu/kernels.cpp"]

@@ -15,10 +15,11 @@ from statistics import median
 from typing import Any
 
 from twingrad.benchmarks import fidelity_table, machine
+from twingrad.benchmarks.claims import table as table_of_claims
 
 UNKNOWN = "the load of other programs is unknown"
 MARKED = re.compile(
-    r"(<!-- results/(?P<name>[\w-]+\.json)(?P<short> in short)? -->\n).*?(?P<end><!-- end -->)", re.DOTALL
+    r"(<!-- results/(?P<name>(?:claims/)?[\w-]+\.json)(?P<short> in short)? -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )
 
 
@@ -29,6 +30,8 @@ def markdown(result: dict[str, Any], short: bool = False) -> str:
     """
     if "seconds_an_epoch" in result:
         return in_words(result) if short else epochs(result)
+    if "statements" in result:
+        return table_of_claims.markdown(result, short)
     if "columns" in result:
         return fidelity_table.markdown(result)
     effort = result["effort"]

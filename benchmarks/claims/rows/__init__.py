@@ -1,0 +1,1 @@
+"""One module for each claim, with a `CLAIM`; its name is the claim's."""
