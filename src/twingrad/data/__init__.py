@@ -6,6 +6,7 @@ from twingrad.data.load import feature_batches, load
 from twingrad.data.loader import loader
 from twingrad.data.prefetch import Prefetch
 from twingrad.data.preprocessing import Preprocessing, prepare
+from twingrad.data.resident import Resident
 from twingrad.data.source import BatchSource
 from twingrad.data.table import Table, Text
 from twingrad.data.tasks import TASKS
@@ -16,6 +17,7 @@ __all__ = [
     "Dataset",
     "Prefetch",
     "Preprocessing",
+    "Resident",
     "Splits",
     "Table",
     "Text",
