@@ -3,6 +3,7 @@
 from twingrad.nn import init
 from twingrad.nn.activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from twingrad.nn.flat import FlatParameters
+from twingrad.nn.functional_call import functional_call
 from twingrad.nn.layers import BatchNorm, Dropout, Embedding, LayerNorm, Linear
 from twingrad.nn.module import Module
 from twingrad.nn.parameter import Parameter
@@ -23,5 +24,6 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "functional_call",
     "init",
 ]

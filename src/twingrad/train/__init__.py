@@ -13,6 +13,7 @@ from twingrad.train.model_file import load_model, save_model
 from twingrad.train.network import dense
 from twingrad.train.predict import predict, predict_probabilities
 from twingrad.train.progress import Progress
+from twingrad.train.range_test import RangeTest, lr_range_test
 from twingrad.train.run_folder import RunFolder
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "History",
     "Interrupted",
     "Progress",
+    "RangeTest",
     "Record",
     "Run",
     "RunFolder",
@@ -32,6 +34,7 @@ __all__ = [
     "evaluate",
     "fit",
     "load_model",
+    "lr_range_test",
     "predict",
     "predict_probabilities",
     "save_model",

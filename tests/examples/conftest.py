@@ -1,0 +1,34 @@
+"""Examples run as they stand, in an empty folder; what they print is read."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def printed(tmp_path, monkeypatch, capsys):
+    """Run an example by name as a program; returns what it prints."""
+
+    def run(name):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("TWINGRAD_DEVICE", "cpu")
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def measure():
+    """`measure` of an example: what a claim about it runs for each seed."""
+    return lambda name: runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name=name)["measure"]
+
+
+@pytest.fixture
+def number():
+    """The number in a text that a pattern's first group takes."""
+    return lambda pattern, text: float(re.search(pattern, text)[1])
