@@ -139,6 +139,14 @@ def embedding(rng: Draw, dtype: Any) -> Iterator[Inputs]:
         yield Inputs((rng.integers(0, 9, n), placed(normal(rng, (9, 6), dtype=dtype)[0], 1)), {})
 
 
+def gather(rng: Draw, dtype: Any) -> Iterator[Inputs]:
+    """Rows of numbers, and of bytes that a table explains."""
+    for n in LENGTHS[1:]:
+        index, codes = rng.integers(0, 9, n % 7 + 1), rng.integers(0, 256, (9, n)).astype(np.uint8)
+        yield Inputs((index, placed(mixed(rng, (9, n), dtype), starts(n)[0])), {}, False)
+        yield Inputs((index, codes, placed(mixed(rng, 256, dtype), starts(n)[1])), {}, False)
+
+
 def softmax_loss(rng: Draw, dtype: Any) -> Iterator[Inputs]:
     for n in LENGTHS[1:]:
         for shape in ((n, 6), (4, n)):

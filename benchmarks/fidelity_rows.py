@@ -117,6 +117,7 @@ ROWS: dict[str, Row] = {
     "batch_norm (+ relu + dropout)": Row("batch_norm", inputs.batch_norm, (16, 16), 3, (of_spread, of_spread)),
     "linear (+ relu + dropout)": Row("linear", inputs.linear, (8, 8), 3, (of_largest, of_largest)),
     "embedding": Row("embedding", inputs.embedding, (0, 0), 2, (of_element, of_largest)),
+    "gather": Row("gather", inputs.gather, (0, 0), 0),
     "softmax_cross_entropy": Row(
         "softmax_cross_entropy", inputs.softmax_loss, (8, 8), 1, (of_logits, of_class_gradient)
     ),

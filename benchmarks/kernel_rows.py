@@ -38,6 +38,8 @@ class Row(NamedTuple):
 
     def traffic(self, arrays: Sequence[Any], found: Arrays) -> int:
         """The bytes that forward and backward must read and write at least."""
+        if self.operation == "gather":  # reads and writes the rows that it takes
+            return int(arrays[0].nbytes + found[-1].nbytes * (1 + arrays[1].itemsize / found[-1].itemsize))
         if not self.differentiable:
             return int(arrays[0].nbytes)
         out, *gradients = found
@@ -51,7 +53,7 @@ class Row(NamedTuple):
 class Step:
     """Forward and backward of a row on arrays of its own; called with a mode of `fused`.
 
-    Returns the result and the gradients; where the operation writes in place, its arrays.
+    Returns the result and the gradients; where the operation has none, its arrays and what it returns.
     """
 
     def __init__(self, row: Row, place: Callable[[Any], Any] = np.asarray) -> None:
@@ -63,8 +65,8 @@ class Step:
         operation, wanted = getattr(F, self.row.operation), self.row.differentiable
         with fused(mode):
             if not wanted:
-                operation(*self.arrays, **self.row.options)
-                return self.arrays
+                out = operation(*self.arrays, **self.row.options)
+                return self.arrays if out is None else (*self.arrays, out)
             leaves = [Tensor(a, requires_grad=True) if i in wanted else a for i, a in enumerate(self.arrays)]
             out = operation(*leaves, **self.row.options)
             if self.gradient is None:
@@ -104,6 +106,12 @@ def looked_up(count: int, table: tuple[int, int]) -> Callable[[Draw], Arrays]:
     return lambda rng: (rng.integers(0, table[0], count), *normal(table)(rng))
 
 
+def pixels(count: int, images: tuple[int, int]) -> Callable[[Draw], Arrays]:
+    """A mini-batch's numbers, images of bytes, and what each byte means."""
+    table = (np.arange(256) / 255).astype(np.float32)
+    return lambda rng: (rng.integers(0, images[0], count), rng.integers(0, 256, images).astype(np.uint8), table)
+
+
 def clipped(size: int) -> Callable[[Draw], Arrays]:
     """A flat gradient, one segment, its control with the terms alone, and the norm."""
 
@@ -136,6 +144,9 @@ def rows() -> Iterator[tuple[str, Row]]:
     for count, table, large in ((2048, (1000, 64), False), (8192, (8000, 256), True)):
         arrays, label = looked_up(count, table), f"embedding {count} of {table[0]}x{table[1]}"
         yield label, Row("embedding", arrays, {}, (1,), (0,), 1e-5, large)
+    for count, images, large in ((128, (60_000, 784), False), (8192, (60_000, 784), True)):
+        label = f"gather {count} of {images[0]}x{images[1]} bytes"
+        yield label, Row("gather", pixels(count, images), {}, (), large=large)
     for n, c, large in ((128, 10, False), (4096, 1024, True)):
         for name, kind in (
             ("softmax_cross_entropy", "classes"),

@@ -53,7 +53,7 @@ def same_bits(a: Any, b: Any) -> bool:
     a, b = np.asarray(a), np.asarray(b)
     if (a.shape, a.dtype) != (b.shape, b.dtype):
         return False
-    integer = {4: np.uint32, 8: np.uint64}[a.itemsize]
+    integer = {1: np.uint8, 4: np.uint32, 8: np.uint64}[a.itemsize]
     same = np.ascontiguousarray(a).view(integer) == np.ascontiguousarray(b).view(integer)
     return bool(np.all(same | ((a != a) & (b != b))))
 

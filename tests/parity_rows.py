@@ -43,6 +43,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "softmax": (4, 8),
     "layer_norm": (16, 8),
     "embedding": (0, 2),
+    "gather": (0, 0),
     "dropout": (0, 0),
     "batch_norm": (16, 8),
     "softmax_cross_entropy": (8, 8),
@@ -296,6 +297,27 @@ def clipping() -> Iterator[Row]:
             yield Row("clip_segments", f"{name} {max_norm} scaled", arrays, scaled, 0)
 
 
+def gathered(out: np.ndarray, index: np.ndarray, rows: np.ndarray, table: np.ndarray | None = None) -> None:
+    """`F.gather` as a write, for its result has no gradient."""
+    out[...] = F.gather(index, rows, table)
+
+
+def gathering() -> Iterator[Row]:
+    """Rows of numbers, of bytes with what each means, and of integers."""
+    kinds = {"numbers": None, "integers": np.int64, "bytes": np.uint8}
+    for total, count, shape in ((1, 3, (1,)), (9, 40, (5,)), (50, 33, (784,)), (7, 5, (2, 3)), (3, 4, (9000,)), (4, 6, ())):
+        for kind, whole in kinds.items():
+
+            def arrays(dtype: str, n: int = total, b: int = count, s: Any = shape, whole: Any = whole) -> tuple[Any, ...]:
+                index, bytes_ = np.random.default_rng(5).integers(0, n, b), whole is np.uint8
+                (values,) = drawn(dtype, (n, *s))
+                rows = values if whole is None else np.clip(np.abs(values * 60), 0, 255).astype(whole)
+                table = drawn(dtype, (256,)) if bytes_ else ()
+                return np.zeros((b, *s), dtype if bytes_ else rows.dtype), index, rows, *table
+
+            yield Row("gather", f"{count} of {(total, *shape)} {kind}", arrays, {}, 0)
+
+
 ROWS = [
     *linear(),
     *elementwise(),
@@ -306,5 +328,6 @@ ROWS = [
     *losses(),
     *segments(),
     *clipping(),
+    *gathering(),
 ]
-OPERATIONS = {name: getattr(F, name) for name in BOUNDS}
+OPERATIONS = {name: getattr(F, name) for name in BOUNDS} | {"gather": gathered}

@@ -4,6 +4,7 @@
 #include "batch_norm.cpp"
 #include "elementwise.cpp"
 #include "embedding.cpp"
+#include "gather.cpp"
 #include "gemm.cpp"
 #include "layer_norm.cpp"
 #include "losses.cpp"

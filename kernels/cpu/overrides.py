@@ -2,7 +2,8 @@
 
 Each `..._refusal` says why a kernel cannot take its arguments; forwards take raw arrays, and backwards write each
 gradient into its `Destination`. The contract of an operation stands in the docstring of its reference, in
-`twingrad.functional`. Losses, activations and updates of optimizers have files of their own, imported here.
+`twingrad.functional`. Losses, activations, mini-batches and updates of optimizers have files of their own, imported
+here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
-from twingrad.kernels.cpu import Kernel, activations, arithmetic, blas, losses, tails, unavailable, updates
+from twingrad.kernels.cpu import Kernel, activations, arithmetic, blas, gather, losses, tails, unavailable, updates
 from twingrad.kernels.cpu.arguments import (
     FLOATS,
     deliver,
@@ -28,7 +29,7 @@ from twingrad.kernels.cpu.arguments import (
 from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
-__all__ = ["activations", "arithmetic", "losses", "unavailable", "updates"]
+__all__ = ["activations", "arithmetic", "gather", "losses", "unavailable", "updates"]
 
 Into = tuple[Destination | None, ...]
 

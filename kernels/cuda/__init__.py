@@ -3,7 +3,8 @@
 nvrtc.py   finds NVIDIA's run-time compiler and drives it          cache.py      keeps what it built on disk
 build.py   a source and its headers -> a cubin for one GPU type    launching.py  loads and launches through CuPy
 products.py   matrix products, by cuBLAS                           __main__.py   lists registers, shared memory, spills
-overrides.py  registers the kernels, with activations, dense, losses and norms; arguments, columns and tails serve them
+overrides.py  registers the kernels, with activations, dense, gather, losses and norms; arguments, columns and tails
+               serve them
 
 grid.cuh walks arrays, elementwise.cuh maps them, team.cuh reduces rows, columns.cuh columns; tail.cuh and update.cuh
 are what follows an operation, and the launch of the optimizers.

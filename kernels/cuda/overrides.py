@@ -12,7 +12,7 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.functional.clip import FACTOR, LANES, ROWS
-from twingrad.kernels.cuda import activations, build, dense, launching, losses, norms, tails
+from twingrad.kernels.cuda import activations, build, dense, gather, launching, losses, norms, tails
 from twingrad.kernels.cuda.arguments import (
     NAMES,
     Into,
@@ -29,7 +29,7 @@ from twingrad.kernels.cuda.nvrtc import NvrtcError
 from twingrad.namespace import backend_of
 from twingrad.random.draws import keep_threshold
 
-__all__ = ["activations", "dense", "losses", "norms", "unavailable"]
+__all__ = ["activations", "dense", "gather", "losses", "norms", "unavailable"]
 
 LEAF = LANES * ROWS
 """Elements of a leaf of the norm's sum: NORM_LEAF of norm.h."""

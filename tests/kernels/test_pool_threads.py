@@ -57,6 +57,10 @@ def targets(make: Callable[[Any], Any], shape: tuple[int, ...] = (3000, 33)) -> 
     return lambda rng, dtype: (*normal(shape)(rng, dtype), make(rng).astype(dtype if shape == (3000, 33) else np.int64))
 
 
+def gathered(rng: Any, dtype: str) -> tuple[Any, ...]:
+    return rng.integers(0, 900, 5000), rng.integers(0, 256, (900, 333)).astype(np.uint8), *normal((256,))(rng, dtype)
+
+
 MASK = {"p": 0.3, "seed": 5, "stream": 1, "step": 2}
 NORM = normal((300, 1000), (1000,), (1000,))
 NUMBERS = targets(lambda rng: rng.random((3000, 33)))
@@ -72,6 +76,7 @@ WIDE: dict[str, Row] = {
         3,
     ),
     "embedding": (lambda rng, dtype: (rng.integers(0, 900, 5000), *normal((900, 333))(rng, dtype)), {}, 2),
+    "gather": (gathered, {}, 0),
     "softmax_cross_entropy": (targets(lambda rng: rng.integers(0, 40, 4000), (4000, 40)), {}, 1),
     **{name: (NUMBERS, {}, 1) for name in ("binary_cross_entropy", "mean_squared_error", "mean_absolute_error")},
     "adam_segments": update(adam_control, 2, beta1=0.9, beta2=0.99, eps=1e-8),
@@ -90,7 +95,7 @@ def results(name: str, dtype: str) -> list[Any]:
     leaves = [Tensor(a, requires_grad=a.dtype.kind == "f") if i < differentiable else a for i, a in enumerate(arrays)]
     with fused("require"):
         out = getattr(F, name)(*leaves, **options)
-    found = [a for a in arrays if a is not None]
+    found = [a for a in (*arrays, None if differentiable else out) if a is not None]
     if differentiable:
         out.backward(rng.standard_normal(out.shape).astype(dtype))
         found += [out.data, *[leaf.grad for leaf in leaves[:differentiable] if leaf.requires_grad]]

@@ -9,6 +9,7 @@ from twingrad.functional.binary_cross_entropy import binary_cross_entropy
 from twingrad.functional.clip import clip_segments
 from twingrad.functional.dropout import dropout
 from twingrad.functional.embedding import embedding
+from twingrad.functional.gather import gather
 from twingrad.functional.layer_norm import layer_norm
 from twingrad.functional.leaky_relu import leaky_relu
 from twingrad.functional.linear import linear
@@ -34,6 +35,7 @@ __all__ = [
     "clip_segments",
     "dropout",
     "embedding",
+    "gather",
     "layer_norm",
     "leaky_relu",
     "linear",
