@@ -44,6 +44,15 @@ def test_rows_are_gathered_on_a_gpu(monkeypatch):
             assert found.data.get().tobytes() == array[index].tobytes()
 
 
+def test_bytes_are_looked_up_as_they_are_gathered():
+    images, table = np.arange(40, dtype=np.uint8).reshape(10, 4), (np.arange(256) / 255).astype(np.float32)
+    held, index = Resident(images, np.arange(10), device="cpu", table=table), np.asarray([9, 0, 9])
+    x, y = held.gather(index)
+    assert x.numpy().tobytes() == table[images[index]].tobytes()
+    assert y.numpy().tolist() == index.tolist()
+    assert held.nbytes == 40 + 80
+
+
 @pytest.mark.skipif(bool(no_kernels()), reason=str(no_kernels()))
 def test_a_captured_step_gathers_its_batches():
     x, y = networks.batch(40)
@@ -65,7 +74,7 @@ def test_a_captured_step_gathers_its_batches():
         ((), ValueError, "takes arrays"),
         ((np.zeros(3), np.zeros((2, 3))), ValueError, r"of one N, got shapes \[\(3,\), \(2, 3\)\]"),
         ((np.zeros(()),), ValueError, r"got shapes \[\(\)\]"),
-        ((np.zeros(3, np.uint8),), TypeError, "float32, float64 and int64, got an array of uint8"),
+        ((np.zeros(3, np.uint8),), TypeError, "float32, float64, int64 and, with a table, uint8; got uint8"),
     ],
 )
 def test_what_cannot_be_held(arrays, error, message):
@@ -74,5 +83,5 @@ def test_what_cannot_be_held(arrays, error, message):
 
 
 def test_an_example_that_does_not_exist():
-    with pytest.raises(ValueError, match=r"takes integers in \[0, 40\), got 40"):
+    with pytest.raises(ValueError, match=r"takes an index in \[0, 40\), got 40"):
         held_by("cpu")[1].gather(np.asarray([40]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,16 @@ from twingrad.autodiff import Tensor
 from twingrad.devices import Device, resolve
 from twingrad.namespace import Array
 
-WORDS = {np.dtype(np.float32): np.float32, np.dtype(np.float64): np.float64, np.dtype(np.int64): np.float64}
-"""The dtypes that can be held, and the float whose kernel moves their words."""
+HELD = tuple(map(np.dtype, (np.float32, np.float64, np.int64)))
+"""The dtypes that can be held as they are."""
 
 
 class Resident:
     """Arrays of N examples each on one device; `gather(index)` gives the rows of a mini-batch.
 
-    arrays: (N, ...) each, float32, float64 or int64 (labels), NumPy's or CuPy's; copied only where they are elsewhere.
+    arrays: (N, ...) each, float32, float64 or int64 (labels), or with a table uint8; NumPy's or CuPy's; copied only where
+    they are elsewhere.
+    table: (256,) floats, what a byte means: arrays of uint8 are held as they are, and looked up as they are gathered.
     device: where they are to stay; None takes the current one.
 
     Inside a step that `tg.capture` records, `gather` is one kernel for each array: the step takes the numbers of the
@@ -37,17 +38,20 @@ class Resident:
     ([[5.0, 6.0], [1.0, 2.0]], [2, 0])
     """
 
-    def __init__(self, *arrays: Array, device: str | None = None) -> None:
+    def __init__(self, *arrays: Array, device: str | None = None, table: Array | None = None) -> None:
         self.device: Device = resolve(device)
         backend = backends.get(self.device)
         for array in arrays:
-            if np.dtype(array.dtype) not in WORDS:
-                raise TypeError(f"Resident holds float32, float64 and int64, got an array of {array.dtype}; convert it")
+            if np.dtype(array.dtype) not in HELD and (table is None or array.dtype != np.uint8):
+                raise TypeError(
+                    f"Resident holds float32, float64, int64 and, with a table, uint8; got {array.dtype}; convert it"
+                )
         lengths = [array.shape[0] if array.shape else None for array in arrays]
         if not arrays or None in lengths or len(set(lengths)) > 1:
             raise ValueError(f"Resident takes arrays (N, ...) of one N, got shapes {[array.shape for array in arrays]}")
         xp = backend.namespace()
         self.arrays: tuple[Array, ...] = tuple(xp.ascontiguousarray(backend.asarray(array)) for array in arrays)
+        self.table = None if table is None else backend.asarray(table)
 
     def __len__(self) -> int:
         return int(self.arrays[0].shape[0])
@@ -61,20 +65,13 @@ class Resident:
         """The rows at `index` of each array.
 
         index: (B,) int64, in [0, N), on any device; a Tensor where a step is captured. Returns (B, ...) of each.
-        Raises as `functional.embedding` does: what it does not look at, as in a replay, gives rows of NaN, and labels
+        Raises as `functional.gather` does: what it does not look at, as in a replay, gives rows of NaN, and labels
         that no class has.
         """
-        numbers = index if isinstance(index, Tensor) else Tensor(backends.get(self.device).asarray(index))
-        return tuple(_rows(array, numbers) for array in self.arrays)
+        numbers = index if isinstance(index, Tensor) else backends.get(self.device).asarray(index)
+        tables = [self.table if array.dtype == np.uint8 else None for array in self.arrays]
+        return tuple(Tensor(F.gather(numbers, *pair)) for pair in zip(self.arrays, tables, strict=True))
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{array.dtype}{list(array.shape)}" for array in self.arrays)
         return f"Resident({parts}, device={str(self.device)!r})"
-
-
-def _rows(array: Array, numbers: Tensor) -> Tensor:
-    """By the kernel that looks up rows of a table, which moves words as they are."""
-    width = math.prod(array.shape[1:])
-    table = array.reshape(len(array), width).view(WORDS[np.dtype(array.dtype)])
-    found = F.embedding(numbers, table).data
-    return Tensor(found.view(array.dtype).reshape(*numbers.shape, *array.shape[1:]))
