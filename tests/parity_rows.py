@@ -305,10 +305,11 @@ def gathered(out: np.ndarray, index: np.ndarray, rows: np.ndarray, table: np.nda
 def gathering() -> Iterator[Row]:
     """Rows of numbers, of bytes with what each means, and of integers."""
     kinds = {"numbers": None, "integers": np.int64, "bytes": np.uint8}
-    for total, count, shape in ((1, 3, (1,)), (9, 40, (5,)), (50, 33, (784,)), (7, 5, (2, 3)), (3, 4, (9000,)), (4, 6, ())):
+    sizes = (1, 3, (1,)), (9, 40, (5,)), (50, 33, (784,)), (7, 5, (2, 3)), (3, 4, (9000,)), (4, 6, ())
+    for total, count, shape in sizes:
         for kind, whole in kinds.items():
 
-            def arrays(dtype: str, n: int = total, b: int = count, s: Any = shape, whole: Any = whole) -> tuple[Any, ...]:
+            def arrays(dtype: str, n: int = total, b: int = count, s: Any = shape, whole: Any = whole) -> Any:
                 index, bytes_ = np.random.default_rng(5).integers(0, n, b), whole is np.uint8
                 (values,) = drawn(dtype, (n, *s))
                 rows = values if whole is None else np.clip(np.abs(values * 60), 0, 255).astype(whole)

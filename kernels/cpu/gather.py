@@ -14,14 +14,14 @@ from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
 GATHER = Kernel("gather", 4, "3q")
-COPIES = {4: FLOATS[0], 8: FLOATS[1]}
+COPIES: dict[int, Any] = {4: FLOATS[0], 8: FLOATS[1]}
 """The copy of the kernel for elements of so many bytes."""
 
 
 def gather_refusal(index: Array, rows: Array, table: Any = None) -> str | None:
     reason = table_refusal("index", index, np.dtype(np.int64)) or table_refusal("rows", rows, rows.dtype)
     if reason is None and table is None and rows.dtype.itemsize not in COPIES:
-        return f"rows have dtype {rows.dtype}; there are kernels for elements of 4 and 8 bytes, and for bytes with a table"
+        return f"rows have dtype {rows.dtype}; kernels take 4 or 8 bytes an element, or bytes with a table"
     return reason or (None if table is None or table.dtype in FLOATS else f"the table has dtype {table.dtype}")
 
 

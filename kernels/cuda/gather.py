@@ -20,7 +20,7 @@ COPIES = {4: "gather_float32", 8: "gather_float64"}
 def gather_refusal(index: Array, rows: Array, table: Any = None) -> str | None:
     reason = table_refusal("index", index, np.dtype(np.int64), rows) or table_refusal("rows", rows, rows.dtype, index)
     if reason is None and table is None and rows.dtype.itemsize not in COPIES:
-        return f"rows have dtype {rows.dtype}; there are kernels for elements of 4 and 8 bytes, and for bytes with a table"
+        return f"rows have dtype {rows.dtype}; kernels take 4 or 8 bytes an element, or bytes with a table"
     if reason is None and table is not None:
         return refusal(table=table) or table_refusal("table", table, table.dtype, rows)
     return reason

@@ -19,8 +19,8 @@ HELD = tuple(map(np.dtype, (np.float32, np.float64, np.int64)))
 class Resident:
     """Arrays of N examples each on one device; `gather(index)` gives the rows of a mini-batch.
 
-    arrays: (N, ...) each, float32, float64 or int64 (labels), or with a table uint8; NumPy's or CuPy's; copied only where
-    they are elsewhere.
+    arrays: (N, ...) each, float32, float64 or int64 (labels), or with a table uint8; NumPy's or CuPy's; copied only
+    where they are elsewhere.
     table: (256,) floats, what a byte means: arrays of uint8 are held as they are, and looked up as they are gathered.
     device: where they are to stay; None takes the current one.
 

@@ -27,8 +27,7 @@ def check(index: Array, rows: Array, table: Array | None = None) -> None:
         low, high = int(xp.min(index)), int(xp.max(index))
         if low < 0 or high >= rows.shape[0]:
             raise ValueError(
-                f"gather of {rows.shape[0]} rows takes an index in [0, {rows.shape[0]}), "
-                f"got {low if low < 0 else high}"
+                f"gather of {rows.shape[0]} rows takes an index in [0, {rows.shape[0]}), got {low if low < 0 else high}"
             )
 
 
