@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from twingrad import backends, devices
-from twingrad.benchmarks import driver, report
+from twingrad.benchmarks import driver, report, suites
 from twingrad.fusable import PROVIDERS, registry
 
 
@@ -92,6 +92,7 @@ def beside_peers(
     effort = driver.Effort(1, 0.0, quiet=9) if quick else driver.Effort(7, 0.2)
 
     def run(workload: driver.Workload, case: str) -> None:
+        workload = suites.smaller(workload) if quick else workload
         result = driver.run(workload, effort, cases=[case])
         assert not result["failed"]
         measured = result["cases"][0]["contenders"]
