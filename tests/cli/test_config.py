@@ -32,7 +32,20 @@ def test_the_configuration_of_a_run_gives_the_same_bytes_again(call, tmp_path, q
         "--l1",
         1e-4,
     )
-    more = ("--clip-norm", 1, "--accumulate", 2, "--activation", "tanh", "--class-weight", "balanced", "--seed", 7)
+    more = (
+        "--clip-norm",
+        1,
+        "--accumulate",
+        2,
+        "--activation",
+        "tanh",
+        "--class-weight",
+        "balanced",
+        "--label-smoothing",
+        0.1,
+        "--seed",
+        7,
+    )
     assert call("train", *quick, *options, *more, "--early-stopping", 3, "--out", "one")[0] == 0
     assert call("train", "--config", "one/config.toml", "--out", "two")[0] == 0
     assert files(tmp_path / "one") == files(tmp_path / "two")
@@ -67,7 +80,7 @@ def test_every_kept_option_survives_toml(tmp_path):
         "device": "cpu",
     }
     samples |= {"optimizer": "sgd", "schedule": "cosine", "checkpoint_every": "10min", "early_stopping": "3"}
-    samples |= {"dropout": "0.25", "momentum": "0.5", "ema": "0.99"}
+    samples |= {"dropout": "0.25", "momentum": "0.5", "ema": "0.99", "label_smoothing": "0.1"}
     kept = [option for option in TRAIN_OPTIONS if option.kept]
     values = {option.name: option.parse(samples.get(option.name, "1")) if option.parse else True for option in kept}
     (tmp_path / "c.toml").write_text(to_toml(values, TRAIN_OPTIONS, "train"), encoding="utf-8")

@@ -155,7 +155,8 @@ layer                 parameters
 2      ReLU()                  0  in the pass of 1
 3      Dropout(0.25)           0  in the pass of 1
 4      Linear(7, 3)           24
-total                         80"""
+total                         80
+0: bias=False is enough, for 1 subtracts the mean and adds a bias of its own"""
 
 
 def test_the_summary_lists_layers_and_their_parameters():

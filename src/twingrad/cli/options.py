@@ -124,6 +124,7 @@ TRAINING = (
     Option("early_stopping", values.count(1), "stop after so many evaluations without a better one", None, "N", "off"),
     Option("evaluate_every", values.count(1), "measure every so many updates", None, "N", "each epoch"),
     Option("class_weight", values.class_weight, "weights of the classes, or balanced", None, "W,...", "none"),
+    Option("label_smoothing", values.below_one, "share of a label spread over all classes, in [0, 1)", 0.0, "S"),
     Option("seed", values.count(0, 2**64), "seed of initial weights, dropout, split and shuffles", 0, "N"),
     Option("device", values.text, DEVICES, "auto", "NAME"),
 )

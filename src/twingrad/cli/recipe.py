@@ -107,7 +107,20 @@ UNSET = {
 """What leaves an optimizer's option at its own default."""
 
 
+FIT = (
+    "loss",
+    "epochs",
+    "batch_size",
+    "seed",
+    "accumulate",
+    "evaluate_every",
+    "checkpoint_every",
+    "class_weight",
+    "label_smoothing",
+)
+"""The options that are arguments of `fit`."""
+
+
 def fit_options(values: Values) -> Values:
     """The arguments of `fit` that are not the model, the data and the folder."""
-    names = ("loss", "epochs", "batch_size", "seed", "accumulate", "evaluate_every", "checkpoint_every", "class_weight")
-    return {name: values[name] for name in names}
+    return {name: values[name] for name in FIT}

@@ -15,6 +15,7 @@ from twingrad.functional.leaky_relu import leaky_relu
 from twingrad.functional.linear import linear
 from twingrad.functional.mean_absolute_error import mean_absolute_error
 from twingrad.functional.mean_squared_error import mean_squared_error
+from twingrad.functional.one_hot import hardmax, one_hot, smooth_labels
 from twingrad.functional.relu import relu
 from twingrad.functional.rmsprop import rmsprop_segments, rmsprop_update
 from twingrad.functional.sgd import momentum_update, sgd_segments, sgd_update
@@ -36,18 +37,21 @@ __all__ = [
     "dropout",
     "embedding",
     "gather",
+    "hardmax",
     "layer_norm",
     "leaky_relu",
     "linear",
     "mean_absolute_error",
     "mean_squared_error",
     "momentum_update",
+    "one_hot",
     "relu",
     "rmsprop_segments",
     "rmsprop_update",
     "sgd_segments",
     "sgd_update",
     "sigmoid",
+    "smooth_labels",
     "softmax",
     "softmax_cross_entropy",
     "tanh",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twingrad.functional.one_hot import hits
 from twingrad.functional.reduction import check_reduction, check_weights, plain, reduced
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, backend_of, namespace_of
@@ -97,7 +98,7 @@ def softmax_cross_entropy(
     shifted = logits - library.max(raw, axis=1, keepdims=True)
     log_sum = xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True))
     soft = len(target.shape) == 2
-    terms = xp.astype(target, logits.dtype) if soft else one_hot(plain(target), raw, raw.shape[1])
+    terms = xp.astype(target, logits.dtype) if soft else library.astype(hits(plain(target), raw.shape[1]), raw.dtype)
     absent = plain(terms) == 0
     terms = terms if class_weight is None else terms * class_weight
     losses = xp.sum(xp.where(absent, 0, log_sum - shifted) * terms, axis=1)
@@ -107,11 +108,3 @@ def softmax_cross_entropy(
         losses = losses * example_weight
         weights = example_weight if weights is None else weights * example_weight
     return reduced(losses, weights, reduction)
-
-
-def one_hot(classes: Array, like: Array, count: int) -> Array:
-    """(N, count): rows of 0 with a 1 at each class, in the dtype of `like`; 0 everywhere for a class out of range."""
-    xp = namespace_of(like)
-    wide = classes.dtype if xp.iinfo(classes.dtype).bits == 64 else xp.int64  # narrow ones may not count so far
-    hit = xp.arange(count, dtype=wide, device=like.device) == classes[:, None]
-    return xp.astype(hit, like.dtype)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from twingrad.autodiff import Tensor, no_grad
 from twingrad.gradcheck.differences import Floats, Line, cost_at
 from twingrad.gradcheck.functions import as_float64, is_floating, scalar
 from twingrad.namespace import namespace_of
+from twingrad.nn.copies import copied
 from twingrad.nn.flat import moved
 from twingrad.nn.state import host_copy
 
@@ -152,10 +152,6 @@ def _check_takes_a_model_alone(cost: Callable[..., Any]) -> None:
 
 def _copied(model: nn.Module) -> nn.Module:
     """A float64 copy with the same values, modes, counters and seed; the model itself stays as it is."""
-    found: nn.Module = copy.deepcopy(model)
-    if found.seed != model.root().seed:
-        found.seed = model.root().seed
-    for parameter in found._unique():
-        parameter.origin = None  # a part of a model keeps its values, wherever it stands
+    found = copied(model)
     first = next(iter(found._unique()), None)
     return found if first is None else found.to(like=as_float64(first.data))

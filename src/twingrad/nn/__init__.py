@@ -8,6 +8,8 @@ from twingrad.nn.layers import BatchNorm, Dropout, Embedding, LayerNorm, Linear
 from twingrad.nn.module import Module
 from twingrad.nn.parameter import Parameter
 from twingrad.nn.sequential import Sequential
+from twingrad.nn.statistics import recompute_statistics
+from twingrad.nn.switches import without_dropout
 
 __all__ = [
     "BatchNorm",
@@ -26,4 +28,6 @@ __all__ = [
     "Tanh",
     "functional_call",
     "init",
+    "recompute_statistics",
+    "without_dropout",
 ]

@@ -182,17 +182,24 @@ class Module:
             module._load(path, arrays)
 
     def summary(self) -> str:
-        """A table of the layers with their parameter counts, and in whose pass a layer runs that joins another's."""
+        """A table of the layers with their parameter counts, and in whose pass a layer runs that joins another's; below
+        it, biases that do nothing, which stay where they are.
+        """
         rows = [(path or "model", module.describe(), module._own_size()) for path, module in self.modules()]
         rows = [row for row in rows if row[0] != "model" or not self._modules]
         total, passes = sum(p.size for p in self._unique()), self._passes()
         widths = [max(len(str(row[i])) for row in [*rows, ("layer", "", "parameters")]) for i in range(3)]
         lines = [f"{'layer':{widths[0]}}  {'':{widths[1]}}  {'parameters':>{widths[2]}}"]
         lines += [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]},}{passes.get(a, '')}" for a, b, c in rows]
-        return "\n".join([*lines, f"{'total':{widths[0]}}  {'':{widths[1]}}  {total:>{widths[2]},}"])
+        lines += [f"{'total':{widths[0]}}  {'':{widths[1]}}  {total:>{widths[2]},}", *self._advice()]
+        return "\n".join(lines)
 
     def joined(self) -> dict[str, str]:
         """The modules of this one that run in the pass of another, by their names: see `Sequential`."""
+        return {}
+
+    def useless_biases(self) -> dict[str, str]:
+        """The layers of this module whose bias the one after them takes away, by their names: see `Sequential`."""
         return {}
 
     def sparsity(self) -> dict[str, float]:
@@ -365,6 +372,15 @@ class Module:
             for prefix, module in below
             for name, head in module.joined().items()
         }
+
+    def _advice(self) -> list[str]:
+        """A line for each bias that does nothing."""
+        below = [(f"{path}." if path else "", module) for path, module in self.modules()]
+        return [
+            f"{prefix}{name}: bias=False is enough, for {prefix}{by} subtracts the mean and adds a bias of its own"
+            for prefix, module in below
+            for name, by in module.useless_biases().items()
+        ]
 
     def _name_streams(self) -> None:
         """Tell each module its path, and make sure that no two random streams are the same."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from twingrad.nn.fusing import groups, run
+from twingrad.nn.layers import BatchNorm, Linear
 from twingrad.nn.module import Module
 from twingrad.random import DEFAULT_SEED
 from twingrad.random.philox import check_key
@@ -52,6 +54,12 @@ class Sequential(Module):
         passes = [[next(names) for _ in group] for group in groups(self)]
         return {name: head for head, *rest in passes for name in rest}
 
+    def useless_biases(self) -> dict[str, str]:
+        if type(self).forward is not Sequential.forward:
+            return {}
+        pairs = pairwise(self._modules.items())
+        return {name: by for (name, layer), (by, norm) in pairs if _adds_a_bias(layer) and isinstance(norm, BatchNorm)}
+
     def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
 
@@ -61,3 +69,7 @@ class Sequential(Module):
     def __getitem__(self, index: int) -> Module:
         layer: Module = list(self._modules.values())[index]
         return layer
+
+
+def _adds_a_bias(layer: Module) -> bool:
+    return isinstance(layer, Linear) and "bias" in layer._parameters

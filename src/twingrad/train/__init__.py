@@ -4,6 +4,7 @@ from twingrad.train.atomic import SaveError
 from twingrad.train.callbacks import Callback, EarlyStopping, Run
 from twingrad.train.checkpoint import Checkpoint
 from twingrad.train.diverged import Diverged
+from twingrad.train.ensemble import Ensemble, Snapshots
 from twingrad.train.evaluate import evaluate
 from twingrad.train.fit import fit
 from twingrad.train.history import History, Record
@@ -21,6 +22,7 @@ __all__ = [
     "Checkpoint",
     "Diverged",
     "EarlyStopping",
+    "Ensemble",
     "Evaluation",
     "History",
     "Interrupted",
@@ -30,6 +32,7 @@ __all__ = [
     "Run",
     "RunFolder",
     "SaveError",
+    "Snapshots",
     "dense",
     "evaluate",
     "fit",

@@ -55,7 +55,7 @@ class Callback:
         """After the last step, an interruption or an error."""
 
     def state(self) -> Any:
-        """What a checkpoint keeps of this callback, as JSON holds it; None for nothing."""
+        """What a checkpoint keeps of this callback: what JSON holds, and NumPy arrays; None for nothing."""
         return None
 
     def restore(self, state: Any) -> None:

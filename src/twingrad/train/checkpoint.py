@@ -15,6 +15,8 @@ from twingrad.train.sealed import Arrays, seal, unseal
 
 LAST = "last.safetensors"
 KIND, FORMAT = "checkpoint", 1
+HOLD_ARRAYS = ("optimizer", "callbacks")
+"""What may hold arrays at any depth."""
 SHOWN, AROUND = 60, 20
 """So many characters of a value at most enter a message; and so many before the first difference of long ones."""
 
@@ -29,7 +31,8 @@ class Checkpoint:
     counters: the model's, by path. model, best: state dicts, of now and of the best evaluation (empty before any).
     optimizer: its state dict. callbacks: a state for each callback. records: the history.
 
-    In the file, arrays stand under "model.", "best." and "optimizer."; all else is JSON in the sealed metadata.
+    In the file, arrays stand under "model.", "best.", "optimizer." and "callbacks."; all else is JSON in the
+    sealed metadata.
     """
 
     configuration: dict[str, Any]
@@ -48,9 +51,10 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """The file: the same bytes for the same state."""
         arrays: Arrays = {f"{kind}.{name}": a for kind in ("model", "best") for name, a in getattr(self, kind).items()}
-        plain = ("configuration", "epoch", "batch", "step", "stopped", "lr", "counters", "callbacks")
+        plain = ("configuration", "epoch", "batch", "step", "stopped", "lr", "counters")
         header = {name: getattr(self, name) for name in plain}
-        header["optimizer"] = _without_arrays(self.optimizer, "optimizer", arrays)
+        for name in HOLD_ARRAYS:
+            header[name] = _without_arrays(getattr(self, name), name, arrays)
         header["records"] = [record.to_dict() for record in self.records]
         return seal(KIND, FORMAT, arrays, header)
 
@@ -65,7 +69,8 @@ class Checkpoint:
         arrays, header = unseal(file, KIND, FORMAT)
         for name in ("kind", "format"):
             del header[name]
-        header["optimizer"] = _with_arrays(header["optimizer"], arrays)
+        for name in HOLD_ARRAYS:
+            header[name] = _with_arrays(header[name], arrays)
         header["records"] = [Record.from_dict(record) for record in header["records"]]
         parts: dict[str, Arrays] = {"model": {}, "best": {}}
         for name, array in arrays.items():

@@ -9,6 +9,7 @@ from typing import Any
 from twingrad.choice import choose
 from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.devices import resolve
+from twingrad.functional.checks import below_one
 from twingrad.train import checks
 from twingrad.train.callbacks import Callback, as_callback
 from twingrad.train.diverged import Diverged, cures
@@ -45,6 +46,8 @@ def fit(
     evaluate_every: int | None = None,
     class_weight: Any = None,
     example_weight: Any = None,
+    label_smoothing: float = 0.0,
+    dropout: bool = True,
     prefetch: int | None = None,
     out: str | Path | RunFolder | None = None,
     resume: str | Path | RunFolder | None = None,
@@ -88,6 +91,10 @@ def fit(
         class_weight: (C,), or (2,) for two classes, multiplies the loss of each class; "balanced" takes N / (C N_c),
             so that each class weighs the same in total.
         example_weight: (N,), multiplies the loss of each training example. Neither enters what the history reports.
+        label_smoothing: s in [0, 1), of the cross-entropies: targets t become (1 - s) t + s / C over C classes (2 for
+            one logit and for labels). It does not enter what the history reports.
+        dropout: False turns off every `nn.Dropout` of the model for this run: the course's switch for debugging, under
+            which the cost must fall.
         prefetch: read batches so many ahead in a thread, as is done for memory-mapped data, instead of holding all.
         out: a new or empty folder, where the run is written: history.jsonl while it goes on, checkpoints, the model
             and, with matplotlib, the curves; or a `RunFolder`, which the caller releases.
@@ -122,7 +129,10 @@ def fit(
     choose("value of keep", keep, KEEP)
     choose("value of capture", capture, MODES)
     check_loss(loss)
-    plan = Plan(epochs, batch_size, seed, keep, capture, accumulate, evaluate_every)
+    smoothing = below_one("fit: label_smoothing", label_smoothing)
+    if not isinstance(dropout, bool):
+        raise TypeError(f"fit: dropout is True or False, a layer has its own probability; got {dropout!r}")
+    plan = Plan(epochs, batch_size, seed, keep, capture, accumulate, evaluate_every, dropout, smoothing)
     told, every = [as_callback(callback) for callback in callbacks], Interval(checkpoint_every)
     optimizer, (train, dev) = checks.make_optimizer(optimizer), checks.parts(data, dev)
     weight = checks.check_example_weight(example_weight, train)

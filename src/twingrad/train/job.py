@@ -12,7 +12,7 @@ from twingrad.train.callbacks import Callback
 from twingrad.train.configuration import configuration
 from twingrad.train.evaluate import aligned
 from twingrad.train.interval import Interval
-from twingrad.train.losses import Loss, loss_name
+from twingrad.train.losses import Loss
 from twingrad.train.objective import make_objective
 from twingrad.train.parts import Order, part_of
 from twingrad.train.placement import check_outputs, outputs_of, placed
@@ -47,7 +47,9 @@ class Job:
         self.outputs = self._outputs()
         self.class_weight = checks.class_weights(class_weight, self.train, self.task, self.outputs)
         checks.check_batch_size(model, plan.batch_size, train)
-        loss_name(loss, "multi-class" if self.task == "binary" and self.outputs != 1 else self.task)
+        make_objective(
+            self.task, self.outputs, loss, label_smoothing=plan.label_smoothing
+        )  # refuses what does not suit
         self.title = train.name if isinstance(train, Dataset) else "batches"
 
     def _outputs(self) -> int:
@@ -66,7 +68,9 @@ class Job:
         model = self.model.to(device)
         model.preprocessing, model.fitted_task = self.preprocessing, self.task
         weight = None if self.class_weight is None else placed(model, self.class_weight)
-        objective = make_objective(self.task, self.outputs, self.loss, self.preprocessing, weight)
+        objective = make_objective(
+            self.task, self.outputs, self.loss, self.preprocessing, weight, self.plan.label_smoothing
+        )
         order = Order(self.plan.batch_size, self.plan.seed, 2 if checks.has_batch_norm(model) else 1)
         train = part_of(model, objective, self.train, order, self.example_weight, self.prefetch)
         dev = None if self.dev is None else part_of(model, objective, self.dev, order, None, self.prefetch)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twingrad import functional as F
 from twingrad.data import Preprocessing
 from twingrad.train.losses import AUTO, LOSSES, Loss, loss_name
 from twingrad.train.metrics import Errors, Hits, LabelHits, Meter
@@ -22,6 +23,7 @@ class Objective:
     task: "multi-class", "binary" (one logit), "multi-label" or "regression".
     name: of the loss. loss: what is trained on, with the weights of classes. plain: what is reported, without weights.
     preprocessing: scales the targets of a regression, and measures it in their own units.
+    smoothing: of the labels that are learned from, over so many classes; what is reported has none.
     """
 
     task: str
@@ -29,6 +31,8 @@ class Objective:
     loss: Loss
     plain: Loss
     preprocessing: Preprocessing | None = None
+    smoothing: float = 0.0
+    classes: int = 2
 
     def targets(self, y: NDArray[Any]) -> NDArray[Any]:
         """The targets as the loss takes them: classes (N,), or (N, K) numbers beside (N, K) outputs."""
@@ -37,6 +41,13 @@ class Objective:
         if self.task == "regression" and self.preprocessing:
             return self.preprocessing.targets(y)
         return y.reshape(len(y), -1).astype(np.float32 if y.dtype.kind != "f" else y.dtype)
+
+    def learned(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A batch as the loss learns from it: with smoothed labels, where that is asked for."""
+        if not self.smoothing:
+            return batch
+        x, target, *weight = batch
+        return (x, F.smooth_labels(target, self.smoothing, self.classes, dtype=x.dtype), *weight)
 
     def meter(self) -> Meter:
         """A new meter for the task."""
@@ -51,20 +62,24 @@ def make_objective(
     loss: str | Loss = AUTO,
     preprocessing: Preprocessing | None = None,
     class_weight: Any = None,
+    label_smoothing: float = 0.0,
 ) -> Objective:
     """The objective of a task for a model of so many outputs; two logits for a binary task are two classes.
 
     class_weight: an array as the loss takes it, on the model's device and of its dtype.
 
     Raises:
-        ValueError: a loss that does not suit the task, class weights for a loss that takes none.
+        ValueError: a loss that does not suit the task, class weights or smoothed labels for a loss that takes none.
     """
     task = "multi-class" if task == "binary" and outputs != 1 else task
     name = loss_name(loss, task)
     plain = loss if callable(loss) else LOSSES[name]
     if class_weight is not None and (callable(loss) or task == "regression"):
         raise ValueError(f"fit: class_weight suits the cross-entropies; the loss is {name!r}")
+    if label_smoothing and (callable(loss) or task == "regression"):
+        raise ValueError(f"fit: label_smoothing suits the cross-entropies; the loss is {name!r}")
     weighted: Callable[..., Any] = plain
     if class_weight is not None:
         weighted = functools.partial(plain, class_weight=class_weight)
-    return Objective(task, name, weighted, plain, preprocessing)
+    classes = outputs if task == "multi-class" else 2
+    return Objective(task, name, weighted, plain, preprocessing, label_smoothing, classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,9 @@ class Plan:
     capture: str
     accumulate: int
     evaluate_every: int | None
+    dropout: bool = True
+    label_smoothing: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """What decides the bits of a run: `capture` does not."""
-        names = ("epochs", "batch_size", "seed", "keep", "accumulate", "evaluate_every")
-        return {name: getattr(self, name) for name in names}
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "capture"}

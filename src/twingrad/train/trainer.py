@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from twingrad.nn import without_dropout
 from twingrad.train import diverged
 from twingrad.train.callbacks import Callback, Run
 from twingrad.train.evaluate import measure
@@ -60,7 +61,8 @@ class Trainer:
         """Train from where the run stands until its end, a callback's or a signal's, and leave what is to be kept."""
         run = self.run
         begin = self.since = time.perf_counter()
-        with mode(self.model, training=True), path_taken() as said, bell() as rings:
+        dropout = contextlib.nullcontext() if self.plan.dropout else without_dropout(self.model)
+        with mode(self.model, training=True), dropout, path_taken() as said, bell() as rings:
             try:
                 self._tell("on_start")
                 self._epochs(rings)
@@ -107,7 +109,7 @@ class Trainer:
 
     def _groups(self) -> Iterator[list[Batch]]:
         """The batches of each update that is left of this epoch."""
-        found = iter(self.train.epoch(self.run.epoch - 1, self.run.batch))
+        found = map(self.objective.learned, self.train.epoch(self.run.epoch - 1, self.run.batch))
         while group := list(itertools.islice(found, self.plan.accumulate)):
             yield group
 
