@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+import fake_streams
+
 BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift")
 COMPARE = ("lt", "le", "gt", "ge", "eq", "ne")
 UNARY = ("neg", "pos", "abs", "invert")
@@ -120,10 +122,11 @@ class ndarray:
     def get(self) -> np.ndarray:
         return self.host.copy()
 
-    def set(self, array: np.ndarray) -> None:
+    def set(self, array: np.ndarray, stream: Any = None) -> None:
         if array.dtype != self.dtype or array.shape != self.shape:
             raise TypeError(f"{array.dtype} {array.shape} set to {self.dtype} {self.shape}")
-        self.host[...] = array
+        copy = functools.partial(np.copyto, self.host, array)
+        copy() if stream is None else stream.put(copy)
 
     def item(self) -> Any:
         return self.host.item()
@@ -298,4 +301,5 @@ def make(
             runtimeGetVersion=lambda: 13000,
         ),
     )
+    fake_streams.install(cupy, fake_streams.World())
     return cupy
