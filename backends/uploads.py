@@ -1,8 +1,8 @@
 """Batches on their way to a GPU while it computes: page-locked buffers, a stream of their own, and events.
 
-Nothing in the loop waits on the host. The events order what matters: a batch is used after its copy, a buffer on the GPU
-is written again after the steps that read it, and a page-locked one after its copy, for which the thread that fills it
-waits.
+Nothing in the loop waits on the host. The events order what matters: a batch is used after its copy, a buffer on the
+GPU is written again after the steps that read it, and a page-locked one after its copy, for which the thread that fills
+it waits.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Uploads:
 
     @contextmanager
     def batches(self, source: Iterable[tuple[NDArray[Any], ...]], ahead: Ahead) -> Iterator[Iterator[Arrays]]:
-        """`with uploads.batches(...) as found:` gives the batches of `source`, tuples of arrays, as CuPy arrays, in order.
+        """`with uploads.batches(...) as found:` gives the batches of `source`, tuples of arrays, as those of CuPy.
 
         They may be read by what is queued on the current stream until, `held` batches later, the next is asked for;
         then their memory is filled again. `ahead` reads `source` in a thread.

@@ -1,8 +1,8 @@
 """Streams and events of a GPU as CUDA documents them, of which nothing more is certain than what it promises.
 
-Work waits in the queue of its stream and is done at any later time: in order within a stream, after the events that the
-stream was told to wait for, and before whoever synchronises goes on. A seed decides when; memory is read and written when
-the work is done, so that whatever is used too early, or again too soon, shows.
+Work waits in the queue of its stream and is done at any later time: in order within a stream, after the events that
+the stream was told to wait for, and before whoever synchronises goes on. A seed decides when; memory is read and
+written when the work is done, so that whatever is used too early, or again too soon, shows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class World:
 
     def current(self) -> Stream:
         """The current stream of this thread."""
-        return getattr(self.local, "stacked", None) and self.local.stacked[-1] or self.null
+        return (getattr(self.local, "stacked", None) or [self.null])[-1]
 
     def step(self) -> bool:
         """Do one thing that may be done; whether there was one."""

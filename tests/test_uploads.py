@@ -36,9 +36,7 @@ def put_in_place(monkeypatch):
 def drawn(seed, sizes=SIZES):
     """Features as numbers and as bytes, and labels."""
     rng = np.random.default_rng(seed)
-    return [
-        (rng.random((n, 3), np.float32), rng.integers(0, 256, (n, 2)).astype(np.uint8), np.arange(n)) for n in sizes
-    ]
+    return [(rng.random((n, 3), np.float32), rng.integers(0, 256, (n, 2), np.uint8), np.arange(n)) for n in sizes]
 
 
 def lag(world, batches, held, epochs=1):
