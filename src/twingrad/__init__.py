@@ -1,6 +1,6 @@
 """twingrad: one code, two devices. Layers, batch norm, dropout and Adam for NumPy and CuPy, fused kernels on both."""
 
-from twingrad import data, devices, functional, gradcheck, info, nn, optim, random, train, xp
+from twingrad import analysis, data, devices, functional, gradcheck, info, nn, optim, random, train, xp
 from twingrad.autodiff import (
     Tensor,
     checkpoint,
@@ -32,6 +32,7 @@ __all__ = [
     "FusedError",
     "Tensor",
     "TwingradError",
+    "analysis",
     "capture",
     "check_grads",
     "checkpoint",
