@@ -90,8 +90,9 @@ inline void loss_forward(const LossArguments &a) {
   });
   for (i64 i = 0; i < ceil_div(a.rows * a.columns, a.piece); ++i)
     for (int k = 0; k < 2; ++k) total[k] += pieces[2 * i + k];
-  *static_cast<T *>(a.inverse) = a.mean ? T(1) / total[1] : T(1);
-  if (a.out) *static_cast<T *>(a.out) = a.mean ? total[0] / total[1] : total[0];
+  const T weights = a.mean ? divisor(total[1]) : T(1);
+  *static_cast<T *>(a.inverse) = T(1) / weights;
+  if (a.out) *static_cast<T *>(a.out) = total[0] / weights;
 }
 
 template <class T, class Loss>

@@ -75,7 +75,7 @@ inline void softmax_cross_entropy(const SoftmaxLossArguments &a) {
   if (a.mean && (weight || example))
     all = sum<T>(a.rows, [=](i64 r) { return weight && example ? sums[r] * example[r] : weight ? sums[r] : example[r]; });
   T *inverse = static_cast<T *>(a.inverse);
-  *inverse = a.mean && (weight || example) ? T(1) / all : (T)a.scale;
+  *inverse = a.mean && (weight || example) ? T(1) / divisor(all) : (T)a.scale;
   if (!a.total) return;
   *static_cast<T *>(a.total) = sum<T>(a.rows, [=](i64 r) { return losses[r]; }) * *inverse;
 }

@@ -71,10 +71,11 @@ template <class T>
 __device__ inline void loss_total(T *total, T *inverse, const T *pieces, i64 count, i64 mean) {
   if (blockIdx.x != 0) return;
   const T losses = team_sum<THREADS, T>(threadIdx.x, count, [=](i64 i) { return pieces[2 * i]; });
-  const T weights = team_sum<THREADS, T>(threadIdx.x, count, [=](i64 i) { return pieces[2 * i + 1]; });
+  const T sum = team_sum<THREADS, T>(threadIdx.x, count, [=](i64 i) { return pieces[2 * i + 1]; });
   if (threadIdx.x != 0) return;
-  *inverse = mean ? T(1) / weights : T(1);
-  if (total) *total = mean ? losses / weights : losses;
+  const T weights = mean ? divisor(sum) : T(1);
+  *inverse = T(1) / weights;
+  if (total) *total = losses / weights;
 }
 
 // grad: one value, or one for each element where grad_stride is 1

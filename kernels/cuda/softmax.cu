@@ -86,7 +86,8 @@ __device__ inline void cross_entropy_total(T *total, T *inverse, const T *losses
   const i64 lane = threadIdx.x;
   T by = scale;
   if (weighted)
-    by = T(1) / team_sum<THREADS, T>(lane, rows, [=](i64 r) { return example_weight ? sums[r] * example_weight[r] : sums[r]; });
+    by = T(1) / divisor(team_sum<THREADS, T>(
+                    lane, rows, [=](i64 r) { return example_weight ? sums[r] * example_weight[r] : sums[r]; }));
   const T loss = team_sum<THREADS, T>(lane, rows, [=](i64 r) { return losses[r]; });
   if (lane != 0) return;
   *inverse = by;

@@ -7,6 +7,7 @@
 // log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), which neither overflows nor loses digits.
 #pragma once
 #include "log.h"
+#include "mean.h"
 
 namespace tg {
 

@@ -8,6 +8,7 @@
 //   loss = sum_k t_k (log(sum) - (z_k - max)),   dloss / dz_k = probability_k S - t_k
 #pragma once
 #include "log.h"
+#include "mean.h"
 
 namespace tg {
 

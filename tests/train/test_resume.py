@@ -27,6 +27,8 @@ WARM = {
     "each epoch": {},
     "every 7 updates": {"evaluate_every": 7},
     "accumulating": {"accumulate": 4},
+    "losses of the steps": {"train_loss": "steps"},
+    "losses of the steps, every 7 updates": {"train_loss": "steps", "evaluate_every": 7, "accumulate": 2},
     "scheduled by epoch": {"optimizer": lambda: optim.SGD(lr=InverseTime(0.1, decay=1.0), momentum=0.9)},
     "scheduled by step": {
         "optimizer": lambda: optim.RMSprop(lr=Warmup(Cosine(0.01, length=27), steps=5), momentum=0.5)

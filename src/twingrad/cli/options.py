@@ -9,6 +9,7 @@ TASKS = ("binary", "multi-class", "multi-label", "regression")
 LOSSES = ("auto", "cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute_error")
 ACTIVATIONS = ("relu", "leaky-relu", "sigmoid", "tanh")
 SCHEDULES = ("constant", "cosine", "restarts", "cyclic", "inverse", "exponential", "sqrt", "staircase")
+TRAIN_LOSSES = ("evaluated", "steps")
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 DEFAULT_LR = {"sgd": 0.1, "rmsprop": 1e-3, "adam": 3e-3, "adamw": 3e-3}
 WIDE = 64
@@ -123,6 +124,13 @@ TRAINING = (
     Option("epochs", values.count(0), "passes over the training data", None, "N", _by_width("epochs")),
     Option("early_stopping", values.count(1), "stop after so many evaluations without a better one", None, "N", "off"),
     Option("evaluate_every", values.count(1), "measure every so many updates", None, "N", "each epoch"),
+    Option(
+        "train_loss",
+        values.one_of("train_loss", TRAIN_LOSSES),
+        "evaluated, by a pass of its own; or of the steps, which costs no time and tells no other metric",
+        "evaluated",
+        "NAME",
+    ),
     Option("class_weight", values.class_weight, "weights of the classes, or balanced", None, "W,...", "none"),
     Option("label_smoothing", values.below_one, "share of a label spread over all classes, in [0, 1)", 0.0, "S"),
     Option("seed", values.count(0, 2**64), "seed of initial weights, dropout, split and shuffles", 0, "N"),
@@ -130,6 +138,15 @@ TRAINING = (
 )
 OUTPUT = (
     Option("checkpoint_every", values.interval, "updates, or a time like 30s, 10min; or never", "30s", "N"),
+    Option(
+        "threads",
+        values.count(1, 257),
+        "threads of the CPU kernels; results do not depend on them, so the run folder does not tell",
+        None,
+        "N",
+        "the processors",
+        kept=False,
+    ),
     Option("out", values.path, "new or empty run folder", None, "FOLDER", "the next runs/DATA-N", kept=False),
     Option(
         "config",
@@ -156,7 +173,7 @@ OUTPUT = (
 )
 TRAIN = {"data": DATA, "network": NETWORK, "training": TRAINING, "output": OUTPUT}
 TRAIN_OPTIONS = tuple(option for group in TRAIN.values() for option in group)
-WITH_RESUME = ("resume", "epochs", "json", "quiet")
+WITH_RESUME = ("resume", "epochs", "threads", "json", "quiet")
 """What may be given beside --resume, epochs to have more of them: the rest is the run's."""
 
 COLUMNS = "the model's columns, where a file has others too; or the array of an .npz file"

@@ -114,6 +114,7 @@ FIT = (
     "seed",
     "accumulate",
     "evaluate_every",
+    "train_loss",
     "checkpoint_every",
     "class_weight",
     "label_smoothing",

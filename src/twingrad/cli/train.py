@@ -38,7 +38,7 @@ def run(options: Options) -> None:
     if not quiet and sys.stderr.isatty():
         report.begin(data, preprocessing, file=sys.stderr)
     try:
-        told, measured = _train(values, parts, preprocessing, folder, quiet)
+        told, measured = _train(values, parts, preprocessing, folder, given)
     except (Interrupted, Diverged) as stopped:
         options.known = _known(stopped.history, folder)
         raise
@@ -53,7 +53,7 @@ def run(options: Options) -> None:
 
 
 def _train(
-    values: dict[str, Any], parts: Splits, preprocessing: Preprocessing, folder: RunFolder, quiet: bool
+    values: dict[str, Any], parts: Splits, preprocessing: Preprocessing, folder: RunFolder, given: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Evaluation]]:
     """Run it and write what it came to; returns that with its circumstances, and the evaluations of the parts."""
     model = _make_model(values, preprocessing, parts.train.outputs)
@@ -63,7 +63,8 @@ def _train(
         optimizer=recipe.make_optimizer(values, parts.train),
         preprocessing=preprocessing,
         device=values["device"],
-        callbacks=_callbacks(values, quiet),
+        callbacks=_callbacks(values, given.get("quiet", False)),
+        threads=given.get("threads"),
         out=folder,
         **recipe.fit_options(values),
     )

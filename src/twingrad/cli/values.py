@@ -29,7 +29,8 @@ def count(low: int, end: int = 2**32) -> Callable[[str], int]:
     def counted(text: str) -> int:
         rule = f"a whole number from {low}"
         number(text, int, rule, lambda value: value >= low)
-        return int(number(text, int, f"{rule} and below 2**{end.bit_length() - 1}", lambda value: value < end))
+        limit = f"below 2**{end.bit_length() - 1}" if end & (end - 1) == 0 else f"at most {end - 1}"
+        return int(number(text, int, f"{rule} and {limit}", lambda value: value < end))
 
     return counted
 

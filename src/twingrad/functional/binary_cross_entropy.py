@@ -54,7 +54,7 @@ def binary_cross_entropy(
     1 of class 0 is PyTorch's pos_weight. example_weight: (N,). Both of the logits' dtype, finite and at least 0.
     reduction: "none", the logits' shape, weighted, 0 where missing; "sum", 0-d; or "mean", 0-d: the sum over the sum of
     the weights of the labels there are. Without weights that is the number of labels present, not of examples: for a
-    mean over examples divide the "sum" by N. A mean of no label is NaN. PyTorch's mean divides by all N K.
+    mean over examples divide the "sum" by N. A mean of no label is 0. PyTorch's mean divides by all N K.
     The gradient with respect to the logits is sigmoid(z) - t.
 
     Raises ValueError for shapes, weights and targets out of range, TypeError for dtypes; only NumPy's targets

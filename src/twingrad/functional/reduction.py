@@ -39,11 +39,12 @@ def plain(array: Any) -> Any:
 def reduced(losses: Array, weights: Array | None, reduction: str) -> Array:
     """The losses as they are, their sum, or their mean: the sum over the sum of `weights`, over their number for None.
 
-    losses: weighted already. weights: of the shape of the losses.
+    losses: weighted already. weights: of the shape of the losses; where they are all 0 the mean is 0.
     """
     xp = namespace_of(losses, weights)
     if reduction == "none":
         return losses
     if reduction == "sum" or weights is None:
         return getattr(xp, reduction)(losses)
-    return xp.sum(losses) / xp.sum(weights)
+    all_weights: Any = xp.sum(weights)
+    return xp.sum(losses) / xp.where(plain(all_weights) == 0, 1, all_weights)

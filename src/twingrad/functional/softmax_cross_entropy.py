@@ -78,7 +78,7 @@ def softmax_cross_entropy(
     reduction: "none", (N,), weighted; "sum", 0-d; or "mean", the sum over the sum of the weights, 0-d. The weight of an
     example is example_weight times class_weight of its class (soft: sum_k t_k class_weight_k), so that without weights
     the mean is the batch's (the course's 1/m), and one-hot targets give what their classes give. A mean over weights
-    that are all 0 is NaN.
+    that are all 0 is 0, and so is its gradient (PyTorch's is NaN).
     The gradient with respect to the logits is softmax - target, over N for the mean: the course's dZ = a - y.
 
     Raises ValueError for shapes, weights, probabilities or classes out of range, TypeError for dtypes; where labels are

@@ -29,6 +29,7 @@ class Checkpoint:
     epoch, batch, step: of the next step: its epoch from 1, the batches of that epoch and the updates done before it.
     stopped: whether a callback ended the run. lr: the learning rate of the last update.
     counters: the model's, by path. model, best: state dicts, of now and of the best evaluation (empty before any).
+    running: the sum of the losses since the last evaluation, and of how many examples.
     optimizer: its state dict. callbacks: a state for each callback. records: the history.
 
     In the file, arrays stand under "model.", "best.", "optimizer." and "callbacks."; all else is JSON in the
@@ -41,6 +42,7 @@ class Checkpoint:
     step: int
     stopped: bool
     lr: float
+    running: list[Any]
     counters: dict[str, int]
     model: Arrays
     optimizer: dict[str, Any]
@@ -51,7 +53,7 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """The file: the same bytes for the same state."""
         arrays: Arrays = {f"{kind}.{name}": a for kind in ("model", "best") for name, a in getattr(self, kind).items()}
-        plain = ("configuration", "epoch", "batch", "step", "stopped", "lr", "counters")
+        plain = ("configuration", "epoch", "batch", "step", "stopped", "lr", "running", "counters")
         header = {name: getattr(self, name) for name in plain}
         for name in HOLD_ARRAYS:
             header[name] = _without_arrays(getattr(self, name), name, arrays)

@@ -69,9 +69,10 @@ COUNTS = {
     "accumulate": (1, 2**32),
     "evaluate_every": (1, 2**63),
     "prefetch": (0, 2**16),
+    "threads": (1, 257),
 }
 """For each count of `fit` the least and the first that is too large."""
-OPTIONAL = ("evaluate_every", "prefetch")
+OPTIONAL = ("evaluate_every", "prefetch", "threads")
 
 
 def counts(**given: Any) -> list[Any]:
@@ -86,7 +87,8 @@ def counts(**given: Any) -> list[Any]:
 def _count(name: str, value: Any) -> int:
     whole, (low, high) = integer(f"fit: {name}", value), COUNTS[name]
     if not low <= whole < high:
-        below = f" and below 2**{high.bit_length() - 1}" if whole >= high or name == "seed" else ""
+        limit = f"below 2**{high.bit_length() - 1}" if high & (high - 1) == 0 else f"at most {high - 1}"
+        below = f" and {limit}" if whole >= high or name == "seed" else ""
         raise ValueError(f"fit: {name} must be at least {low}{below}; got {value}")
     return whole
 

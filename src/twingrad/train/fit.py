@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from twingrad.choice import choose
 from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.devices import resolve
 from twingrad.functional.checks import below_one
+from twingrad.threads import use_threads
 from twingrad.train import checks
 from twingrad.train.callbacks import Callback, as_callback
 from twingrad.train.diverged import Diverged, cures
@@ -19,7 +21,7 @@ from twingrad.train.interval import Interval
 from twingrad.train.job import Job
 from twingrad.train.losses import AUTO, Loss, check_loss
 from twingrad.train.model_file import MODEL
-from twingrad.train.plan import Plan
+from twingrad.train.plan import TRAIN_LOSSES, Plan
 from twingrad.train.run_folder import RunFolder
 from twingrad.train.stepper import MODES
 from twingrad.train.trainer import Trainer
@@ -44,11 +46,13 @@ def fit(
     preprocessing: str | Preprocessing | None = None,
     accumulate: int = 1,
     evaluate_every: int | None = None,
+    train_loss: str = "evaluated",
     class_weight: Any = None,
     example_weight: Any = None,
     label_smoothing: float = 0.0,
     dropout: bool = True,
     prefetch: int | None = None,
+    threads: int | None = None,
     out: str | Path | RunFolder | None = None,
     resume: str | Path | RunFolder | None = None,
     checkpoint_every: int | str | None = "30s",
@@ -57,7 +61,7 @@ def fit(
 
     Each epoch visits every training example once, in mini-batches shuffled by (seed, epoch) alone, then measures loss
     and metrics in evaluation mode. All arguments are checked before anything happens. Two calls with the same model,
-    data, seed, device, thread count and BLAS give the same parameters, bit for bit; so do one run, and one that was cut
+    data, seed, device and BLAS give the same parameters, bit for bit; so do one run, and one that was cut
     short, by whatever, and resumed.
 
     Args:
@@ -88,6 +92,9 @@ def fit(
         accumulate: an update takes the gradient of so many mini-batches, the mean over their examples: each enters
             times its share of them, in order. The last update of an epoch may take fewer.
         evaluate_every: measure after so many updates (and at the end), instead of at the end of each epoch.
+        train_loss: "evaluated" measures the train part as the dev part, by a pass of its own; "steps" takes the mean of
+            the mini-batches' losses while they were learned from (dropout, weights and all), which costs no time and
+            tells no other metric. Without a dev part that loss chooses the best.
         class_weight: (C,), or (2,) for two classes, multiplies the loss of each class; "balanced" takes N / (C N_c),
             so that each class weighs the same in total.
         example_weight: (N,), multiplies the loss of each training example. Neither enters what the history reports.
@@ -96,6 +103,8 @@ def fit(
         dropout: False turns off every `nn.Dropout` of the model for this run: the course's switch for debugging, under
             which the cost must fall.
         prefetch: read batches so many ahead in a thread, as is done for memory-mapped data, instead of holding all.
+        threads: 1 to 256 share the work of the CPU kernels while this runs, see `use_threads`. The kernels' results do
+            not depend on it, so no checkpoint knows of it.
         out: a new or empty folder, where the run is written: history.jsonl while it goes on, checkpoints, the model
             and, with matplotlib, the curves; or a `RunFolder`, which the caller releases.
         resume: the folder of a run that was cut short. Called with the arguments of that run, it goes on within the
@@ -109,8 +118,8 @@ def fit(
         DeviceError: the device does not exist or cannot be used.
         OSError: `out` cannot be written, or another process is at work there.
         SaveError: an OSError: the disk is full, or the like, while the run goes on; what was saved before stays.
-        Diverged: an ArithmeticError: the loss of the train part is NaN or infinite at an evaluation, or a number of a
-            model that would be kept. The model, and `out`, hold the best parameters before that, if there are any.
+        Diverged: an ArithmeticError: the loss of a mini-batch (read every 64 updates, and where the run evaluates or
+            saves) or of the train part is NaN or infinite, or a number of a model that would be kept. The model, and `out`, hold the best parameters before that, if there are any.
         Interrupted: Ctrl-C or SIGTERM (a KeyboardInterrupt). The model holds the best parameters so far, the run is
             saved and can be resumed.
 
@@ -123,16 +132,17 @@ def fit(
     (3, True)
     """
     epochs, batch_size, seed = checks.counts(epochs=epochs, batch_size=batch_size, seed=seed)
-    accumulate, evaluate_every, prefetch = checks.counts(
-        accumulate=accumulate, evaluate_every=evaluate_every, prefetch=prefetch
+    accumulate, evaluate_every, prefetch, threads = checks.counts(
+        accumulate=accumulate, evaluate_every=evaluate_every, prefetch=prefetch, threads=threads
     )
     choose("value of keep", keep, KEEP)
     choose("value of capture", capture, MODES)
+    choose("value of train_loss", train_loss, TRAIN_LOSSES)
     check_loss(loss)
     smoothing = below_one("fit: label_smoothing", label_smoothing)
     if not isinstance(dropout, bool):
         raise TypeError(f"fit: dropout is True or False, a layer has its own probability; got {dropout!r}")
-    plan = Plan(epochs, batch_size, seed, keep, capture, accumulate, evaluate_every, dropout, smoothing)
+    plan = Plan(epochs, batch_size, seed, keep, capture, accumulate, evaluate_every, dropout, smoothing, train_loss)
     told, every = [as_callback(callback) for callback in callbacks], Interval(checkpoint_every)
     optimizer, (train, dev) = checks.make_optimizer(optimizer), checks.parts(data, dev)
     weight = checks.check_example_weight(example_weight, train)
@@ -143,7 +153,8 @@ def fit(
     if folder:
         folder.claim()
     try:
-        return _finish(job.begin(target, told, folder, every), job.title, folder)
+        with use_threads(threads) if threads else nullcontext():
+            return _finish(job.begin(target, told, folder, every), job.title, folder)
     except (Diverged, Interrupted):
         raise
     except BaseException:

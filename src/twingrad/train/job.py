@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -75,7 +76,8 @@ class Job:
         train = part_of(model, objective, self.train, order, self.example_weight, self.prefetch)
         dev = None if self.dev is None else part_of(model, objective, self.dev, order, None, self.prefetch)
         self._tell_of_a_joined_batch(order)
-        about = configuration(
+        about = functools.partial(
+            configuration,
             model,
             self.optimizer,
             objective,

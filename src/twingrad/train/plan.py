@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 
+TRAIN_LOSSES = ("evaluated", "steps")
+
+
 @dataclass(frozen=True)
 class Plan:
     """See the arguments of `fit`."""
@@ -20,6 +23,7 @@ class Plan:
     evaluate_every: int | None
     dropout: bool = True
     label_smoothing: float = 0.0
+    train_loss: str = "evaluated"
 
     def to_dict(self) -> dict[str, Any]:
         """What decides the bits of a run: `capture` does not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twingrad.train.checkpoint import LAST, Checkpoint, differences
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 class Saver:
     """What `fit` does with its folder; nothing where there is none.
 
-    every: how often `due` says so. configuration: what the run was asked for.
+    every: how often `due` says so. configuration: gives what the run was asked for; only asked where there is a folder.
     """
 
-    def __init__(self, folder: RunFolder | None, every: Interval, configuration: dict[str, Any]) -> None:
-        self.folder, self.every, self.configuration = folder, every, configuration
+    def __init__(self, folder: RunFolder | None, every: Interval, configuration: Callable[[], dict[str, Any]]) -> None:
+        self.folder, self.every = folder, every
+        self.configuration = configuration() if folder else {}
         self._best = -1
 
     def due(self, step: int) -> bool:
@@ -54,6 +56,7 @@ class Saver:
             step=run.step,
             stopped=run.stop,
             lr=trainer.lr,
+            running=trainer.running.state(),
             counters={name: counter.value for name, counter in model.counters().items()},
             model=model.state_dict(),
             optimizer=trainer.optimizer.state_dict(),
@@ -105,6 +108,7 @@ def put_back(trainer: Trainer, found: Checkpoint) -> None:
         if states and states[0][0] == type(callback).__qualname__ and callback.state() is not None:
             callback.restore(states.pop(0)[1])
     trainer.lr = found.lr
+    trainer.running.restore(found.running)
     run.epoch, run.batch, run.step, run.stop = found.epoch, found.batch, found.step, found.stopped
     run.history = History(found.records, device=run.history.device)
     best = run.history.best

@@ -31,20 +31,19 @@ class Stepper:
         self.how = "eager (asked for)" if mode == "never" else "captured"
         self._steps: dict[int, tuple[Callable[..., Any], Callable[..., Any]]] = {}
 
-    def __call__(self, batches: Sequence[tuple[Any, ...]]) -> None:
-        """One update."""
+    def __call__(self, batches: Sequence[tuple[Any, ...]]) -> list[tuple[Any, int]]:
+        """One update; the mean loss of each batch, a 0-d array where the model is, and its examples."""
         sizes, arrays = [len(batch[1]) for batch in batches], [array for batch in batches for array in batch]
         eager, captured = self._for(len(batches[0]))
         self.full = self.full or sizes
         if self.captured and sizes == self.full:
             try:
-                captured(*arrays)
-                return
+                return _counted(captured(*arrays), sizes)
             except CaptureError as error:
                 if self.mode == "require":
                     raise
                 self.captured, self.how = False, f"eager ({error})"
-        eager(*arrays)
+        return _counted(eager(*arrays), sizes)
 
     def _for(self, width: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """The eager and the captured step over batches of so many arrays."""
@@ -54,7 +53,8 @@ class Stepper:
         return self._steps[width]
 
     def _step(self, width: int) -> Callable[..., Any]:
-        def step(*arrays: Any) -> None:
+        def step(*arrays: Any) -> list[Any]:
+            losses = []
             self.optimizer.zero_grad()
             batches = [arrays[start : start + width] for start in range(0, len(arrays), width)]
             n = sum(len(batch[1]) for batch in batches)
@@ -62,9 +62,15 @@ class Stepper:
                 value = self.loss(self.model(x), target, **({"example_weight": weight[0]} if weight else {}))
                 share = self.optimizer.loss_scale * len(target) / n
                 value.backward(None if share == 1.0 else _share(value, share))
+                losses.append(value.detach())
             self.optimizer.step()
+            return losses
 
         return step
+
+
+def _counted(losses: Sequence[Any], sizes: Sequence[int]) -> list[tuple[Any, int]]:
+    return [(loss.data, size) for loss, size in zip(losses, sizes, strict=True)]
 
 
 def _share(value: Any, share: float) -> Any:

@@ -15,13 +15,14 @@ from twingrad.train.callbacks import Callback, Run
 from twingrad.train.evaluate import measure
 from twingrad.train.history import History, Record
 from twingrad.train.interrupt import Bell, bell
-from twingrad.train.metrics import WORST
+from twingrad.train.metrics import WORST, Evaluation
 from twingrad.train.modes import mode
 from twingrad.train.objective import Objective
 from twingrad.train.parts import Batch, Part
 from twingrad.train.path import path_taken
 from twingrad.train.placement import device_of_model
 from twingrad.train.plan import Plan
+from twingrad.train.running import RunningLoss
 from twingrad.train.saver import Saver
 from twingrad.train.stepper import Stepper
 
@@ -54,7 +55,7 @@ class Trainer:
         self.run = Run(model, optimizer, plan.epochs, train.batches)
         self.run.history.device = device_of_model(model)
         self.best: dict[str, Any] = {}
-        self.lr = 0.0
+        self.lr, self.running = 0.0, RunningLoss()
         self.signal = signal.SIGINT.value
 
     def go(self) -> History:
@@ -116,8 +117,10 @@ class Trainer:
     def _update(self, group: list[Batch]) -> None:
         run = self.run
         self.lr = self.optimizer.rate
-        self.step(group)
+        losses = self.step(group)
         run.batch, run.step = run.batch + len(group), run.step + 1
+        self.running.add(run.epoch, run.step, losses)
+        self._refuse(self.running.strange)
         self._tell("on_step")
 
     def _pause(self, rings: Bell) -> None:
@@ -125,6 +128,8 @@ class Trainer:
         if rings.number:
             raise Leave
         if self.saver.due(self.run.step):
+            self.running.read()
+            self._refuse(self.running.strange)
             self._finite_state()
             self.saver.save(self)
 
@@ -141,7 +146,7 @@ class Trainer:
     def _evaluate(self) -> None:
         run, epoch = self.run, min(self.run.epoch, self.run.epochs)
         with self._averaged():
-            train = measure(self.model, self.train, self.objective)
+            train = self._train_part()
             dev = measure(self.model, self.dev, self.objective) if self.dev else None
             now = time.perf_counter()
             record = Record(epoch, run.step, self.lr, train, dev, now - self.since)
@@ -152,7 +157,14 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_evaluation(run, record)
         self.since = now
-        self._refuse(diverged.told(record))
+        self._refuse(diverged.told(record) or self.running.strange)
+
+    def _train_part(self) -> Evaluation:
+        """The train part as it is now, or what its mini-batches lost since the last evaluation."""
+        running = self.running.take()
+        if self.plan.train_loss == "steps":
+            return Evaluation(running)
+        return measure(self.model, self.train, self.objective)
 
     def _averaged(self) -> contextlib.AbstractContextManager[None]:
         """The average of the weights in their place, where the optimizer keeps one: it is measured and kept."""
