@@ -81,6 +81,7 @@ def test_every_kept_option_survives_toml(tmp_path):
     }
     samples |= {"optimizer": "sgd", "schedule": "cosine", "checkpoint_every": "10min", "early_stopping": "3"}
     samples |= {"dropout": "0.25", "momentum": "0.5", "ema": "0.99", "label_smoothing": "0.1"}
+    samples |= {"train_loss": "steps"}
     kept = [option for option in TRAIN_OPTIONS if option.kept]
     values = {option.name: option.parse(samples.get(option.name, "1")) if option.parse else True for option in kept}
     (tmp_path / "c.toml").write_text(to_toml(values, TRAIN_OPTIONS, "train"), encoding="utf-8")
@@ -167,6 +168,22 @@ def test_who_chose_the_task_is_told(call, tmp_path, quick):
         assert re.search(rf"task +{re.escape(reason)}\n", out), out
     again = call("train", "--resume", "runs/t-1")[1]
     assert re.search(r"task +multi-class \(by runs/t-1/config.toml\)\n", again)
+
+
+def test_the_threads_of_a_run_belong_to_the_machine(call, tmp_path, quick):
+    """They are asked for again where a run goes on, and no file tells them."""
+    for count in (1, 3):
+        code, _, err = call("train", *quick, "--threads", count, "--quiet", "--out", f"run-{count}")
+        assert code == 0, err
+    assert files(tmp_path / "run-1") == files(tmp_path / "run-3")
+    code, _, err = call("train", "--resume", "run-1", "--epochs", 3, "--threads", 2, "--quiet")
+    assert code == 0, err
+    for given in ("0", "257", "two"):
+        code, _, err = call("train", *quick, "--threads", given)
+        assert (code, "--threads" in err, "whole number from 1" in err, given in err) == (2, True, True, True), err
+    (tmp_path / "t.toml").write_text("[train]\nthreads = 2\n")
+    code, _, err = call("train", "--config", "t.toml")
+    assert (code, "threads" in err) == (2, True), err
 
 
 def test_a_folder_that_does_not_exist(call, tmp_path):

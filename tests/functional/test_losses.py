@@ -211,11 +211,30 @@ def test_every_library(call: str, library: Any) -> None:
     assert relative_error(found, CALLS[call](np.asarray)) <= library.tolerance()
 
 
-def test_a_mean_over_nothing_is_nan(path: str) -> None:
-    with np.errstate(invalid="ignore"):
-        assert math.isnan(F.softmax_cross_entropy(LOGITS, CLASSES, example_weight=np.zeros(N)))
-        assert math.isnan(F.binary_cross_entropy(LOGITS, LABELS, mask=np.zeros((N, C), bool)))
-    assert float(F.binary_cross_entropy(LOGITS, LABELS, mask=np.zeros((N, C), bool), reduction="sum")) == 0.0
+NUMBERS = ((F.binary_cross_entropy, LABELS), (F.mean_squared_error, SOFT), (F.mean_absolute_error, SOFT))
+NOTHING = {"example_weight": np.zeros(N)}, {"mask": np.zeros((N, C), bool)}
+OVER_NOTHING = {
+    **{f"{f.__name__} {i}": (f, t, w) for f, t in NUMBERS for i, w in enumerate(NOTHING)},
+    "classes": (F.softmax_cross_entropy, CLASSES, NOTHING[0]),
+    "classes of weight 0": (F.softmax_cross_entropy, CLASSES, {"class_weight": np.zeros(C)}),
+    "soft": (F.softmax_cross_entropy, SOFT, NOTHING[0]),
+}
+
+
+@pytest.mark.parametrize("row", OVER_NOTHING.values(), ids=OVER_NOTHING)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_mean_over_nothing_is_zero_and_so_is_its_gradient(path: str, row: Any, reduction: str) -> None:
+    loss, target, weights = row
+    x = Tensor(LOGITS, requires_grad=True)
+    value = loss(x, target, **weights, reduction=reduction)
+    value.backward()
+    assert float(value) == 0.0
+    assert np.array_equal(x.grad, np.zeros((N, C)))
+
+
+def test_a_mean_over_weights_of_zero_hides_no_nan(path: str) -> None:
+    logits = np.where(np.arange(N)[:, None] == 1, np.nan, LOGITS)
+    assert math.isnan(F.softmax_cross_entropy(logits, CLASSES, example_weight=np.zeros(N)))
 
 
 @pytest.mark.skipif(no_kernels() is not None, reason=str(no_kernels()))

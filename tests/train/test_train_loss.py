@@ -51,13 +51,17 @@ def test_it_changes_neither_steps_nor_the_dev_part(data, make_model):
 
 
 def test_between_evaluations_and_over_accumulated_batches(data, make_model):
-    options = {"batch_size": 16, "device": "cpu", "epochs": 1, "train_loss": "steps", "optimizer": optim.SGD(lr=1e-30)}
     model = make_model(dropout=0.0, batch_norm=False)
-    whole = tg.fit(model, data, **options)[-1].train_loss
-    parts = tg.fit(make_model(dropout=0.0, batch_norm=False), data, evaluate_every=4, **options)
+
+    def run(model, **options):
+        how = {"batch_size": 16, "device": "cpu", "epochs": 1, "train_loss": "steps"}
+        return tg.fit(model, data, optimizer=optim.SGD(lr=1e-30), **how, **options)
+
+    whole = run(model)[-1].train_loss
+    parts = run(make_model(dropout=0.0, batch_norm=False), evaluate_every=4)
     assert [record.step for record in parts] == [4, 8, 9]
     assert math.isclose(sum(r.train_loss * n for r, n in zip(parts, (4, 4, 1), strict=True)) / 9, whole, rel_tol=1e-12)
-    pairs = tg.fit(make_model(dropout=0.0, batch_norm=False), data, accumulate=2, **options)
+    pairs = run(make_model(dropout=0.0, batch_norm=False), accumulate=2)
     assert math.isclose(pairs[-1].train_loss, whole, rel_tol=1e-12)
     assert math.isclose(tg.train.evaluate(model, data.train).loss, whole, rel_tol=1e-6)
 
@@ -68,7 +72,7 @@ def test_without_a_dev_part_it_chooses_the_best(data, make_model):
 
 
 def test_another_name_is_refused(data, make_model):
-    with pytest.raises(ValueError, match="train_loss.*evaluated, steps"):
+    with pytest.raises(ValueError, match=r"train_loss.*evaluated, steps"):
         tg.fit(make_model(), data, train_loss="none")
 
 

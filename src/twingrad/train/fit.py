@@ -119,7 +119,8 @@ def fit(
         OSError: `out` cannot be written, or another process is at work there.
         SaveError: an OSError: the disk is full, or the like, while the run goes on; what was saved before stays.
         Diverged: an ArithmeticError: the loss of a mini-batch (read every 64 updates, and where the run evaluates or
-            saves) or of the train part is NaN or infinite, or a number of a model that would be kept. The model, and `out`, hold the best parameters before that, if there are any.
+            saves) or of the train part is NaN or infinite, or a number of a model that would be kept. The model, and
+            `out`, hold the best parameters before that, if there are any.
         Interrupted: Ctrl-C or SIGTERM (a KeyboardInterrupt). The model holds the best parameters so far, the run is
             saved and can be resumed.
 
