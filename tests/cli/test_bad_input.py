@@ -173,3 +173,15 @@ def test_a_defect_is_one_line_too(call, monkeypatch):
         r"Traceback .*test_bad_input.py.*\nZeroDivisionError: .*\ntwingrad info: error: .*\n", err, re.S
     )
     assert call("train", "--data", "none.csv")[0] == 2
+
+
+def test_a_class_with_one_example_is_not_stratified(call, tmp_path):
+    rows = [f"{i},{'ab'[i % 2]}" for i in range(40)] + ["40,c"]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]) + "\n")
+    options = ("--data", "t.csv", "--target", "y", "--epochs", 1, "--quiet", "--device", "cpu")
+    code, _, err = call("train", *options)
+    assert code == 2
+    assert "class 'c' has 1 example" in err
+    assert err.endswith("or split with --no-stratify\n")
+    assert call("train", *options, "--no-stratify", "--out", "run")[0] == 0
+    assert "stratify = false" in (tmp_path / "run" / "config.toml").read_text()

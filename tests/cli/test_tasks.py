@@ -292,7 +292,7 @@ TOLD = {
         "error: --task regression does not apply to digits, which is multi-class\n",
     ),
     "ordinal": (
-        "a,b,y\nx,2,0\ny,3,1\nz,4,1\n",
+        "a,b,y\n" + "x,2,0\ny,3,1\n" * 10,
         ["--target", "y", "--unknown", "zeros", "--encoding", "ordinal"],
         "--unknown zeros needs --encoding one-hot; got 'ordinal'\n",
     ),

@@ -32,7 +32,7 @@ def test_an_npz_in_two_parts(tmp_path, letter):
     np.savez(tmp_path / "p.npz", **{f"{letter}_train": X, "y_train": Y, f"{letter}_test": X[:2], "y_test": Y[:2]})
     data = tg.data.load(tmp_path / "p.npz")
     assert (len(data), data.own_test) == (7, 2)
-    np.testing.assert_array_equal(data.split().test.x, X[:2])
+    np.testing.assert_array_equal(data.split(1, 0).test.x, X[:2])
 
 
 @pytest.mark.parametrize("names", [("a", "b"), (["a"], ["b"])], ids=str)

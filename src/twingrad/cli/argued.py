@@ -11,6 +11,7 @@ from twingrad.cli.options import TRAIN_OPTIONS
 from twingrad.cli.values import listed, names
 
 FLAGS = {option.name: option.flag for option in TRAIN_OPTIONS}
+SWITCHES = [option.name for option in TRAIN_OPTIONS if option.parse is None]
 NAMES = "|".join(FLAGS)
 LISTS = [option.name for option in TRAIN_OPTIONS if option.parse is names]
 CALLER = re.compile(r"^(fit|load|evaluate|feature_batches): ")
@@ -27,7 +28,14 @@ def in_options(message: str) -> str:
     ('--delimiter tab', 'text: --categories \'zip,"a, b"\'')
     """
     message = SUBJECT.sub(lambda found: f"{FLAGS[found[1]]} ", CALLER.sub("", message))
-    return ARGUMENT.sub(lambda found: f"{FLAGS[found[1]]} {_typed(found[1], found[2])}", message)
+    return ARGUMENT.sub(lambda found: _option(found[1], found[2]), message)
+
+
+def _option(name: str, text: str) -> str:
+    """An argument as an option: stratify=False is --no-stratify."""
+    if name in SWITCHES and text in ("True", "False"):
+        return FLAGS[name] if text == "True" else FLAGS[name].replace("--", "--no-", 1)
+    return f"{FLAGS[name]} {_typed(name, text)}"
 
 
 def _typed(name: str, text: str) -> str:

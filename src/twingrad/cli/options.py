@@ -77,6 +77,7 @@ DATA = (
         "A,B,C",
         "0.6,0.2,0.2; 0.9,0.1 beside a test part",
     ),
+    Option("stratify", None, "let each class keep its share in each part", True),
 )
 NETWORK = (
     Option("hidden", values.widths, 'widths of the hidden layers, or "none"', None, "W,...", _by_width("hidden")),

@@ -56,7 +56,7 @@ def split(values: Values, data: Dataset) -> Splits:
     shares = values.get("split")
     if shares and data.own_test and len(shares) == 3 and shares[2] == 0:
         shares = shares[:2]
-    parts = data.split(*(shares or ()), seed=values["seed"])
+    parts = data.split(*(shares or ()), seed=values["seed"], stratify=values["stratify"])
     if not len(parts.train):
         raise ValueError(f"--split leaves none of {len(data)} examples to train on")
     return parts

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twingrad.choice import choose
+from twingrad.data.by_source import SourceSplits, split_by_source
 from twingrad.data.rows import Features, Rows, chunks, take
-from twingrad.data.splitting import plain_order, shares_of, stratified_order
+from twingrad.data.splitting import check_parts, order_of, shares_of
 from twingrad.data.table import Index, Table, Text
 from twingrad.data.tasks import TASKS
 
@@ -112,30 +113,70 @@ class Dataset:
         return found
 
     def split(
-        self, train: float | None = None, dev: float | None = None, test: float | None = None, *, seed: int = 0
+        self,
+        train: float | None = None,
+        dev: float | None = None,
+        test: float | None = None,
+        *,
+        seed: int = 0,
+        stratify: bool = True,
     ) -> Splits:
         """Three disjoint parts, stratified for classes: each keeps its share in each part, to within one example.
 
         A function of the seed alone. The sizes are the shares of N, rounded; the shares must sum to 1, and default to
         0.6, 0.2 and 0.2. Data that came with a test part keep it: train and dev share the rest, by default 0.9 and
         0.1. Each class is shuffled and spread evenly over [0, 1); the parts are cut from there, and keep the order of
-        the data set. Multi-label and regression data are shuffled and cut.
+        the data set. Multi-label and regression data are shuffled and cut; all are with stratify=False.
+        `tg.data.SPLITS` holds the course's shares.
 
         Raises:
-            ValueError: a share below 0, shares that do not sum to 1, a share of test where there is a test part.
+            ValueError: a share below 0, shares that do not sum to 1, a share of test where there is a test part; a part
+                that would hold no example, or one class alone; stratification of a class with one example.
 
         >>> [len(part) for part in Dataset(np.zeros((10, 1)), np.arange(10) % 2).split()]
         [6, 2, 2]
         """
         shares = shares_of(train, dev, test, self.own_test)
         n = len(self) - self.own_test
-        classed = self.task in ("binary", "multi-class")
-        order = stratified_order(self.y[:n], seed) if classed else plain_order(n, seed)
+        classed = stratify and self.task in ("binary", "multi-class")
+        order = order_of(self.y[:n], seed, classed)
         cuts = [round(shares[0] * n), n if self.own_test else round((shares[0] + shares[1]) * n)]
         parts = [np.sort(part) for part in np.split(order, cuts)]
         if self.own_test:
             parts[2] = np.arange(n, len(self))
+        named = dict(zip(Splits._fields, parts, strict=True))
+        check_parts(self, named, dict(zip(Splits._fields, shares, strict=True)), stratify=classed)
         return Splits(*(self.take(part) for part in parts))
+
+    def split_by_source(
+        self,
+        source: Any,
+        *,
+        target: Any,
+        dev: float,
+        test: float,
+        train_dev: float = 0,
+        seed: int = 0,
+        stratify: bool = True,
+    ) -> SourceSplits:
+        """Dev and test from the target distribution alone; its rest, and all other sources, to train.
+
+        source: (N,), where each example is from. target: the source that the system is for.
+        dev, test: of the target's examples, a share as a float or a count as an int. train_dev: of what is left for
+        training, which train_dev is as, but not learned from: its error beside train's tells variance, dev's beside
+        its own the mismatch. Classes keep their shares, as in `split`, in each part and what it is taken from.
+
+        Raises:
+            ValueError: an unknown target, shares or counts that are not there, and as `split`.
+
+        >>> data = Dataset(np.zeros((52, 1)), np.arange(52) % 2)
+        >>> parts = data.split_by_source(["web"] * 50 + ["car"] * 2, target="car", dev=0, test=0, train_dev=0.1)
+        >>> [len(part) for part in parts]
+        [47, 5, 0, 0]
+        """
+        return split_by_source(
+            self, source, target=target, dev=dev, test=test, train_dev=train_dev, seed=seed, stratify=stratify
+        )
 
 
 class Splits(NamedTuple):

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twingrad.random import permutation, stream_of
 
+if TYPE_CHECKING:
+    from twingrad.data.dataset import Dataset
+
 SPLIT_STREAM = stream_of("data.split")
+SPLITS = {
+    "70/30": (0.7, 0.0, 0.3),
+    "60/20/20": (0.6, 0.2, 0.2),
+    "98/1/1": (0.98, 0.01, 0.01),
+    "99.5/0.25/0.25": (0.995, 0.0025, 0.0025),
+    "99.5/0.4/0.1": (0.995, 0.004, 0.001),
+}
+"""The course's shares of train, dev and test, the first without a dev part: `data.split(*SPLITS["98/1/1"])`.
+
+The first two are for up to some ten thousand examples, the others for a million and more: dev and test need only be
+large enough to tell apart what is to be compared.
+"""
 
 
 def shares_of(train: float | None, dev: float | None, test: float | None, own_test: int) -> tuple[float, float, float]:
@@ -40,9 +57,11 @@ def _completed(given: tuple[float | None, ...], default: tuple[float, float, flo
     raise ValueError(f"split: give none, all, or all but one of the shares; got {given}")
 
 
-def stratified_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """All indices, so ordered that every prefix holds its share of each class, to within one example."""
+def order_of(y: NDArray[Any], seed: int, stratify: bool) -> NDArray[np.int64]:
+    """All indices, shuffled; stratified so that every prefix holds its share of each class, to within one example."""
     shuffled = permutation(len(y), seed=seed, stream=SPLIT_STREAM, step=0)
+    if not stratify:
+        return shuffled
     rank = np.empty(len(y))
     for label in np.unique(y):
         of_class = shuffled[y[shuffled] == label]
@@ -51,6 +70,32 @@ def stratified_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return order
 
 
-def plain_order(n: int, seed: int) -> NDArray[np.int64]:
-    """All indices, shuffled."""
-    return permutation(n, seed=seed, stream=SPLIT_STREAM, step=0)
+def check_parts(
+    data: Dataset, parts: Mapping[str, NDArray[np.int64]], shares: Mapping[str, float], *, stratify: bool
+) -> None:
+    """Raise ValueError for a part that should hold examples and holds none, or holds those of one class alone; and
+    where it is stratified for a class with a single example, which only one part can have.
+    """
+    for name, part in parts.items():
+        if shares[name] and not len(part):
+            told = f"{name} would hold none of the {sum(map(len, parts.values()))} examples"
+            raise ValueError(f"split: {told}, with {shares[name]:g}; give it more, or 0")
+    filled = {name: part for name, part in parts.items() if shares[name]}
+    if data.task not in ("binary", "multi-class"):
+        return
+    if stratify and len(filled) > 1:
+        _check_counts(data, np.concatenate(list(filled.values())))
+    for name, part in filled.items():
+        labels = data.y[part]
+        if (labels == labels[0]).all():
+            told = f"{name} would hold class {data.classes[labels[0]]!r} alone, in {len(part)} examples of {len(data)}"
+            raise ValueError(f"split: {told}; each part needs two classes or more: give it a larger share, or 0")
+
+
+def _check_counts(data: Dataset, used: NDArray[np.int64]) -> None:
+    single = np.flatnonzero(np.bincount(data.y[used], minlength=len(data.classes)) == 1)
+    if len(single):
+        raise ValueError(
+            f"split: class {data.classes[single[0]]!r} has 1 example, and stratification needs at least 2 of each "
+            "class; leave it out, join it to another class, or split with stratify=False"
+        )
