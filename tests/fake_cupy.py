@@ -8,6 +8,7 @@ a GPU computes: `cuda_on_host` runs the kernels' sources, and only the tests mar
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import operator
 import types
@@ -232,6 +233,7 @@ def modules(cupy: Any) -> dict[str, Any]:
     """What `sys.modules` holds where this stands for CuPy."""
     cupy.cuda.device = types.SimpleNamespace(Device=cupy.cuda.Device)
     parts = {"linalg": cupy.linalg, "fft": cupy.fft, "cuda": cupy.cuda, "cuda.device": cupy.cuda.device}
+    parts["cuda.cublas"] = cupy.cuda.cublas
     return {"cupy": cupy, **{f"cupy.{name}": part for name, part in parts.items()}}
 
 
@@ -246,20 +248,46 @@ def _fill(module: types.ModuleType, source: Any) -> types.ModuleType:
     return module
 
 
-def gemm(
-    transa: str, transb: str, a: ndarray, b: ndarray, out: ndarray, alpha: float = 1.0, beta: float = 0.0
-) -> ndarray:
-    """`cupy.cublas.gemm`: out = alpha op(a) op(b) + beta out, in place, where nothing need be copied for it."""
-    shape = tuple(x.shape[::-1] if t == "T" else x.shape for x, t in ((a, transa), (b, transb)))
-    assert shape[0][1] == shape[1][0]
-    assert out.shape == (shape[0][0], shape[1][1])
-    assert a.dtype == b.dtype == out.dtype
-    assert a.dtype.char in "fd"
-    assert all(x.flags.c_contiguous and x.size for x in (a, b, out)), "cuBLAS would copy, or refuse"
-    assert a.gpu == b.gpu == out.gpu == FakeDevice.current[-1]
-    product = alpha * ((a.host.T if transa == "T" else a.host) @ (b.host.T if transb == "T" else b.host))
-    out.host[...] = product if beta == 0.0 else product + beta * out.host
-    return out
+def gemm(*call: Any) -> None:
+    """`cupy.cuda.cublas.gemmEx`: C = alpha op(A) op(B) + beta C down columns, in place; TF32 rounds the factors."""
+    _, transa, transb, m, n, k, alpha, a, a_type, lda, b, b_type, ldb, beta, c, c_type, ldc, compute, _ = call
+    assert (a_type, c_type, compute) in GEMMS, "cuBLAS refuses these types"
+    assert a_type == b_type
+    assert lda >= max(1, k if transa else m)
+    assert ldb >= max(1, n if transb else k)
+    assert ldc >= max(1, m)
+    number = ctypes.c_double if compute == 70 else ctypes.c_float
+    scale, held = (number.from_address(address).value for address in (alpha, beta))
+    left, right = (
+        _down_columns(*given) for given in ((a, a_type, lda, m if transa else k), (b, b_type, ldb, k if transb else n))
+    )
+    out = _down_columns(c, c_type, ldc, n)[:m]
+    wide = [x.astype(np.float64 if compute == 70 else np.float32) for x in (left, right)]
+    if compute == 77:
+        wide = [_tf32(x) for x in wide]
+    left, right = (x.T if flag else x for x, flag in zip(wide, (transa, transb), strict=True))
+    product = scale * (left[:m, :k] @ right[:k, :n])
+    out[...] = product if held == 0.0 else product + held * out.astype(product.dtype)
+
+
+def _down_columns(address: int, kind: int, rows: int, columns: int) -> np.ndarray:
+    """The matrix (rows, columns) at an address, stored column after column."""
+    from ml_dtypes import bfloat16
+
+    dtype = np.dtype({0: np.float32, 1: np.float64, 14: bfloat16}[kind])
+    room = (ctypes.c_uint8 * (rows * columns * dtype.itemsize)).from_address(address)
+    return np.frombuffer(room, dtype).reshape(columns, rows).T
+
+
+def _tf32(x: np.ndarray) -> np.ndarray:
+    """`x` rounded to 10 bits of mantissa."""
+    return ((x.view(np.uint32) + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32)
+
+
+GEMMS = {(0, 0, 68), (0, 0, 77), (1, 1, 70), (14, 14, 68), (14, 0, 68)}
+"""Types of factors, result and computation that are asked of cuBLAS: float32, also as TF32; float64; bfloat16, with
+either result.
+"""
 
 
 def make(
@@ -289,10 +317,11 @@ def make(
         setattr(cupy, name, _maker(getattr(np, name)))
     cupy.linalg = _fill(types.ModuleType("cupy.linalg"), np.linalg)
     cupy.fft = _fill(types.ModuleType("cupy.fft"), np.fft)
-    cupy.cublas = types.SimpleNamespace(gemm=gemm)
     properties = {"name": b"a host in disguise", "major": 9, "minor": 0, "totalGlobalMem": 4}
     cupy.cuda = types.SimpleNamespace(
         Device=FakeDevice,
+        cublas=types.SimpleNamespace(gemmEx=gemm),
+        get_cublas_handle=lambda: 0,
         is_available=lambda: driver_error is None and count > 0,
         runtime=types.SimpleNamespace(
             getDeviceCount=get_device_count,

@@ -45,7 +45,9 @@ TAIL_BACKWARD = Kernel("tail_backward", 5, f"4q{tails.BACKWARD_LAYOUT}")
 # --- linear ---------------------------------------------------------------------------------------------------------
 
 
-def linear_refusal(x: Array, weight: Array, bias: Array | None = None, *, tail: F.Tail | None = None) -> str | None:
+def linear_refusal(
+    x: Array, weight: Array, bias: Array | None = None, *, tail: F.Tail | None = None, copy: Array | None = None
+) -> str | None:
     reason = blas() or tails.refusal(tail)
     if reason is not None or bias is None:
         return reason or refusal(x=x, weight=weight)
@@ -105,7 +107,9 @@ def linear_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Ar
 
 
 @F.linear.kernel("cpu", accepts=linear_refusal, backward=linear_backward)
-def linear(x: Array, weight: Array, bias: Array | None = None, *, tail: F.Tail | None = None) -> Any:
+def linear(
+    x: Array, weight: Array, bias: Array | None = None, *, tail: F.Tail | None = None, copy: Array | None = None
+) -> Any:
     out = empty((x.shape[0], weight.shape[0]), x.dtype)
     product(out, x, weight, tb=True, bias=bias, tail=tails.packed(tail))
     return out, (x, weight, bias, out, tail)

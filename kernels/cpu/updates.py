@@ -8,9 +8,11 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.functional.clip import FACTOR, LANES, ROWS
+from twingrad.functional.terms import copied
 from twingrad.kernels.cpu import Kernel
 from twingrad.kernels.cpu.arguments import read_only, refusal, table_refusal
 from twingrad.namespace import Array
+from twingrad.recording import current
 
 INT64 = np.dtype(np.int64)
 FLOAT64 = np.dtype(np.float64)
@@ -21,7 +23,11 @@ ADAM, SGD, RMSPROP = (Kernel(f"{rule}_segments", 8, "qq") for rule in ("adam", "
 CLIP = Kernel("clip_segments", 6, "3qdd")
 
 
-def update_refusal(theta: Array, grad: Array, states: dict[str, Any], segments: Array, control: Array) -> str | None:
+def update_refusal(
+    theta: Array, grad: Array, states: dict[str, Any], segments: Array, control: Array, copy: Any
+) -> str | None:
+    if copy is not None and current() is not None:
+        return "rounding weights to their bfloat16 copy has no bound form"
     states = {name: array for name, array in states.items() if array is not None}
     return (
         refusal(theta=theta, grad=grad, **states)
@@ -32,48 +38,86 @@ def update_refusal(theta: Array, grad: Array, states: dict[str, Any], segments: 
 
 
 def launch_update(
-    kernel: Kernel, theta: Array, grad: Array, states: tuple[Any, ...], average: Any, tables: tuple[Any, Any]
+    kernel: Kernel, theta: Array, grad: Array, states: tuple[Any, ...], average: Any, copy: Any, tables: tuple[Any, Any]
 ) -> None:
     padded = (*states, None, None, None)[:3]
     kernel((theta, grad, *padded, average, *tables), theta.size, len(tables[0]))
+    for offset, length in tables[0].tolist() if copy is not None else ():
+        copied(copy, theta, slice(offset, offset + length))
 
 
 def adam_refusal(
-    theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array, *, average: Any = None
+    theta: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    segments: Array,
+    control: Array,
+    *,
+    average: Any = None,
+    copy: Any = None,
 ) -> str | None:
-    return update_refusal(theta, grad, {"m": m, "v": v, "average": average}, segments, control)
+    return update_refusal(theta, grad, {"m": m, "v": v, "average": average}, segments, control, copy)
 
 
 @F.adam_segments.kernel("cpu", accepts=adam_refusal)
 def adam_segments(
-    theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array, *, average: Any = None
+    theta: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    segments: Array,
+    control: Array,
+    *,
+    average: Any = None,
+    copy: Any = None,
 ) -> None:
-    launch_update(ADAM, theta, grad, (m, v), average, (segments, control))
+    launch_update(ADAM, theta, grad, (m, v), average, copy, (segments, control))
 
 
 def sgd_refusal(
-    theta: Array, grad: Array, m: Any, segments: Array, control: Array, *, average: Any = None
+    theta: Array, grad: Array, m: Any, segments: Array, control: Array, *, average: Any = None, copy: Any = None
 ) -> str | None:
-    return update_refusal(theta, grad, {"m": m, "average": average}, segments, control)
+    return update_refusal(theta, grad, {"m": m, "average": average}, segments, control, copy)
 
 
 @F.sgd_segments.kernel("cpu", accepts=sgd_refusal)
-def sgd_segments(theta: Array, grad: Array, m: Any, segments: Array, control: Array, *, average: Any = None) -> None:
-    launch_update(SGD, theta, grad, (m,), average, (segments, control))
+def sgd_segments(
+    theta: Array, grad: Array, m: Any, segments: Array, control: Array, *, average: Any = None, copy: Any = None
+) -> None:
+    launch_update(SGD, theta, grad, (m,), average, copy, (segments, control))
 
 
 def rmsprop_refusal(
-    theta: Array, grad: Array, v: Array, buffer: Any, mean: Any, segments: Array, control: Array, *, average: Any = None
+    theta: Array,
+    grad: Array,
+    v: Array,
+    buffer: Any,
+    mean: Any,
+    segments: Array,
+    control: Array,
+    *,
+    average: Any = None,
+    copy: Any = None,
 ) -> str | None:
     states = {"v": v, "buffer": buffer, "mean": mean, "average": average}
-    return update_refusal(theta, grad, states, segments, control)
+    return update_refusal(theta, grad, states, segments, control, copy)
 
 
 @F.rmsprop_segments.kernel("cpu", accepts=rmsprop_refusal)
 def rmsprop_segments(
-    theta: Array, grad: Array, v: Array, buffer: Any, mean: Any, segments: Array, control: Array, *, average: Any = None
+    theta: Array,
+    grad: Array,
+    v: Array,
+    buffer: Any,
+    mean: Any,
+    segments: Array,
+    control: Array,
+    *,
+    average: Any = None,
+    copy: Any = None,
 ) -> None:
-    launch_update(RMSPROP, theta, grad, (v, buffer, mean), average, (segments, control))
+    launch_update(RMSPROP, theta, grad, (v, buffer, mean), average, copy, (segments, control))
 
 
 def clip_refusal(

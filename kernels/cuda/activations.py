@@ -17,7 +17,7 @@ from twingrad.kernels.cuda.arguments import (
     empty,
     loaded,
     plain,
-    refusal,
+    stored_refusal,
     table_refusal,
 )
 from twingrad.namespace import Array
@@ -49,7 +49,9 @@ def leaky_relu_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
     return (deliver(into[0], x, write),)
 
 
-@F.leaky_relu.kernel("cuda", accepts=loaded("activations", lambda x, **_: refusal(x=x)), backward=leaky_relu_backward)
+@F.leaky_relu.kernel(
+    "cuda", accepts=loaded("activations", lambda x, **_: stored_refusal(x)), backward=leaky_relu_backward
+)
 def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Any:
     out, slope = empty(x, *x.shape), float(negative_slope)
     LEAKY(x, blocks_of(x.size), out, x, x.size, slope)
@@ -69,7 +71,7 @@ def register(operation: Fusable, *, by_result: bool) -> None:
         forward(x, blocks_of(x.size), out, x, x.size)
         return out, out if by_result else x
 
-    operation.kernel("cuda", accepts=loaded("activations", lambda x: refusal(x=x)), backward=backward)(compute)
+    operation.kernel("cuda", accepts=loaded("activations", lambda x: stored_refusal(x)), backward=backward)(compute)
 
 
 register(F.relu, by_result=False)
@@ -85,7 +87,7 @@ SOFTMAX, SOFTMAX_SLOPE = Kernel("softmax", "softmax"), Kernel("softmax", "softma
 def softmax_refusal(x: Array, *, axis: int = -1) -> str | None:
     if axis % x.ndim != x.ndim - 1:
         return f"axis {axis} is not the last of {x.ndim}"
-    return refusal(x=x) if x.shape[-1] else "rows are empty"
+    return stored_refusal(x) if x.shape[-1] else "rows are empty"
 
 
 def softmax_backward(result: Array, grad: Array, into: Into) -> tuple[Array | None, ...]:
@@ -107,7 +109,7 @@ EMBEDDING, EMBEDDING_BACKWARD = Kernel("embedding", "embedding"), Kernel("embedd
 
 
 def embedding_refusal(indices: Array, weight: Array) -> str | None:
-    return refusal(weight=weight) or table_refusal("indices", indices, np.dtype(np.int64), weight)
+    return stored_refusal(weight, "weight") or table_refusal("indices", indices, np.dtype(np.int64), weight)
 
 
 def embedding_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,18 @@ import numpy as np
 from twingrad.autodiff.tape import Destination
 from twingrad.backends.memory import out_of_memory
 from twingrad.devices import device_of
+from twingrad.errors import PrecisionError
 from twingrad.kernels.cuda import launching
 from twingrad.namespace import Array, backend_of
+from twingrad.precision import arithmetic, bfloat16
 
 NAMES = {np.dtype(name): name for name in ("float32", "float64")}
 """The dtypes that kernels are compiled for; NumPy takes microseconds to tell a dtype's name."""
+
+STORED = dict(NAMES)
+"""The dtypes that activations may have: with the package ml_dtypes bfloat16 too."""
+with suppress(PrecisionError):
+    STORED[bfloat16()] = "bfloat16"
 
 Into = tuple[Destination | None, ...]
 
@@ -23,15 +31,16 @@ class Kernel:
     """The kernel NAME_<dtype> of a source: `kernel(like, blocks, *args)` launches the copy for the dtype of `like`.
 
     blocks: of work; more than fill the GPU walk on. args: CuPy arrays, None for a null pointer, and numbers: integers
-    and truths go as int64, floats as the dtype of `like`, NumPy's scalars as they are.
+    and truths go as int64, floats as the dtype of `like` (float32 for bfloat16), NumPy's scalars as they are.
     """
 
     def __init__(self, source: str, name: str) -> None:
         self.source, self.name = source, name
-        self.copies = {dtype: f"{name}_{suffix}" for dtype, suffix in NAMES.items()}
+        self.copies = {dtype: f"{name}_{suffix}" for dtype, suffix in STORED.items()}
 
     def __call__(self, like: Array, blocks: int, *args: Any) -> None:
-        packed = [_packed(like.dtype, value) for value in args]
+        number = arithmetic(like.dtype)
+        packed = [_packed(number, value) for value in args]
         launching.launch_blocks(self.source, self.copies[like.dtype], blocks, like, *packed)
 
 
@@ -55,15 +64,23 @@ def blocks_of(elements: int) -> int:
     return -(-elements // launching.ELEMENTS)
 
 
-def empty(like: Array, *shape: int) -> Array:
-    """An array of the dtype and on the GPU of `like`, with no values yet; DeviceMemoryError where it has no room."""
+def empty(like: Array, *shape: int, dtype: Any = None) -> Array:
+    """An array of the dtype, unless another is given, and on the GPU of `like`, with no values yet; DeviceMemoryError
+    where it has no room.
+    """
     import cupy
 
+    dtype = like.dtype if dtype is None else dtype
     with like.device:
         try:
-            return cupy.empty(shape, like.dtype)
+            return cupy.empty(shape, dtype)
         except MemoryError:
-            raise out_of_memory(like.device, shape, like.dtype) from None
+            raise out_of_memory(like.device, shape, dtype) from None
+
+
+def empty_wide(like: Array, *shape: int) -> Array:
+    """As `empty`, of the dtype that is computed in: for statistics and sums."""
+    return empty(like, *shape, dtype=arithmetic(like.dtype))
 
 
 def refusal(**arrays: Array | None) -> str | None:
@@ -77,6 +94,17 @@ def refusal(**arrays: Array | None) -> str | None:
         if reason is not None:
             return reason
     return None
+
+
+def stored_refusal(x: Array, name: str = "x", **beside: Array | None) -> str | None:
+    """As `refusal` of an activation that may be stored in bfloat16, with what lies `beside` it in the dtype that is
+    computed in then, float32.
+    """
+    if backend_of(x) == "cuda" and x.dtype not in STORED:
+        return f"{name} has dtype {x.dtype}; there are CUDA kernels for float32, float64 and bfloat16"
+    given = {key: array for key, array in beside.items() if array is not None}
+    reasons = (table_refusal(key, array, arithmetic(x.dtype), x) for key, array in given.items())
+    return table_refusal(name, x, getattr(x, "dtype", None), x) or next(filter(None, reasons), None)
 
 
 def table_refusal(name: str, array: Array, dtype: Any, beside: Array) -> str | None:

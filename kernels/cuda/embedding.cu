@@ -9,11 +9,11 @@ using namespace tg;
 
 namespace tg {
 
-template <class T>
+template <class T, class S>
 struct Lookup {
-  T *out;
+  S *out;
   const i64 *indices;
-  const T *table;
+  const S *table;
   i64 vocabulary, width;
 
   template <int LANES>
@@ -21,16 +21,16 @@ struct Lookup {
     const i64 number = indices[r];
     const bool valid = number >= 0 && number < vocabulary;
     for (i64 c = lane; c < width; c += LANES)
-      out[r * width + c] = valid ? table[number * width + c] : infinite(T(0)) * T(0);
+      out[r * width + c] = valid ? table[number * width + c] : S(infinite(T(0)) * T(0));
   }
 };
 
 // order: the look-ups sorted by their numbers; where a run of one number begins, all of it is added to the table's row.
-template <class T>
+template <class T, class S>
 struct LookupSlope {
-  T *table;
+  S *table;
   const i64 *indices, *order;
-  const T *grad;
+  const S *grad;
   i64 count, vocabulary, width;
 
   template <int LANES>
@@ -38,8 +38,8 @@ struct LookupSlope {
     const i64 number = indices[order[first]];
     if (number < 0 || number >= vocabulary || (first > 0 && indices[order[first - 1]] == number)) return;
     for (i64 c = lane; c < width; c += LANES) {
-      T total = table[number * width + c];
-      for (i64 k = first; k < count && indices[order[k]] == number; ++k) total += grad[order[k] * width + c];
+      T total = T(table[number * width + c]);
+      for (i64 k = first; k < count && indices[order[k]] == number; ++k) total += T(grad[order[k] * width + c]);
       table[number * width + c] = total;
     }
   }
@@ -47,8 +47,8 @@ struct LookupSlope {
 
 }  // namespace tg
 
-TG_GLOBAL(embedding, (T *out, const i64 *indices, const T *table, i64 count, i64 vocabulary, i64 width),
-          each_row(count, width, Lookup<T>{out, indices, table, vocabulary, width}))
+TG_GLOBAL(embedding, (S *out, const i64 *indices, const S *table, i64 count, i64 vocabulary, i64 width),
+          each_row(count, width, Lookup<T, S>{out, indices, table, vocabulary, width}))
 TG_GLOBAL(embedding_backward,
-          (T *table, const i64 *indices, const i64 *order, const T *grad, i64 count, i64 vocabulary, i64 width),
-          each_row(count, width, LookupSlope<T>{table, indices, order, grad, count, vocabulary, width}))
+          (S *table, const i64 *indices, const i64 *order, const S *grad, i64 count, i64 vocabulary, i64 width),
+          each_row(count, width, LookupSlope<T, S>{table, indices, order, grad, count, vocabulary, width}))

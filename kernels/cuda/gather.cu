@@ -1,7 +1,7 @@
 // The rows of a mini-batch, from a data set on the GPU: copied, or each of their bytes looked up in a table of 256. A team takes
 // a row, 16 bytes of the result at once where the rows and their addresses allow. A number out of range gives ones in
 // every bit, which is NaN, or -1, and reads nothing out of bounds. Moves 2 * sizeof(T) bytes an element, 1 + sizeof(T) from
-// bytes: the table stays in the first cache. The copies for 4 and for 8 bytes an element serve integers too.
+// bytes: the table stays in the first cache. The copies for 2, 4 and 8 bytes an element serve integers too.
 #include "team.cuh"
 
 using namespace tg;
@@ -62,7 +62,7 @@ __device__ inline void gather_rows(T *out, const i64 *index, Source source, i64 
 
 }  // namespace tg
 
-TG_GLOBAL(gather, (T *out, const i64 *index, const T *rows, i64 count, i64 total, i64 width),
-          gather_rows(out, index, Copied<T>{rows}, count, total, width))
-TG_GLOBAL(look_up, (T *out, const i64 *index, const unsigned char *rows, const T *table, i64 count, i64 total, i64 width),
-          gather_rows(out, index, LookedUp<T>{rows, table}, count, total, width))
+TG_GLOBAL(gather, (S *out, const i64 *index, const S *rows, i64 count, i64 total, i64 width),
+          gather_rows(out, index, Copied<S>{rows}, count, total, width))
+TG_GLOBAL(look_up, (S *out, const i64 *index, const unsigned char *rows, const S *table, i64 count, i64 total, i64 width),
+          gather_rows(out, index, LookedUp<S>{rows, table}, count, total, width))

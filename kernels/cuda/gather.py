@@ -13,14 +13,14 @@ from twingrad.kernels.cuda.activations import blocks_of_rows
 from twingrad.kernels.cuda.arguments import NAMES, empty, loaded, refusal, table_refusal
 from twingrad.namespace import Array
 
-COPIES = {4: "gather_float32", 8: "gather_float64"}
+COPIES = {2: "gather_bfloat16", 4: "gather_float32", 8: "gather_float64"}
 """The kernel for elements of so many bytes."""
 
 
 def gather_refusal(index: Array, rows: Array, table: Any = None) -> str | None:
     reason = table_refusal("index", index, np.dtype(np.int64), rows) or table_refusal("rows", rows, rows.dtype, index)
     if reason is None and table is None and rows.dtype.itemsize not in COPIES:
-        return f"rows have dtype {rows.dtype}; kernels take 4 or 8 bytes an element, or bytes with a table"
+        return f"rows have dtype {rows.dtype}; kernels take 2, 4 or 8 bytes an element, or bytes with a table"
     if reason is None and table is not None:
         return refusal(table=table) or table_refusal("table", table, table.dtype, rows)
     return reason

@@ -1,6 +1,6 @@
 // How CUDA kernels walk arrays: 64-bit indices, any number of blocks, and a result that does not depend on that number.
 #pragma once
-#include "base.h"
+#include "bfloat16.h"
 
 namespace tg {
 
@@ -17,6 +17,35 @@ struct alignas(16) Pack {
   T item[SIZE];
 };
 
+// Pack number i of an array that starts at a multiple of 16. Two-byte values travel as four words: vector loads and stores
+// have at most four parts.
+struct alignas(16) Words {
+  u32 word[4];
+};
+
+template <class S>
+__device__ inline Pack<S> load_pack(const S *from, i64 i) {
+  if constexpr (sizeof(S) != 2) {
+    return ((const Pack<S> *)from)[i];
+  } else {
+    const Words words = ((const Words *)from)[i];
+    Pack<S> pack;
+    for (int k = 0; k < Pack<S>::SIZE; ++k) pack.item[k].bits = (unsigned short)(words.word[k / 2] >> (16 * (k % 2)));
+    return pack;
+  }
+}
+
+template <class S>
+__device__ inline void store_pack(S *to, i64 i, const Pack<S> &pack) {
+  if constexpr (sizeof(S) != 2) {
+    ((Pack<S> *)to)[i] = pack;
+  } else {
+    Words words;
+    for (int k = 0; k < 4; ++k) words.word[k] = pack.item[2 * k].bits | (u32)pack.item[2 * k + 1].bits << 16;
+    ((Words *)to)[i] = words;
+  }
+}
+
 template <class T>
 __device__ inline bool aligned(const T *pointer) {
   return ((u64)pointer & 15) == 0;
@@ -26,20 +55,29 @@ __device__ inline i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
 __device__ inline i64 least(i64 a, i64 b) { return a < b ? a : b; }
 
 // Writes a result, or adds it to what is there.
-template <class T>
-__device__ inline void put(T *to, T value, bool adds) {
-  *to = adds ? *to + value : value;
+template <class S, class T>
+__device__ inline void put(S *to, T value, bool adds) {
+  *to = adds ? T(*to) + value : value;
 }
 
-// The two copies of a kernel, NAME_float32 and NAME_float64; T stands for the type in `parameters` and `call`.
+// The copies of a kernel, NAME_float32, NAME_float64 and NAME_bfloat16. In `parameters` and `call` S stands for the type in
+// which activations and their gradients are stored, T for that of arithmetic, parameters and statistics: T(s) is exact, and
+// what is written to an S is rounded once.
 #define TG_GLOBAL(name, parameters, call)                                                        \
   namespace of_float32 {                                                                         \
   typedef float T;                                                                               \
+  typedef T S;                                                                                   \
   extern "C" __global__ void __launch_bounds__(tg::THREADS, 2) name##_float32 parameters { call; }  \
   }                                                                                              \
   namespace of_float64 {                                                                         \
   typedef double T;                                                                              \
+  typedef T S;                                                                                   \
   extern "C" __global__ void __launch_bounds__(tg::THREADS, 2) name##_float64 parameters { call; }  \
+  }                                                                                              \
+  namespace of_bfloat16 {                                                                        \
+  typedef float T;                                                                               \
+  typedef tg::bfloat16 S;                                                                        \
+  extern "C" __global__ void __launch_bounds__(tg::THREADS, 2) name##_bfloat16 parameters { call; } \
   }
 
 struct Segment {

@@ -7,24 +7,27 @@ using namespace tg;
 
 namespace tg {
 
-template <class T>
+template <class T, class S>
 struct LayerNorm {
-  T *out, *deltas, *inv_stds;
-  const T *x, *weight, *bias;
+  S *out;
+  T *deltas, *inv_stds;
+  const S *x;
+  const T *weight, *bias;
   i64 columns;
   T eps;
 
   template <int LANES>
   __device__ void row(i64 r, i64 lane) const {
-    const T *from = x + r * columns, shift = from[0];
-    const T delta = team_sum<LANES, T>(lane, columns, [=](i64 c) { return from[c] - shift; }) / (T)columns;
+    const S *from = x + r * columns;
+    const T shift = T(from[0]);
+    const T delta = team_sum<LANES, T>(lane, columns, [=](i64 c) { return T(from[c]) - shift; }) / (T)columns;
     const T variance = team_sum<LANES, T>(lane, columns, [=](i64 c) {
-                         const T centred = batch_norm_centre(from[c], shift, delta);
+                         const T centred = batch_norm_centre(T(from[c]), shift, delta);
                          return centred * centred;
                        }) / (T)columns;
     const T inv_std = batch_norm_inv_std(variance, eps);
     for (i64 c = lane; c < columns; c += LANES)
-      out[r * columns + c] = batch_norm(from[c], shift, delta, inv_std, weight[c], bias[c]);
+      out[r * columns + c] = batch_norm(T(from[c]), shift, delta, inv_std, weight[c], bias[c]);
     if (lane == 0) {
       deltas[r] = delta;
       inv_stds[r] = inv_std;
@@ -33,34 +36,37 @@ struct LayerNorm {
 };
 
 // dx = inv_std (g - mean(g) - n mean(g n)) with g = grad weight and n the normalised value, means along the row.
-template <class T>
+template <class T, class S>
 struct LayerNormSlope {
-  T *dx;
-  const T *grad, *x, *weight, *deltas, *inv_stds;
+  S *dx;
+  const S *grad, *x;
+  const T *weight, *deltas, *inv_stds;
   i64 columns;
   bool adds;
 
   template <int LANES>
   __device__ void row(i64 r, i64 lane) const {
-    const T *from = x + r * columns, *g = grad + r * columns, *w = weight;
-    const T shift = from[0], delta = deltas[r], inv_std = inv_stds[r];
-    auto normalised = [=](i64 c) { return batch_norm_centre(from[c], shift, delta) * inv_std; };
-    const T mean = team_sum<LANES, T>(lane, columns, [=](i64 c) { return g[c] * w[c]; }) / (T)columns;
+    const S *from = x + r * columns, *g = grad + r * columns;
+    const T *w = weight, shift = T(from[0]), delta = deltas[r], inv_std = inv_stds[r];
+    auto normalised = [=](i64 c) { return batch_norm_centre(T(from[c]), shift, delta) * inv_std; };
+    auto weighted = [=](i64 c) { return T(g[c]) * w[c]; };
+    const T mean = team_sum<LANES, T>(lane, columns, weighted) / (T)columns;
     const T product =
-        team_sum<LANES, T>(lane, columns, [=](i64 c) { return g[c] * w[c] * normalised(c); }) / (T)columns;
+        team_sum<LANES, T>(lane, columns, [=](i64 c) { return weighted(c) * normalised(c); }) / (T)columns;
     for (i64 c = lane; c < columns; c += LANES)
-      put(dx + r * columns + c, inv_std * ((g[c] * w[c] - mean) - normalised(c) * product), adds);
+      put(dx + r * columns + c, inv_std * ((weighted(c) - mean) - normalised(c) * product), adds);
   }
 };
 
 // partial: the sums of a chunk of grad n, and of grad
-template <class T>
-__device__ inline void layer_norm_slopes(Sums<T, 2> *partial, const T *grad, const T *x, const T *deltas, const T *inv_stds,
+template <class T, class S>
+__device__ inline void layer_norm_slopes(Sums<T, 2> *partial, const S *grad, const S *x, const T *deltas, const T *inv_stds,
                                          i64 rows, i64 columns, i64 lanes, i64 chunk) {
   column_partials(partial, rows, columns, lanes, chunk, [=](i64 first, i64 end, i64 step, i64 column) {
     return take_sums<T, 2>(first, end, step, column, [=](i64 r, i64 c, T *sum) {
-      const T *from = x + r * columns, g = grad[r * columns + c];
-      sum[0] += g * (batch_norm_centre(from[c], from[0], deltas[r]) * inv_stds[r]);
+      const S *from = x + r * columns;
+      const T g = T(grad[r * columns + c]);
+      sum[0] += g * (batch_norm_centre(T(from[c]), T(from[0]), deltas[r]) * inv_stds[r]);
       sum[1] += g;
     });
   });
@@ -79,14 +85,14 @@ __device__ inline void layer_norm_parameters(T *dweight, T *dbias, const Sums<T,
 }  // namespace tg
 
 TG_GLOBAL(layer_norm,
-          (T *out, T *delta, T *inv_std, const T *x, const T *weight, const T *bias, i64 rows, i64 columns, T eps),
-          each_row(rows, columns, LayerNorm<T>{out, delta, inv_std, x, weight, bias, columns, eps}))
+          (S *out, T *delta, T *inv_std, const S *x, const T *weight, const T *bias, i64 rows, i64 columns, T eps),
+          each_row(rows, columns, LayerNorm<T, S>{out, delta, inv_std, x, weight, bias, columns, eps}))
 TG_GLOBAL(layer_norm_dx,
-          (T *dx, const T *grad, const T *x, const T *weight, const T *delta, const T *inv_std, i64 rows, i64 columns,
+          (S *dx, const S *grad, const S *x, const T *weight, const T *delta, const T *inv_std, i64 rows, i64 columns,
            i64 adds),
-          each_row(rows, columns, LayerNormSlope<T>{dx, grad, x, weight, delta, inv_std, columns, adds != 0}))
+          each_row(rows, columns, LayerNormSlope<T, S>{dx, grad, x, weight, delta, inv_std, columns, adds != 0}))
 TG_GLOBAL(layer_norm_slopes,
-          (Sums<T, 2> *partial, const T *grad, const T *x, const T *delta, const T *inv_std, i64 rows, i64 columns, i64 lanes,
+          (Sums<T, 2> *partial, const S *grad, const S *x, const T *delta, const T *inv_std, i64 rows, i64 columns, i64 lanes,
            i64 chunk),
           tg::layer_norm_slopes(partial, grad, x, delta, inv_std, rows, columns, lanes, chunk))
 TG_GLOBAL(layer_norm_parameters,

@@ -1,27 +1,27 @@
 // What stands around the matrix products of a dense layer, which are cuBLAS's: bias and tail after it, and the gradient's way
 // back through the tail with its sums down the columns, the bias's gradient. Moves 8 bytes an element in float32 forward, 12
-// backward with a tail and 4 without.
+// backward with a tail and 4 without; in bfloat16 half of that, and the sums are of what is not yet rounded.
 #include "columns.cuh"
 #include "tail.cuh"
 
 using namespace tg;
 
 // out[i] = tail(out[i] + bias[column]); bias may be null
-TG_GLOBAL(bias_tail, (T *out, const T *bias, i64 count, i64 columns, TG_TAIL_PARAMETERS),
+TG_GLOBAL(bias_tail, (S *out, const T *bias, i64 count, i64 columns, TG_TAIL_PARAMETERS),
           finish(out, count, columns, TG_TAIL_ARGUMENTS,
-                 [=](i64 i, i64 column) { return bias ? out[i] + bias[column] : out[i]; }))
+                 [=](i64 i, i64 column) { return bias ? T(out[i]) + bias[column] : T(out[i]); }))
 
 // partial: the sums of a chunk's rows of grad, or with a tail of dy = the gradient before the tail, which is written.
-template <class T>
-__device__ inline void slope_sums(Sums<T, 1> *partial, T *dy, const T *grad, const T *out, i64 rows, i64 columns, i64 lanes,
+template <class T, class S>
+__device__ inline void slope_sums(Sums<T, 1> *partial, S *dy, const S *grad, const S *out, i64 rows, i64 columns, i64 lanes,
                                   i64 chunk, i64 kind, T slope, T scale) {
   column_partials(partial, rows, columns, lanes, chunk, [=](i64 first, i64 end, i64 step, i64 column) {
     T g[HELD];  // all of them are read before any is written: the compiler cannot know that dy is another array
 #pragma unroll
     for (int k = 0; k < HELD; ++k) {
       const i64 row = first + k * step, i = row * columns + column;
-      g[k] = row < end ? grad[i] : T(0);
-      if (dy && row < end) g[k] = tail_slope(out[i], g[k], kind, slope, scale);
+      g[k] = row < end ? T(grad[i]) : T(0);
+      if (dy && row < end) g[k] = tail_slope(T(out[i]), g[k], kind, slope, scale);
     }
     Sums<T, 1> held = {};
 #pragma unroll
@@ -41,7 +41,7 @@ __device__ inline void column_sums(T *out, const Sums<T, 1> *partial, i64 chunks
 }
 
 TG_GLOBAL(slope_sums,
-          (Sums<T, 1> *partial, T *dy, const T *grad, const T *out, i64 rows, i64 columns, i64 lanes, i64 chunk, i64 kind,
+          (Sums<T, 1> *partial, S *dy, const S *grad, const S *out, i64 rows, i64 columns, i64 lanes, i64 chunk, i64 kind,
            T slope, T scale),
           ::slope_sums(partial, dy, grad, out, rows, columns, lanes, chunk, kind, slope, scale))
 TG_GLOBAL(column_sums, (T *out, const Sums<T, 1> *partial, i64 chunks, i64 columns, i64 adds),

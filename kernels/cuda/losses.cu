@@ -36,13 +36,13 @@ struct Given {
 };
 
 #define TG_GIVEN_PARAMETERS                                                                                          \
-  const T *x, const void *target, const T *class_weight, const T *example_weight, const unsigned char *mask, i64 count, \
+  const S *x, const void *target, const T *class_weight, const T *example_weight, const unsigned char *mask, i64 count, \
       i64 columns, i64 integers, i64 class_stride
 #define TG_GIVEN Given<T>{target, class_weight, example_weight, mask, columns, integers, class_stride}
 
 // pieces: a pair for each piece, the sum of its losses and of its weights; losses may be null
-template <class Loss, class T>
-__device__ inline void loss_forward(T *losses, T *pieces, const T *x, i64 count, const Given<T> &given) {
+template <class Loss, class T, class S>
+__device__ inline void loss_forward(T *losses, T *pieces, const S *x, i64 count, const Given<T> &given) {
   for (i64 piece = blockIdx.x; piece < ceil_div(count, PIECE); piece += gridDim.x) {
     T total = T(0), weights = T(0);
     for (int k = 0; k < PER_THREAD; ++k) {
@@ -51,7 +51,7 @@ __device__ inline void loss_forward(T *losses, T *pieces, const T *x, i64 count,
       const T t = given.label(i), by = given.example(i);
       const ClassWeights<T> classes = given.classes(i);
       const bool there = given.template there<Loss>(i, t);
-      const T loss = there ? Loss::loss(x[i], t, classes) * by : T(0);
+      const T loss = there ? Loss::loss(T(x[i]), t, classes) * by : T(0);
       total += loss;
       weights += there ? Loss::weight(t, classes) * by : T(0);
       if (losses) losses[i] = loss;
@@ -79,13 +79,13 @@ __device__ inline void loss_total(T *total, T *inverse, const T *pieces, i64 cou
 }
 
 // grad: one value, or one for each element where grad_stride is 1
-template <class Loss, class T>
-__device__ inline void loss_backward(T *dx, const T *grad, const T *inverse, i64 grad_stride, i64 adds, const T *x, i64 count,
+template <class Loss, class T, class S>
+__device__ inline void loss_backward(S *dx, const T *grad, const T *inverse, i64 grad_stride, i64 adds, const S *x, i64 count,
                                      const Given<T> &given) {
   const T by = *inverse;
   for (i64 i = thread_number(); i < count; i += thread_count()) {
     const T t = given.label(i), scale = grad[i * grad_stride] * by;
-    const T slope = Loss::slope(x[i], t, given.classes(i)) * (scale * given.example(i));
+    const T slope = Loss::slope(T(x[i]), t, given.classes(i)) * (scale * given.example(i));
     put(dx + i, given.template there<Loss>(i, t) ? slope : T(0), adds);
   }
 }
@@ -94,7 +94,7 @@ __device__ inline void loss_backward(T *dx, const T *grad, const T *inverse, i64
 
 #define TG_LOSS(name, Loss)                                                                                        \
   TG_GLOBAL(name, (T *losses, T *pieces, TG_GIVEN_PARAMETERS), loss_forward<Loss<T>>(losses, pieces, x, count, TG_GIVEN)) \
-  TG_GLOBAL(name##_backward, (T *dx, const T *grad, const T *inverse, i64 grad_stride, i64 adds, TG_GIVEN_PARAMETERS),   \
+  TG_GLOBAL(name##_backward, (S *dx, const T *grad, const T *inverse, i64 grad_stride, i64 adds, TG_GIVEN_PARAMETERS),   \
             loss_backward<Loss<T>>(dx, grad, inverse, grad_stride, adds, x, count, TG_GIVEN))
 
 TG_GLOBAL(loss_total, (T *total, T *inverse, const T *pieces, i64 count, i64 mean),

@@ -13,11 +13,12 @@ from twingrad.kernels.cuda.arguments import (
     blocks_of,
     deliver,
     empty,
+    empty_wide,
     loaded,
     place,
     plain,
-    refusal,
     shape_refusal,
+    stored_refusal,
 )
 from twingrad.kernels.cuda.columns import split
 from twingrad.namespace import Array
@@ -45,13 +46,13 @@ def batch_norm_refusal(
     **_: float,
 ) -> str | None:
     vectors = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
-    return tails.refusal(tail) or refusal(x=x, **vectors) or shape_refusal(x.shape[1:], **vectors)
+    return tails.refusal(tail) or stored_refusal(x, **vectors) or shape_refusal(x.shape[1:], **vectors)
 
 
 def trained(x: Array, statistics: tuple[Array, ...], running: tuple[Array, Array], momentum: float, eps: float) -> None:
     """Fill shift, delta and inv_std from the batch, and move the running mean and variance."""
     (rows, columns), shape = x.shape, split(x)
-    partial = empty(x, shape.chunks, columns, 3)
+    partial = empty_wide(x, shape.chunks, columns, 3)
     MOMENTS(x, shape.blocks, partial, x, rows, columns, shape.lanes, shape.chunk)
     numbers = momentum, 1 - momentum, rows / (rows - 1), eps
     TRAIN(x, blocks_of(columns), *statistics, *running, partial, x, shape.chunks, rows, columns, *map(float, numbers))
@@ -62,7 +63,7 @@ def batch_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
     grad, (rows, columns), shape = plain(grad, x), x.shape, split(x)
     slopes = grad, out, x, *statistics, *tails.slopes(tail)
     (dweight, adds_weight), (dbias, adds_bias) = place(into[1], weight), place(into[2], weight)
-    partial, means = empty(x, shape.chunks, columns, 2), empty(x, 2, columns)
+    partial, means = empty_wide(x, shape.chunks, columns, 2), empty_wide(x, 2, columns)
     SLOPES(x, shape.blocks, partial, *slopes, rows, columns, shape.lanes, shape.chunk)
     adds = adds_weight, adds_bias
     PARAMETERS(x, blocks_of(columns), dweight, dbias, means, partial, shape.chunks, rows, columns, *adds)
@@ -88,7 +89,7 @@ def batch_norm(
     tail: F.Tail | None = None,
 ) -> Any:
     out, columns = empty(x, *x.shape), x.shape[1]
-    statistics = tuple(empty(x, columns) for _ in range(3))  # shift, delta and inv_std: see batch_norm.h
+    statistics = tuple(empty_wide(x, columns) for _ in range(3))  # shift, delta and inv_std: see batch_norm.h
     if training:
         trained(x, statistics, (running_mean, running_var), momentum, eps)
     else:
@@ -103,7 +104,7 @@ def batch_norm(
 
 def layer_norm_refusal(x: Array, weight: Array, bias: Array, *, eps: float = 1e-5) -> str | None:
     shapes = shape_refusal(x.shape[-1:], weight=weight, bias=bias)
-    return refusal(x=x, weight=weight, bias=bias) or shapes or (None if x.shape[-1] else "rows are empty")
+    return stored_refusal(x, weight=weight, bias=bias) or shapes or (None if x.shape[-1] else "rows are empty")
 
 
 def layer_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
@@ -117,7 +118,7 @@ def layer_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
     (dweight, adds_weight), (dbias, adds_bias) = place(into[1], weight), place(into[2], weight)
     if dweight is not None or dbias is not None:
         shape = split(x.reshape(rows, columns))
-        partial = empty(x, shape.chunks, columns, 2)
+        partial = empty_wide(x, shape.chunks, columns, 2)
         LAYER_SLOPES(x, shape.blocks, partial, grad, x, *statistics, rows, columns, shape.lanes, shape.chunk)
         adds = adds_weight, adds_bias
         LAYER_PARAMETERS(x, blocks_of(columns), dweight, dbias, partial, shape.chunks, columns, *adds)
@@ -127,7 +128,7 @@ def layer_norm_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tupl
 @F.layer_norm.kernel("cuda", accepts=loaded("layer_norm", layer_norm_refusal), backward=layer_norm_backward)
 def layer_norm(x: Array, weight: Array, bias: Array, *, eps: float = 1e-5) -> Any:
     out, (rows, columns) = empty(x, *x.shape), rows_of(x)
-    statistics = empty(x, rows), empty(x, rows)
+    statistics = empty_wide(x, rows), empty_wide(x, rows)
     arrays = out, *statistics, x, weight, bias
     LAYER_NORM(x, blocks_of_rows(rows, columns), *arrays, rows, columns, float(eps))
     return out, (x, weight, *statistics)

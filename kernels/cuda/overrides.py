@@ -12,9 +12,10 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.functional.clip import FACTOR, LANES, ROWS
-from twingrad.kernels.cuda import activations, build, dense, gather, launching, losses, norms, tails
+from twingrad.kernels.cuda import activations, build, dense, gather, launching, losses, norms, storage, tails
 from twingrad.kernels.cuda.arguments import (
     NAMES,
+    STORED,
     Into,
     Kernel,
     blocks_of,
@@ -29,7 +30,7 @@ from twingrad.kernels.cuda.nvrtc import NvrtcError
 from twingrad.namespace import backend_of
 from twingrad.random.draws import keep_threshold
 
-__all__ = ["activations", "dense", "gather", "losses", "norms", "unavailable"]
+__all__ = ["activations", "dense", "gather", "losses", "norms", "storage", "unavailable"]
 
 LEAF = LANES * ROWS
 """Elements of a leaf of the norm's sum: NORM_LEAF of norm.h."""
@@ -51,37 +52,57 @@ def unavailable() -> str | None:
     return None
 
 
-def _update_refusal(theta: Any, grad: Any, *rest: Any, average: Any = None) -> str | None:
+def _update_refusal(theta: Any, grad: Any, *rest: Any, average: Any = None, copy: Any = None) -> str | None:
     *states, _, _ = rest
     moments = {f"moment {i + 1}": state for i, state in enumerate(states)}
-    return refusal(param=theta, grad=grad, **moments, average=average)
+    reason = refusal(param=theta, grad=grad, **moments, average=average)
+    return reason or (None if copy is None else table_refusal("copy", copy, copy.dtype, theta))
 
 
 @F.adam_segments.kernel("cuda", accepts=loaded("adam", _update_refusal))
 def adam_segments_cuda(
-    theta: Any, grad: Any, m: Any, v: Any, segments: Any, control: Any, *, average: Any = None
+    theta: Any, grad: Any, m: Any, v: Any, segments: Any, control: Any, *, average: Any = None, copy: Any = None
 ) -> None:
     """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
-    _update("adam", "adam", theta, grad, (m, v), average, segments, control)
+    _update("adam", "adam", theta, grad, (m, v), average, copy, segments, control)
 
 
 @F.sgd_segments.kernel("cuda", accepts=loaded("sgd", _update_refusal))
-def sgd_segments_cuda(theta: Any, grad: Any, m: Any, segments: Any, control: Any, *, average: Any = None) -> None:
+def sgd_segments_cuda(
+    theta: Any, grad: Any, m: Any, segments: Any, control: Any, *, average: Any = None, copy: Any = None
+) -> None:
     """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
-    _update("sgd", "sgd" if m is None else "momentum", theta, grad, (m,), average, segments, control)
+    _update("sgd", "sgd" if m is None else "momentum", theta, grad, (m,), average, copy, segments, control)
 
 
 @F.rmsprop_segments.kernel("cuda", accepts=loaded("rmsprop", _update_refusal))
 def rmsprop_segments_cuda(
-    theta: Any, grad: Any, v: Any, buffer: Any, mean: Any, segments: Any, control: Any, *, average: Any = None
+    theta: Any,
+    grad: Any,
+    v: Any,
+    buffer: Any,
+    mean: Any,
+    segments: Any,
+    control: Any,
+    *,
+    average: Any = None,
+    copy: Any = None,
 ) -> None:
     """One launch for all segments. The tables may be NumPy's (they are then uploaded) or CuPy's."""
     variant = f"rmsprop{'_momentum' * (buffer is not None)}{'_centered' * (mean is not None)}"
-    _update("rmsprop", variant, theta, grad, (v, buffer, mean), average, segments, control)
+    _update("rmsprop", variant, theta, grad, (v, buffer, mean), average, copy, segments, control)
 
 
 def _update(
-    source: str, rule: str, theta: Any, grad: Any, states: tuple[Any, ...], average: Any, segments: Any, control: Any
+    source: str,
+    rule: str,
+    theta: Any,
+    grad: Any,
+    states: tuple[Any, ...],
+    average: Any,
+    copy: Any,
+    segments: Any,
+    control: Any,
 ) -> None:
     """Launch the kernel of a rule; theta stands in for the arrays that it does not have, which it does not read."""
     with theta.device:
@@ -90,7 +111,7 @@ def _update(
     arrays = (theta, grad, *(*given, theta, theta, theta)[:3], theta if average is None else average)
     kernel = f"{rule}{'_averaged' * (average is not None)}_segments_{NAMES[theta.dtype]}"
     sizes = np.int64(segments.shape[0]), np.int64(theta.size)
-    launching.launch(source, kernel, theta.size, theta, *arrays, *tables, *sizes)
+    launching.launch(source, kernel, theta.size, theta, *arrays, copy, *tables, *sizes)
 
 
 def _clip_refusal(
@@ -121,7 +142,8 @@ def clip_segments_cuda(
 
 
 def _dropout_refusal(x: Any, **_: Any) -> str | None:
-    return None if x.dtype in NAMES else f"x has dtype {x.dtype}; there are CUDA kernels for float32 and float64"
+    known = "there are CUDA kernels for float32, float64 and bfloat16"
+    return None if x.dtype in STORED else f"x has dtype {x.dtype}; {known}"
 
 
 def dropout_backward(saved: tuple[Any, ...], grad: Any, into: Into) -> tuple[Any, ...]:

@@ -68,8 +68,8 @@ __device__ inline void each_four(i64 count, i64 columns, F f) {
 }
 
 // out[i] = the tail of prepare(i, column)
-template <class T, class Prepare>
-__device__ inline void finish(T *out, i64 count, i64 columns, const Tail<T> &t, Prepare prepare) {
+template <class S, class T, class Prepare>
+__device__ inline void finish(S *out, i64 count, i64 columns, const Tail<T> &t, Prepare prepare) {
   const bool masked = t.threshold >= 0;
   const u32 step = masked ? (u32)(*t.cell + t.offset) : 0u, last = (u32)(t.threshold - 1);
   each_four(count, columns, [=](i64 counter, i64 start, const i64 *column) {

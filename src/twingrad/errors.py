@@ -9,6 +9,10 @@ class DeviceError(TwingradError, ValueError):
     """A device that does not exist, cannot be used, or differs from the arrays' own."""
 
 
+class PrecisionError(TwingradError, ValueError):
+    """A precision that a device, a library of arrays or a model does not have."""
+
+
 class FusedError(TwingradError, RuntimeError):
     """`fused("require")` met an operation that would have taken the reference path."""
 

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from twingrad.autodiff import AutodiffError, Tensor, is_recording, record
 from twingrad.errors import FusedError
-from twingrad.namespace import backend_of, namespace_of
+from twingrad.namespace import backend_of, is_bfloat16, namespace_of
 from twingrad.recording import computing_again, refuse_while_recording, under_way
 
 PROVIDERS = {"cpu": "twingrad.kernels.cpu.overrides", "cuda": "twingrad.kernels.cuda.overrides"}
@@ -60,12 +60,15 @@ class Fusable:
         reference: Callable[..., Any],
         validate: Callable[..., None] | None,
         overwrites: Callable[..., tuple[int, ...]] | None = None,
+        widens: bool = False,
     ) -> None:
         self.reference = reference
+        self.widens = widens
         self.validate = validate
         self.overwrites = overwrites
         self.kernels: dict[str, Kernel] = {}
         self.of_few: Callable[..., Any] | None = None
+        self.of_bfloat16: Callable[..., Any] | None = None
         functools.update_wrapper(self, reference)
         self.name = reference.__name__
         parameters = inspect.signature(reference).parameters.values()
@@ -99,6 +102,13 @@ class Fusable:
         self.of_few = function
         return function
 
+    def in_float32(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Register what computes this operation where an argument is stored in bfloat16 and no kernel takes that. By
+        default such arguments are widened, and the result rounded to bfloat16 where the first floating one was of them.
+        """
+        self.of_bfloat16 = function
+        return function
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs and len(args) < len(self.arguments):
             args = self._by_position(args, kwargs)
@@ -120,11 +130,11 @@ class Fusable:
                 return out
         if mode == "never":
             refuse_while_recording(self.name, 'fused("never") keeps to the reference path, which has no bound form')
-            return self.reference(*args, **kwargs)
+            return self._by_reference(args, arrays, kwargs)
         kernel, reason = self._choose(arrays, kwargs)
         if kernel is None:
             self._refuse(arrays[0], reason)
-            return self.reference(*args, **kwargs)
+            return self._by_reference(args, arrays, kwargs)
         if self.overwrites is not None:
             self._count_writes(args, kwargs)
         if kernel.backward is None:
@@ -140,6 +150,20 @@ class Fusable:
             return Tensor(out)
         backward = functools.partial(_backward, self.name, kernel.backward, saved)
         return record(self.name, out, args, backward, fresh=True)
+
+    def _by_reference(self, args: tuple[Any, ...], arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The reference, which computes in float32 what is stored in bfloat16."""
+        stored = [is_bfloat16(getattr(array, "dtype", None)) for array in arrays]
+        if not any(stored) or self.name in ("narrow", "widen"):
+            return self.reference(*args, **kwargs)
+        if self.of_bfloat16 is not None:
+            return self.of_bfloat16(*args, **kwargs)
+        if self.overwrites is not None and any(stored[place] for place in self.overwrites(*args, **kwargs)):
+            raise TypeError(f"{self.name} writes to an argument that is bfloat16; make that float32")
+        narrow, widen = registry["narrow"], registry["widen"]
+        out = self(*[widen(a) if low else a for a, low in zip(args, stored, strict=True)], **kwargs)
+        first = next(low for a, low in zip(arrays, stored, strict=True) if low or a.dtype.kind == "f")
+        return narrow(out) if first and not self.widens else out
 
     def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """`args` with what follows them and was given by name, which leaves `kwargs`; defaults in between."""
@@ -203,19 +227,22 @@ class Fusable:
 
 
 def fusable(
-    *, validate: Callable[..., None] | None = None, overwrites: Callable[..., tuple[int, ...]] | None = None
+    *,
+    validate: Callable[..., None] | None = None,
+    overwrites: Callable[..., tuple[int, ...]] | None = None,
+    widens: bool = False,
 ) -> Callable[[Callable[..., Any]], Fusable]:
     """Make the decorated reference an operation that kernels can override, and enter it in the registry.
 
     validate(*args, **kwargs) raises where the arguments, as plain arrays, break the operation's rules: it runs once
     before either path, so kernels trust their caller. overwrites(*args, **kwargs) gives the places of the
-    arguments that are written.
+    arguments that are written. widens: the result is float32 where the arguments are stored in bfloat16.
     """
 
     def decorate(reference: Callable[..., Any]) -> Fusable:
         if reference.__name__ in registry:
             raise ValueError(f"an operation named {reference.__name__} exists already")
-        operation = registry[reference.__name__] = Fusable(reference, validate, overwrites)
+        operation = registry[reference.__name__] = Fusable(reference, validate, overwrites, widens)
         return operation
 
     return decorate

@@ -83,6 +83,17 @@ def backend_of(array: Array) -> str | None:
         return backend
 
 
+def is_bfloat16(dtype: Any) -> bool:
+    """Whether `dtype` is that of the package ml_dtypes, of which the array API knows nothing."""
+    library = sys.modules.get("ml_dtypes")
+    return library is not None and isinstance(dtype, np.dtype) and dtype == library.bfloat16
+
+
+def real_floating(array: Array) -> bool:
+    """Whether the elements of `array` are real floating numbers, bfloat16 among them."""
+    return is_bfloat16(array.dtype) or bool(namespace_of(array).isdtype(array.dtype, "real floating"))
+
+
 def register_tensor(kind: type, namespace: Any) -> None:
     """Make `namespace` the one that computes with arrays of type `kind` and wins over plain arrays beside them."""
     global _tensor_namespace

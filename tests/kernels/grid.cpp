@@ -109,6 +109,7 @@ static inline T __shfl_xor_sync(unsigned, T value, int distance) {
 #include "sources.inc"
 using namespace of_float32;
 using namespace of_float64;
+using namespace of_bfloat16;
 
 template <auto kernel>
 struct Grid;

@@ -74,7 +74,8 @@ def test_compiles_without_warnings_or_spills(compiled, name, architecture, recor
     assert "warning" not in built.log
     found = usage(built.log)
     assert sorted(found) == sorted(by_kernel(built.ptx))
-    assert all(kernel.endswith(("_float32", "_float64")) for kernel in found) or name in ("clip", "philox")
+    dtypes = ("_float32", "_float64", "_bfloat16")
+    assert all(kernel.endswith(dtypes) for kernel in found) or name in ("clip", "philox")
     for kernel, used in found.items():
         record_property(f"{kernel} {architecture}", used._asdict())
         assert (used.spill_stores, used.spill_loads, used.stack) == (0, 0, 0), (
@@ -89,7 +90,7 @@ def test_compiles_without_warnings_or_spills(compiled, name, architecture, recor
 def test_every_operation_is_kept_and_rounded_to_nearest(compiled, name, architecture):
     ptx = compiled(name, architecture).ptx
     for kernel, text in by_kernel(ptx).items():
-        fused = re.fullmatch(rf"{ROUNDED_ONCE}_float(32|64)", kernel)
+        fused = re.fullmatch(rf"{ROUNDED_ONCE}_(b?float(16|32|64))", kernel)
         assert {o for o in inexact(text) if not (fused and o.startswith("fma.rn."))} == set(), kernel
         assert not fused or "fma.rn.f32" in opcodes(text) or "fma.rn.f64" in opcodes(text), kernel
     if name in ("adam", "rmsprop", "sgd"):
@@ -111,6 +112,15 @@ def test_every_header_of_element_mathematics_compiles_for_cuda(nvrtc, header):
 def test_aligned_arrays_are_read_16_bytes_at_a_time(compiled, name):
     found = set(opcodes(compiled(name, "sm_90").ptx))
     assert {"ld.global.v4.f32", "st.global.v4.f32", "ld.global.v2.f64", "st.global.v2.f64"} <= found
+
+
+@pytest.mark.parametrize("name", ["activations", "convert"])
+def test_bfloat16_travels_eight_at_a_time_and_is_rounded_by_the_instruction_where_there_is_one(compiled, name):
+    for kernel, text in by_kernel(compiled(name, "sm_90").ptx).items():
+        if kernel.endswith("_bfloat16"):
+            assert {"st.global.v4.u32", "cvt.rn.bf16.f32"} <= set(opcodes(text)), kernel
+    assert "ld.global.v4.u32" in opcodes(compiled(name, "sm_90").ptx)
+    assert not any("bf16" in opcode for opcode in opcodes(compiled(name, "sm_75").ptx))
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_offsets_beyond_32_bits(gpu, dtype):
         F.adam_segments.reference(*values, np.asarray([(0, size)]), control[:1])
     tables_there = (fake_cupy.ndarray(segments), fake_cupy.ndarray(control), np.int64(2), np.int64(offset + size))
     unread = (far[0], far[0])  # in the places of the third moment and the average
-    cuda_on_host.function(f"adam_segments_{dtype}")((3,), (launching.THREADS,), (*far, *unread, *tables_there))
+    cuda_on_host.function(f"adam_segments_{dtype}")((3,), (launching.THREADS,), (*far, *unread, None, *tables_there))
     for room, start, value in zip(rooms, starts, values, strict=True):
         first = (start - room.ctypes.data) // value.itemsize
         assert_words_equal(room[first : first + size], value)

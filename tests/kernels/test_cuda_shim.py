@@ -16,6 +16,7 @@ SOURCE = """
 #include "team.cuh"
 namespace of_float32 {}
 namespace of_float64 {}
+namespace of_bfloat16 {}
 extern "C" __global__ void turned(float *out, const float *x) {
   float *room = (float *)tg::shared_room();
   room[threadIdx.x] = x[threadIdx.x];

@@ -12,7 +12,7 @@ import numpy as np
 from twingrad.autodiff import tape, walk
 from twingrad.autodiff.operators import Operators
 from twingrad.errors import AutodiffError
-from twingrad.namespace import namespace_of
+from twingrad.namespace import namespace_of, real_floating
 from twingrad.recording import refuse_while_recording, under_way
 
 xp: Any = None
@@ -58,7 +58,7 @@ class Tensor(tape.OnTape, Operators):
         self.memory: tape.Memory | None = None  # once it was written in place, or has views
         self._grad: Any = None
         if requires_grad:
-            if not namespace_of(data).isdtype(data.dtype, "real floating"):
+            if not real_floating(data):
                 cure = "differentiate by its real and imaginary part" if tape.is_complex(data) else "cast it first"
                 raise TypeError(f"requires_grad needs a real floating dtype, got {data.dtype}; {cure}")
             self.requires_grad = True

@@ -22,6 +22,7 @@ from twingrad.functional.sgd import momentum_update, sgd_segments, sgd_update
 from twingrad.functional.sigmoid import sigmoid
 from twingrad.functional.softmax import softmax
 from twingrad.functional.softmax_cross_entropy import softmax_cross_entropy
+from twingrad.functional.storage import narrow, widen
 from twingrad.functional.tail import Mask, Tail
 from twingrad.functional.tanh import tanh
 
@@ -44,6 +45,7 @@ __all__ = [
     "mean_absolute_error",
     "mean_squared_error",
     "momentum_update",
+    "narrow",
     "one_hot",
     "relu",
     "rmsprop_segments",
@@ -55,4 +57,5 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "tanh",
+    "widen",
 ]

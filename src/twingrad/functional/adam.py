@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from twingrad.functional import terms
 from twingrad.functional.checks import checked
-from twingrad.functional.segments import check_segments, segments_of_one
+from twingrad.functional.segments import check_copy, check_segments, segments_of_one
 from twingrad.functional.terms import Terms, scales_of_root
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
@@ -32,16 +32,33 @@ def adam_control(
 
 
 def check(
-    theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array, *, average: Array | None = None
+    theta: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    segments: Array,
+    control: Array,
+    *,
+    average: Array | None = None,
+    copy: Array | None = None,
 ) -> None:
     """Raise unless the arrays agree and the tables fit them."""
+    check_copy("adam", theta, copy)
     arrays = {"param": theta, "grad": grad, "m": m, "v": v, "average": average}
     check_segments("adam", arrays, segments, control, len(COLUMNS))
 
 
 @fusable(validate=check)
 def adam_segments(
-    theta: Array, grad: Array, m: Array, v: Array, segments: Array, control: Array, *, average: Array | None = None
+    theta: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    segments: Array,
+    control: Array,
+    *,
+    average: Array | None = None,
+    copy: Array | None = None,
 ) -> None:
     """One Adam step on segments of flat arrays, in place on theta, m, v and average.
 
@@ -56,6 +73,7 @@ def adam_segments(
     with the terms of `Terms` around it: clipping, L2 (Adam's weight_decay), decoupled decay (AdamW's), L1, the average.
     eps outside the root: sqrt(v) / sqrt(1 - beta2^t) + eps, with 1 / sqrt(1 - beta2^t) as scale_out; inside:
     sqrt(v / (1 - beta2^t) + eps). A factor of 1 and a term of 0 change no bit.
+    copy: (P,) bfloat16, to which the segments of theta, float32, are then rounded; or None.
     Every operation is rounded to T, none contracted, and scalars are rounded to T first: kernels give the same bits.
     """
     for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
@@ -63,6 +81,7 @@ def adam_segments(
             part = slice(offset, offset + length)
             _update(theta[part], grad[part], m[part], v[part], *row)
             terms.follow(average, theta, part, row[-1])
+            terms.copied(copy, theta, part)
 
 
 def adam_update(

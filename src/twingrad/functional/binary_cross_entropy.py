@@ -35,7 +35,7 @@ def check(
         raise ValueError(f"{NAME} takes targets 0, 1 or probabilities between, NaN where there is none; one is outside")
 
 
-@fusable(validate=check)
+@fusable(validate=check, widens=True)
 def binary_cross_entropy(
     logits: Array,
     target: Array,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twingrad.functional.reduction import check_reduction, check_weights, plain, reduced
-from twingrad.namespace import Array, namespace_of
+from twingrad.namespace import Array, namespace_of, real_floating
 
 
 def check_shapes(
@@ -28,7 +28,7 @@ def check_shapes(
             f"{loss} takes predictions and targets of one shape, (N,) or (N, K), got {x.shape} and {target.shape}"
             f"{cure if x.shape[:1] == target.shape[:1] else ''}"
         )
-    if not namespace_of(x).isdtype(x.dtype, "real floating"):
+    if not real_floating(x):
         raise TypeError(f"{loss} takes floating predictions, got {x.dtype}")
     if not namespace_of(target).isdtype(target.dtype, ("bool", "integral", "real floating")):
         raise TypeError(f"{loss} takes real targets, got {target.dtype}")

@@ -9,7 +9,7 @@ from twingrad.fusable import fusable
 from twingrad.namespace import Array
 
 
-@fusable(validate=partial(check_shapes, "mean absolute error"))
+@fusable(validate=partial(check_shapes, "mean absolute error"), widens=True)
 def mean_absolute_error(
     x: Array,
     target: Array,

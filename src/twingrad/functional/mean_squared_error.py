@@ -9,7 +9,7 @@ from twingrad.fusable import fusable
 from twingrad.namespace import Array
 
 
-@fusable(validate=partial(check_shapes, "mean squared error"))
+@fusable(validate=partial(check_shapes, "mean squared error"), widens=True)
 def mean_squared_error(
     x: Array,
     target: Array,

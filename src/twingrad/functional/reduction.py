@@ -6,6 +6,7 @@ from typing import Any
 
 from twingrad.autodiff import Tensor
 from twingrad.namespace import Array, backend_of, namespace_of
+from twingrad.precision import arithmetic
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -23,6 +24,7 @@ def check_weights(loss: str, name: str, weights: Array | None, shape: tuple[int,
     if not hasattr(weights, "shape") or tuple(weights.shape) != shape:
         given = f"shape {weights.shape}" if hasattr(weights, "shape") else f"a {type(weights).__name__}"
         raise ValueError(f"{loss} takes {name} as an array of shape {shape}, got {given}")
+    dtype = arithmetic(dtype)
     if weights.dtype != dtype:
         raise TypeError(f"{loss} takes {name} of the dtype of its first argument, {dtype}; got {weights.dtype}")
     if backend_of(weights) != "cpu":

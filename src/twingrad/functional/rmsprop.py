@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from twingrad.functional import terms
 from twingrad.functional.adam import from_1
 from twingrad.functional.checks import checked
-from twingrad.functional.segments import check_segments, segments_of_one
+from twingrad.functional.segments import check_copy, check_segments, segments_of_one
 from twingrad.functional.terms import Terms, scales_of_root
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
@@ -46,8 +46,10 @@ def check(
     control: Array,
     *,
     average: Array | None = None,
+    copy: Array | None = None,
 ) -> None:
     """Raise unless the arrays agree and the tables fit them."""
+    check_copy("rmsprop", theta, copy)
     arrays = {"param": theta, "grad": grad, "v": v, "buffer": buffer, "mean": mean, "average": average}
     check_segments("rmsprop", arrays, segments, control, len(COLUMNS))
 
@@ -63,6 +65,7 @@ def rmsprop_segments(
     control: Array,
     *,
     average: Array | None = None,
+    copy: Array | None = None,
 ) -> None:
     """One RMSprop step on segments of flat arrays, in place on theta, v, buffer, mean and average.
 
@@ -79,6 +82,7 @@ def rmsprop_segments(
         p = p - step_size d
 
     with the terms of `Terms` around it: clipping, L2, decoupled decay, L1, the average.
+    copy: (P,) bfloat16, to which the segments of theta, float32, are then rounded; or None.
     Every operation is rounded to T, none contracted, and scalars are rounded to T first: kernels give the same bits.
     """
     for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
@@ -87,6 +91,7 @@ def rmsprop_segments(
             states: list[Any] = [None if state is None else state[part] for state in (buffer, mean)]
             _update(theta[part], grad[part], v[part], *states, *row)
             terms.follow(average, theta, part, row[-1])
+            terms.copied(copy, theta, part)
 
 
 def rmsprop_update(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twingrad.autodiff import Tensor
-from twingrad.namespace import Array, backend_of, namespace_of
+from twingrad.namespace import Array, backend_of, is_bfloat16, namespace_of
 from twingrad.recording import refuse_while_recording
 
 
@@ -34,6 +34,17 @@ def check_segments(
             f"{rule}: segments (S, 2) and control (S, {columns}) are needed, got {segments.shape} and {control.shape}"
         )
     check_range(rule, segments, theta.shape[0])
+
+
+def check_copy(rule: str, theta: Array, copy: Array | None) -> None:
+    """Raise ValueError unless `copy` is None, or bfloat16 of the shape of `theta`, which is float32."""
+    if copy is None:
+        return
+    if not is_bfloat16(copy.dtype) or copy.shape != theta.shape or theta.dtype != np.float32:
+        raise ValueError(
+            f"{rule}: copy is bfloat16 of the shape of a float32 param; got {copy.dtype} {copy.shape} beside "
+            f"{theta.dtype} {theta.shape}"
+        )
 
 
 def check_range(rule: str, segments: Array, size: int) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from twingrad.functional import terms
 from twingrad.functional.adam import from_1
 from twingrad.functional.checks import checked
-from twingrad.functional.segments import check_segments, segments_of_one
+from twingrad.functional.segments import check_copy, check_segments, segments_of_one
 from twingrad.functional.terms import Terms
 from twingrad.fusable import fusable
 from twingrad.namespace import Array
@@ -47,16 +47,31 @@ def check_nesterov(nesterov: bool, bias_correction: bool) -> None:
 
 
 def check(
-    theta: Array, grad: Array, m: Array | None, segments: Array, control: Array, *, average: Array | None = None
+    theta: Array,
+    grad: Array,
+    m: Array | None,
+    segments: Array,
+    control: Array,
+    *,
+    average: Array | None = None,
+    copy: Array | None = None,
 ) -> None:
     """Raise unless the arrays agree and the tables fit them."""
+    check_copy("sgd", theta, copy)
     arrays = {"param": theta, "grad": grad, "m": m, "average": average}
     check_segments("sgd", arrays, segments, control, len(COLUMNS))
 
 
 @fusable(validate=check)
 def sgd_segments(
-    theta: Array, grad: Array, m: Array | None, segments: Array, control: Array, *, average: Array | None = None
+    theta: Array,
+    grad: Array,
+    m: Array | None,
+    segments: Array,
+    control: Array,
+    *,
+    average: Array | None = None,
+    copy: Array | None = None,
 ) -> None:
     """One step of gradient descent on segments of flat arrays, in place on theta, m and average.
 
@@ -70,6 +85,7 @@ def sgd_segments(
                      p = p - step_size (gain g + momentum m)
 
     with the terms of `Terms` around it: clipping, L2, decoupled decay, L1, the average.
+    copy: (P,) bfloat16, to which the segments of theta, float32, are then rounded; or None.
     Every operation is rounded to T, none contracted, and scalars are rounded to T first: kernels give the same bits.
     """
     for (offset, length), row in zip(segments.tolist(), control.tolist(), strict=True):
@@ -77,6 +93,7 @@ def sgd_segments(
             part = slice(offset, offset + length)
             _update(theta[part], grad[part], None if m is None else m[part], *row)
             terms.follow(average, theta, part, row[-1])
+            terms.copied(copy, theta, part)
 
 
 def sgd_update(param: Array, grad: Array, *, lr: float, weight_decay: float = 0.0) -> None:

@@ -8,6 +8,7 @@ from twingrad.functional.one_hot import hits
 from twingrad.functional.reduction import check_reduction, check_weights, plain, reduced
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, backend_of, namespace_of
+from twingrad.precision import arithmetic
 
 TOLERANCE = 1e-3
 """How far from 1 the probabilities of a target may sum."""
@@ -52,7 +53,7 @@ def _check_probabilities(logits: Array, target: Array) -> None:
         raise TypeError(f"softmax cross-entropy takes real numbers as probabilities, got {target.dtype}")
     if backend_of(target) != "cpu" or not target.shape[0]:
         return
-    values = xp.astype(target, logits.dtype)
+    values = xp.astype(target, arithmetic(logits.dtype))
     sums = xp.sum(values, axis=1)
     if not bool(xp.all(xp.abs(sums - 1.0) <= TOLERANCE)) or float(xp.min(values)) < 0.0:
         raise ValueError(
@@ -61,7 +62,7 @@ def _check_probabilities(logits: Array, target: Array) -> None:
         )
 
 
-@fusable(validate=check)
+@fusable(validate=check, widens=True)
 def softmax_cross_entropy(
     logits: Array,
     target: Array,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from twingrad.functional.storage import narrow
 from twingrad.namespace import Array, namespace_of
 
 
@@ -64,6 +65,12 @@ def follow(average: Array | None, p: Array, part: slice, blend: float) -> None:
     """Move a part of the average of the weights, if there is one, towards what the rule wrote; in place."""
     if average is not None:
         average[part] = average[part] + blend * (p[part] - average[part])
+
+
+def copied(copy: Array | None, p: Array, part: slice) -> None:
+    """Round a part of what the rule wrote to its bfloat16 copy, if there is one."""
+    if copy is not None:
+        copy[part] = narrow(p[part])
 
 
 def scales_of_root(eps: float, correction: float, form: str) -> tuple[float, float, float, float]:

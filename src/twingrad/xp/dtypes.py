@@ -7,11 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twingrad.namespace import namespace_of
+from twingrad.namespace import is_bfloat16, namespace_of
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:
     """Whether `dtype` is of `kind`: a dtype, one of the standard's kind strings, or a tuple of these."""
+    if is_bfloat16(dtype):
+        return any(
+            each in ("real floating", "numeric", dtype) for each in (kind if isinstance(kind, tuple) else (kind,))
+        )
     return bool(_namespace_of_dtype(dtype).isdtype(dtype, kind))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from twingrad.autodiff.tensor import Tensor
-from twingrad.namespace import library_of, namespace_of
+from twingrad.namespace import is_bfloat16, library_of, namespace_of
 from twingrad.recording import refuse_while_recording
 from twingrad.xp.composed import composed
 from twingrad.xp.creation import place
@@ -30,7 +30,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
         x = to_device(x, device)
     if isinstance(x, Tensor):
         kind = np.dtype(dtype) if isinstance(x.data, np.ndarray) else dtype
-        if not namespace_of(x.data).isdtype(kind, ("real floating", "complex floating")):
+        if not is_bfloat16(kind) and not namespace_of(x.data).isdtype(kind, ("real floating", "complex floating")):
             refuse_while_recording("xp.astype", "it has no bound form yet")
             return Tensor(_plain_astype(x.data, dtype, copy=copy))
     return _astype(x, dtype, copy=copy)
