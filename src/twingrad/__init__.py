@@ -1,6 +1,6 @@
 """twingrad: one code, two devices. Layers, batch norm, dropout and Adam for NumPy and CuPy, fused kernels on both."""
 
-from twingrad import analysis, data, devices, functional, gradcheck, info, nn, optim, random, train, xp
+from twingrad import analysis, augment, data, devices, functional, gradcheck, info, nn, optim, random, train, xp
 from twingrad.autodiff import (
     Tensor,
     checkpoint,
@@ -33,6 +33,7 @@ __all__ = [
     "Tensor",
     "TwingradError",
     "analysis",
+    "augment",
     "capture",
     "check_grads",
     "checkpoint",

@@ -9,7 +9,20 @@ import sys
 import time
 from pathlib import Path
 
+from twingrad.train import Callback
+
 TRAIN = (sys.executable, "-m", "twingrad", "train", "--quiet")
+
+
+class CutAt(Callback):
+    """SIGTERM after so many updates."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, run):
+        if run.step == self.step:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def files(folder):

@@ -15,7 +15,7 @@ from twingrad.train.checkpoint import LAST, differences
 from twingrad.train.interval import Interval
 from twingrad.train.sealed import seal
 
-from killing import files
+from killing import CutAt, files
 
 
 def rate_of(step):
@@ -46,17 +46,6 @@ WARM = {
     "adamw": {"optimizer": lambda: optim.AdamW(lr=5e-3)},
     "stopping early": {"callbacks": lambda: [EarlyStopping(1)], "epochs": 12},
 }
-
-
-class CutAt(Callback):
-    """SIGTERM after so many updates."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def on_step(self, run):
-        if run.step == self.step:
-            os.kill(os.getpid(), 15)
 
 
 def fit(model, data, **options):

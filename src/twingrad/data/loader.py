@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twingrad.augment.of_batch import Augment, of_batch
 from twingrad.data.batches import batches
 from twingrad.data.dataset import Dataset
 from twingrad.data.prefetch import Prefetch
@@ -26,6 +27,7 @@ def loader(
     start_batch: int = 0,
     smallest: int = 1,
     shuffle: bool = True,
+    augment: Augment | None = None,
     preprocessing: Preprocessing | None = None,
     weight: NDArray[Any] | None = None,
     prefetch: int = 2,
@@ -39,6 +41,7 @@ def loader(
         batch_size, smallest: as in `batch_bounds`.
         seed, epoch, shuffle: as in `batches`.
         start_batch: how many batches have been seen already; those that follow are the same as without it.
+        augment: changes the raw x of every batch, by draws that (seed, epoch, batch) decide; see `twingrad.augment`.
         preprocessing: makes float32 x (B, D) of the raw features; without it they come as they are.
         weight: (N,) weights of the examples.
         prefetch: how many batches a thread makes ready ahead; 0 makes them when they are asked for. The same batches.
@@ -55,18 +58,24 @@ def loader(
     order = batches(
         len(data), batch_size, seed=seed, epoch=epoch, smallest=smallest, start_batch=start_batch, shuffle=shuffle
     )
-    return Prefetch(_read(data, order, preprocessing, weight), prefetch)
+
+    def change(x: Any, batch: int) -> Any:
+        return of_batch(augment, x, seed=seed, epoch=epoch, batch=batch)
+
+    return Prefetch(_read(data, enumerate(order, start_batch), change, preprocessing, weight), prefetch)
 
 
 def _read(
     data: Dataset,
-    order: Iterator[NDArray[np.int64]],
+    order: Iterator[tuple[int, NDArray[np.int64]]],
+    change: Callable[[Any, int], Any],
     preprocessing: Preprocessing | None,
     weight: NDArray[Any] | None,
 ) -> Iterator[Batch]:
-    for index in order:
+    for batch, index in order:
         part = data.take(index)
-        x = part.x[:] if preprocessing is None else preprocessing.apply(part)
+        x = change(part.x[:], batch)
+        x = x if preprocessing is None else preprocessing.apply(x, tuple(data.feature_names))
         y = part.y if preprocessing is None else preprocessing.targets(part)
         yield (x, y) if weight is None else (x, y, weight[index])
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from twingrad import nn, optim
 from twingrad.choice import choose
-from twingrad.data import BatchSource, Dataset, Splits
+from twingrad.data import BatchSource, Dataset, Splits, Table
 from twingrad.train.parts import as_source, is_batches
 
 OPTIMIZERS: dict[str, Any] = {"sgd": optim.SGD, "rmsprop": optim.RMSprop, "adam": optim.Adam, "adamw": optim.AdamW}
@@ -161,6 +161,25 @@ def check_example_weight(weight: Any, train: Dataset | BatchSource) -> Any:
             f"all 0; got shape {weight.shape}"
         )
     return weight
+
+
+def check_augment(augment: Any, train: Dataset | BatchSource) -> Any:
+    """`augment`, which may be None.
+
+    Raises:
+        TypeError: it cannot be called.
+        ValueError: the data hold text.
+    """
+    if augment is None:
+        return None
+    if not callable(augment):
+        raise TypeError(
+            "fit: augment must be an Augmentation, such as augment.Shift(1), or a function (x, *, seed, step); "
+            f"got {augment!r}"
+        )
+    if isinstance(train, Dataset) and isinstance(train.x, Table):
+        raise ValueError("fit: augment changes arrays of numbers; the data hold text")
+    return augment
 
 
 def _weigh(weights: Any) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from twingrad.augment.of_batch import Augment
+from twingrad.augment.of_batch import described as described_augment
 from twingrad.data import Dataset, Table
 from twingrad.devices import device_of
 from twingrad.optim.schedules import Function, Warmup, described
@@ -31,6 +33,7 @@ def configuration(
     parts: dict[str, Any],
     weights: dict[str, Any],
     callbacks: Sequence[Callback],
+    augment: Augment | None = None,
 ) -> dict[str, Any]:
     """Everything that decides the bits of a run, and can be told; as JSON gives it back."""
     parameter = first_parameter(model)
@@ -44,6 +47,7 @@ def configuration(
         "parameters": {name: told for name, p in model.named_parameters().items() if (told := _unusual(p))},
         "training": plan.to_dict(),
         "early_stopping": [each.patience for each in callbacks if isinstance(each, EarlyStopping)],
+        "augment": described_augment(augment),
         "preprocessing": objective.preprocessing.to_dict() if objective.preprocessing else None,
         "data": {name: fingerprint(part) for name, part in parts.items()},
         "weights": {name: None if array is None else _hash(np.asarray(array)) for name, array in weights.items()},

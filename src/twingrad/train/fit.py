@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from twingrad.augment.of_batch import Augment
 from twingrad.choice import choose
 from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.devices import resolve
@@ -53,6 +54,7 @@ def fit(
     dropout: bool = True,
     prefetch: int | None = None,
     threads: int | None = None,
+    augment: Augment | None = None,
     out: str | Path | RunFolder | None = None,
     resume: str | Path | RunFolder | None = None,
     checkpoint_every: int | str | None = "30s",
@@ -105,6 +107,8 @@ def fit(
         prefetch: read batches so many ahead in a thread, as is done for memory-mapped data, instead of holding all.
         threads: 1 to 256 share the work of the CPU kernels while this runs, see `use_threads`. The kernels' results do
             not depend on it, so no checkpoint knows of it.
+        augment: changes the raw x of every training batch anew, as `twingrad.augment.Compose(...)` does: by draws that
+            (seed, epoch, batch) alone decide. What is measured, of the train part too, is not changed.
         out: a new or empty folder, where the run is written: history.jsonl while it goes on, checkpoints, the model
             and, with matplotlib, the curves; or a `RunFolder`, which the caller releases.
         resume: the folder of a run that was cut short. Called with the arguments of that run, it goes on within the
@@ -147,7 +151,7 @@ def fit(
     told, every = [as_callback(callback) for callback in callbacks], Interval(checkpoint_every)
     optimizer, (train, dev) = checks.make_optimizer(optimizer), checks.parts(data, dev)
     weight = checks.check_example_weight(example_weight, train)
-    job = Job(model, optimizer, train, dev, plan, loss, preprocessing, class_weight, weight, prefetch)
+    job = Job(model, optimizer, train, dev, plan, loss, preprocessing, class_weight, weight, prefetch, augment)
     target = resolve(None if device == "auto" else device)
     folder = _folder(out, resume)
     optimizer.bind(model)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from twingrad.augment.of_batch import Augment
 from twingrad.data import BatchSource, Dataset, Preprocessing, batch_bounds
 from twingrad.train import checks
 from twingrad.train.callbacks import Callback
@@ -38,9 +39,11 @@ class Job:
         class_weight: Any,
         example_weight: Any,
         prefetch: int | None,
+        augment: Augment | None,
     ) -> None:
         self.model, self.optimizer, self.plan, self.loss = model, optimizer, plan, loss
         self.example_weight, self.prefetch = example_weight, prefetch
+        self.augment = checks.check_augment(augment, train)
         self.preprocessing = _preprocessing(model, preprocessing, train)
         self.train = aligned(train, self.preprocessing) if isinstance(train, Dataset) else train
         self.dev = None if dev is None else aligned(dev, self.preprocessing)
@@ -73,7 +76,7 @@ class Job:
             self.task, self.outputs, self.loss, self.preprocessing, weight, self.plan.label_smoothing
         )
         order = Order(self.plan.batch_size, self.plan.seed, 2 if checks.has_batch_norm(model) else 1)
-        train = part_of(model, objective, self.train, order, self.example_weight, self.prefetch)
+        train = part_of(model, objective, self.train, order, self.example_weight, self.prefetch, self.augment)
         dev = None if self.dev is None else part_of(model, objective, self.dev, order, None, self.prefetch)
         self._tell_of_a_joined_batch(order)
         about = functools.partial(
@@ -85,6 +88,7 @@ class Job:
             {"train": self.train, "dev": self.dev},
             {"class": self.class_weight, "example": self.example_weight},
             callbacks,
+            self.augment,
         )
         self._name_the_epoch(train.batches)
         if folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twingrad import backends
-from twingrad.data import BatchSource, Dataset, Prefetch, batch_bounds, batches, loader
+from twingrad.augment.of_batch import Augment, of_batch
+from twingrad.data import BatchSource, Dataset, Prefetch, Preprocessing, batch_bounds, batches, loader
 from twingrad.data.rows import Rows
 from twingrad.namespace import namespace_of
 from twingrad.train.objective import Objective
@@ -69,10 +71,17 @@ class Streamed:
     """A data set that stays where it is: each batch is read, preprocessed and moved, by a thread ahead of its use."""
 
     def __init__(
-        self, model: Any, objective: Objective, data: Dataset, order: Order, weight: Any = None, prefetch: int = 2
+        self,
+        model: Any,
+        objective: Objective,
+        data: Dataset,
+        order: Order,
+        weight: Any = None,
+        prefetch: int = 2,
+        augment: Augment | None = None,
     ) -> None:
         self.model, self.objective, self.data, self.order = model, objective, data, order
-        self.weight, self.prefetch = weight, prefetch
+        self.weight, self.prefetch, self.augment = weight, prefetch, augment
         self.batches, self.full = order.count(len(data))
 
     def epoch(self, epoch: int, start_batch: int) -> Iterator[Batch]:
@@ -80,23 +89,25 @@ class Streamed:
         options = {"start_batch": start_batch, "weight": self.weight, "prefetch": self.prefetch}
         raw = loader(self.data, **options, **self.order.options(len(self.data), epoch))
         with raw as found:
-            for x, y, *weight in found:
-                yield self._placed(x, y, *weight)
+            for batch, (x, y, *weight) in enumerate(found, start_batch):
+                yield self._placed(self._changed(epoch, batch), x, y, *weight)
 
     def chunks(self, size: int) -> Iterator[tuple[Any, Any, NDArray[Any]]]:
-        """See `Part`."""
+        """See `Part`: as they are, whatever changes the batches."""
         with Prefetch(self._slices(size), self.prefetch) as found:
             for x, y in found:
-                yield *self._placed(x, y), y
+                yield *self._placed(None, x, y), y
+
+    def _changed(self, epoch: int, batch: int) -> Change:
+        return change_of(self.augment, self.order.seed, epoch, batch)
 
     def _slices(self, size: int) -> Iterator[tuple[Any, NDArray[Any]]]:
         for start in range(0, len(self.data), size):
             part = self.data.take(slice(start, start + size))
             yield part.x[:], part.y
 
-    def _placed(self, x: Any, y: NDArray[Any], *weight: NDArray[Any]) -> Any:
-        names = tuple(self.data.feature_names)
-        x = placed(self.model, raw_inputs(x, self.objective.preprocessing, names))
+    def _placed(self, change: Change, x: Any, y: NDArray[Any], *weight: NDArray[Any]) -> Any:
+        x = inputs(self.model, x, self.objective.preprocessing, tuple(self.data.feature_names), change)
         targets = placed(self.model, self.objective.targets(y), keep_integers=True)
         return (x, targets, *(placed(self.model, each) for each in weight))
 
@@ -104,25 +115,34 @@ class Streamed:
 class Given:
     """Batches that the user makes: an iterable, or a function of the epoch; see `twingrad.data.BatchSource`."""
 
-    def __init__(self, model: Any, objective: Objective, source: BatchSource, prefetch: int = 2) -> None:
+    def __init__(
+        self,
+        model: Any,
+        objective: Objective,
+        source: BatchSource,
+        prefetch: int = 2,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
         self.model, self.objective, self.source, self.prefetch = model, objective, source, prefetch
+        self.augment, self.seed = augment, seed
         self.batches: int | None = None
         self.full: int | None = None
 
     def epoch(self, epoch: int, start_batch: int) -> Iterator[Batch]:
         """See `Part`."""
         with self.source.epoch(epoch, start_batch, prefetch=self.prefetch) as found:
-            for x, y, *weight in found:
-                yield self._placed(x, y, *weight)
+            for batch, (x, y, *weight) in enumerate(found, start_batch):
+                yield self._placed(change_of(self.augment, self.seed, epoch, batch), x, y, *weight)
 
     def chunks(self, size: int) -> Iterator[tuple[Any, Any, NDArray[Any]]]:
-        """See `Part`: the batches of epoch 0 as they come, whatever the size."""
+        """See `Part`: the batches of epoch 0 as they come, whatever the size or changes them."""
         with self.source.epoch(0, prefetch=self.prefetch) as found:
             for x, y, *_ in found:
-                yield *self._placed(x, y), y
+                yield *self._placed(None, x, y), y
 
-    def _placed(self, x: NDArray[Any], y: NDArray[Any], *weight: NDArray[Any]) -> Any:
-        x = placed(self.model, raw_inputs(x, self.objective.preprocessing))
+    def _placed(self, change: Change, x: NDArray[Any], y: NDArray[Any], *weight: NDArray[Any]) -> Any:
+        x = inputs(self.model, x, self.objective.preprocessing, (), change)
         targets = placed(self.model, self.objective.targets(y), keep_integers=True)
         return (x, targets, *(placed(self.model, each) for each in weight))
 
@@ -146,6 +166,24 @@ class Order:
         """How many batches n examples make, and the size of the first."""
         bounds = batch_bounds(n, min(self.batch_size, n), self.smallest)
         return len(bounds), bounds[0][1]
+
+
+Change = Callable[[Any], Any] | None
+"""What an augmentation does to the raw x of one batch."""
+
+
+def change_of(augment: Augment | None, seed: int, epoch: int, batch: int) -> Change:
+    """See `twingrad.augment.of_batch`."""
+    return None if augment is None else functools.partial(of_batch, augment, seed=seed, epoch=epoch, batch=batch)
+
+
+def inputs(model: Any, x: Any, preprocessing: Preprocessing | None, names: tuple[str, ...], change: Change) -> Any:
+    """What the network sees of a batch. A change comes before the preprocessing, and where the model is without one."""
+    if change is None:
+        return placed(model, raw_inputs(x, preprocessing, names))
+    if preprocessing is None:
+        return change(placed(model, x))
+    return placed(model, preprocessing.apply(change(x.astype("float32")), names))
 
 
 def stays_on_disk(data: Dataset) -> bool:
@@ -177,14 +215,20 @@ def as_source(data: Any, who: str) -> BatchSource:
 
 
 def part_of(
-    model: Any, objective: Objective, data: Any, order: Order, weight: Any = None, prefetch: int | None = None
+    model: Any,
+    objective: Objective,
+    data: Any,
+    order: Order,
+    weight: Any = None,
+    prefetch: int | None = None,
+    augment: Augment | None = None,
 ) -> Part:
-    """The part of a run for a data set (resident, or streamed where it is memory-mapped or `prefetch` asks for it), or
-    for the user's batches.
+    """The part of a run for a data set (resident, or streamed where it is memory-mapped, `prefetch` asks for it, or its
+    batches are augmented), or for the user's batches.
     """
-    depth = 2 if prefetch is None else prefetch
     if isinstance(data, BatchSource):
-        return Given(model, objective, data, depth)
-    if prefetch is not None or stays_on_disk(data):
-        return Streamed(model, objective, data, order, weight, depth)
+        return Given(model, objective, data, 2 if prefetch is None else prefetch, augment, order.seed)
+    if prefetch is not None or stays_on_disk(data) or augment is not None:
+        depth = 2 * stays_on_disk(data) if prefetch is None else prefetch
+        return Streamed(model, objective, data, order, weight, depth, augment)
     return Resident(model, objective, data, order, weight)

@@ -1,0 +1,53 @@
+"""Checks of what augmentations are given: each names the argument, the rule and the value."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from twingrad.functional.checks import number
+from twingrad.namespace import Array, namespace_of
+
+LAYOUT = {2: "(N, T)", 3: "(N, H, W)", 4: "(N, H, W, C)"}
+
+
+def check_batch(who: str, x: Array, ranks: tuple[int, ...]) -> None:
+    """Raise unless x is a batch of floating point numbers with one of these numbers of dimensions, none of them 0."""
+    if not namespace_of(x).isdtype(x.dtype, "real floating"):
+        raise TypeError(f"{who}: x must hold floating point numbers; got {x.dtype}: divide bytes by 255 first")
+    if len(x.shape) not in ranks or 0 in x.shape[1:]:
+        told = " or ".join(LAYOUT[rank] for rank in ranks)
+        flat = "; Compose(..., shape=(H, W)) takes flat examples" if len(x.shape) == 2 and 3 in ranks else ""
+        raise ValueError(f"{who}: x must be {told}; got {tuple(x.shape)}{flat}")
+
+
+def probability(name: str, value: float) -> None:
+    """Raise ValueError unless it lies in [0, 1]."""
+    if not 0 <= number(name, value) <= 1:
+        raise ValueError(f"{name} must lie in [0, 1]; got {value}")
+
+
+def at_least(name: str, value: float, least: float = 0.0) -> None:
+    """Raise ValueError unless it is finite and at least so much."""
+    if not (math.isfinite(number(name, value)) and value >= least):
+        raise ValueError(f"{name} must be a finite number of at least {least:g}; got {value}")
+
+
+def positive(name: str, value: float) -> None:
+    """Raise ValueError unless it is finite and above 0."""
+    if not (math.isfinite(number(name, value)) and value > 0):
+        raise ValueError(f"{name} must be a finite number above 0; got {value}")
+
+
+def ordered(name: str, low: float, high: float) -> None:
+    """Raise ValueError unless low <= high, both finite."""
+    if not (math.isfinite(number(name, low)) and math.isfinite(number(name, high)) and low <= high):
+        raise ValueError(f"{name} must be two finite numbers (low, high), low <= high; got ({low}, {high})")
+
+
+def whole(name: str, value: Any, least: int = 0) -> None:
+    """Raise unless it is an int of at least so much."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int; got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}; got {value}")
