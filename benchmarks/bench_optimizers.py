@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from twingrad import nn, optim
-from twingrad.benchmarks import agreement, driver, limits, machine
+from twingrad.benchmarks import agreement, bench_adam, driver, limits, machine
 from twingrad.benchmarks.worker import Prepared, nothing
 from twingrad.fusable import fused
 from twingrad.nn.flat import moved
@@ -145,6 +145,13 @@ def twingrad_step(mode: str, case: Case) -> Prepared:
     return prepared(case, step, lambda: [parameter.numpy() for parameter in model.parameters()])
 
 
+def moves(case: Case) -> Prepared:
+    """Adam's bytes and no arithmetic, over flat arrays."""
+    if traffic(case) != bench_adam.BYTES * count(case):
+        raise ImportError("the kernel that only moves bytes moves those of Adam")
+    return limits.moves(bench_adam.arrays(count(case)), bench_adam.BYTES)
+
+
 def torch_step(how: str, case: Case) -> Prepared:
     torch, rule = machine.require("torch"), RULES[case["rule"]]
     if how == "fused" and not rule.fused:
@@ -182,6 +189,7 @@ WORKLOAD = driver.Workload(
         "reference": partial(twingrad_step, "never"),
         "PyTorch fused": partial(torch_step, "fused"),
         "PyTorch foreach": partial(torch_step, "foreach"),
+        "no arithmetic": moves,
         "copy": lambda case: limits.copy(traffic(case) // 8),
     },
     base="fused",

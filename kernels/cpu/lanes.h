@@ -16,6 +16,7 @@ struct Lanes {
     return (Word)_mm512_mul_epu32((__m512i)word, _mm512_set1_epi64(multiplier));
   }
   static inline Word spread(tg::u64 key) { return (Word)_mm512_set1_epi64((long long)key); }
+  static inline Word evens() { return Word{0, 2, 4, 6, 8, 10, 12, 14}; }
   static inline void store(tg::u32 *to, Word even, Word odd) {
     _mm512_storeu_si512(to, _mm512_mask_blend_epi32(0xAAAA, (__m512i)even, (__m512i)(odd << 32)));
   }
@@ -27,6 +28,7 @@ struct Lanes {
     return (Word)_mm256_mul_epu32((__m256i)word, _mm256_set1_epi64x(multiplier));
   }
   static inline Word spread(tg::u64 key) { return (Word)_mm256_set1_epi64x((long long)key); }
+  static inline Word evens() { return Word{0, 2, 4, 6}; }
   static inline void store(tg::u32 *to, Word even, Word odd) {
     _mm256_storeu_si256((__m256i *)to, _mm256_blend_epi32((__m256i)even, (__m256i)(odd << 32), 0xAA));
   }
@@ -38,12 +40,14 @@ struct Lanes {
     return (Word)_mm_mul_epu32((__m128i)word, _mm_set1_epi64x(multiplier));
   }
   static inline Word spread(tg::u64 key) { return (Word)_mm_set1_epi64x((long long)key); }
+  static inline Word evens() { return Word{0, 2}; }
   static inline void store(tg::u32 *to, Word even, Word odd) {
     _mm_storeu_si128((__m128i *)to, _mm_blend_epi16((__m128i)even, (__m128i)(odd << 32), 0xCC));
   }
 };
 #else
 struct Lanes : tg::Scalar {
+  static inline Word evens() { return 0; }
   static inline void store(tg::u32 *to, Word even, Word odd) {
     to[0] = (tg::u32)even;
     to[1] = (tg::u32)odd;
@@ -71,14 +75,10 @@ inline void philox_blocks(tg::u32 *words, const tg::u64 *blocks, tg::u32 step, t
   constexpr int WIDE = sizeof(Lanes::Word) / 8, AT_ONCE = 2 * WIDE, CHAINS = 2 * BLOCKS;
   for (int j = 0; j < W; j += AT_ONCE) {
     Lanes::Word c[4][CHAINS];
-    for (int i = 0; i < CHAINS; i += 2) {
-      tg::u64 even[WIDE];
-      for (int k = 0; k < WIDE; ++k) even[k] = blocks[i / 2] * W + j + 2 * k;
-      __builtin_memcpy(&c[0][i], even, sizeof even);
-      c[0][i + 1] = c[0][i] + Lanes::spread(1);
-    }
-    for (int i = 0; i < CHAINS; ++i) {
-      c[1][i] = c[0][i] >> 32;
+    for (int i = 0; i < CHAINS; ++i) {  // a block's counters have one high half: W divides 2^32
+      const tg::u64 first = blocks[i / 2] * W + (tg::u64)(j + i % 2);
+      c[0][i] = Lanes::spread(first) + Lanes::evens();
+      c[1][i] = Lanes::spread(first >> 32);
       c[2][i] = Lanes::spread(step);
       c[3][i] = Lanes::spread(stream);
     }

@@ -5,8 +5,10 @@
 
 #if defined(__CUDACC__)
 #define TG_HD static __host__ __device__ __forceinline__
+#define TG_UNROLL _Pragma("unroll")
 #else
 #define TG_HD static inline __attribute__((always_inline))
+#define TG_UNROLL _Pragma("GCC unroll 16")
 #endif
 
 namespace tg {

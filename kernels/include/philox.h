@@ -46,7 +46,7 @@ struct ScalarKeys {
 // The ten rounds of several counters side by side: one alone would wait for each product.
 template <class Lane, int CHAINS, class Keys>
 TG_HD void philox_rounds(typename Lane::Word (&c)[4][CHAINS], const Keys &keys) {
-  for (int round = 0; round < 10; ++round) {
+  TG_UNROLL for (int round = 0; round < 10; ++round) {
     for (int i = 0; i < CHAINS; ++i) {
       typename Lane::Word p0 = Lane::product(c[0][i], 0xD2511F53u), p1 = Lane::product(c[2][i], 0xCD9E8D57u);
       c[0][i] = (p1 >> 32) ^ c[1][i] ^ Keys::low(keys, round);
