@@ -114,8 +114,8 @@ class Model(nn.Module):
             parameter.grad = moved(gradient, parameter.data)
 
 
-def stepper(case: Case, mode: str, device: str | None = None) -> tuple[Model, Callable[[], None]]:
-    """A model and one step of its optimizer."""
+def stepper(case: Case, mode: str, device: str | None = None) -> tuple[Callable[[], list[Any]], Callable[[], None]]:
+    """What tells a model's weights, and their averages where there are any; and one step of its optimizer."""
     rule, model = RULES[case["rule"]], Model(case, device)
     more = ({"clip_norm": MAX_NORM} if rule.clip else {}) | ({"ema": EMA} if rule.average else {})
     optimizer = getattr(optim, rule.optimizer)(model, **rule.options, **more)
@@ -124,7 +124,15 @@ def stepper(case: Case, mode: str, device: str | None = None) -> tuple[Model, Ca
         with fused(mode):
             optimizer.step()
 
-    return model, step
+    def weights() -> list[Any]:
+        return [parameter.data.copy() for parameter in model.parameters()]
+
+    def weights_and_averages() -> list[Any]:
+        with optimizer.averaged():
+            averages = weights()
+        return weights() + averages
+
+    return weights_and_averages if rule.average else weights, step
 
 
 def prepared(
@@ -141,8 +149,8 @@ def prepared(
 
 def twingrad_step(mode: str, case: Case) -> Prepared:
     machine.require_kernels(mode)
-    model, step = stepper(case, mode)
-    return prepared(case, step, lambda: [parameter.numpy() for parameter in model.parameters()])
+    weights, step = stepper(case, mode)
+    return prepared(case, step, weights)
 
 
 def moves(case: Case) -> Prepared:
@@ -177,7 +185,11 @@ def torch_step(how: str, case: Case) -> Prepared:
         if averaged is not None:
             averaged.update_parameters(model)
 
-    return prepared(case, step, lambda: [parameter.detach().numpy() for parameter in parameters], gradients_anew)
+    def weights() -> list[Any]:
+        both = parameters + (list(averaged.parameters()) if averaged is not None else [])
+        return [parameter.detach().numpy() for parameter in both]
+
+    return prepared(case, step, weights, gradients_anew)
 
 
 WORKLOAD = driver.Workload(
@@ -204,12 +216,12 @@ def test_optimizers(benchmark: Any, place: Any, case: str, mode: str) -> None:
     place.needs_kernel(rule.operation, *["clip_segments"] * rule.clip)
     outcomes = {}
     for each in ("require", "never"):
-        model, step = stepper(CASES[case], each, str(place.device))
+        weights, step = stepper(CASES[case], each, str(place.device))
         for _ in range(STEPS):
             step()
-        outcomes[each] = model, step
-    for one, other in zip(*(model.parameters() for model, _ in outcomes.values()), strict=True):
-        np.testing.assert_array_equal(place.numpy(one.data), place.numpy(other.data))
+        outcomes[each] = weights, step
+    for one, other in zip(*(weights() for weights, _ in outcomes.values()), strict=True):
+        np.testing.assert_array_equal(place.numpy(one), place.numpy(other))
 
     def timed() -> None:
         outcomes[mode][1]()

@@ -61,7 +61,7 @@ def run(suite: str, quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
             found["workloads"].append(result)
             found["failed"] |= {f"{workload.name}, {case}": why for case, why in result["failed"].items()}
         if left_out := len(whole.cases) - len(workload.cases):
-            found["skipped"][f"{workload.name}: {left_out} large cases"] = "--quick"
+            found["skipped"][f"{workload.name}: {left_out} large case{'s' * (left_out > 1)}"] = "--quick"
         if slow := sorted(whole.contenders.keys() - workload.contenders.keys()):
             found["skipped"][f"{workload.name}: {', '.join(slow)}"] = "--quick"
     found["skipped"] |= skipped(found["workloads"])

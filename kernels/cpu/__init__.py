@@ -12,7 +12,6 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,12 +55,16 @@ class Kernel:
     layout: of the arguments after the pointers, one `struct` letter each: q int64, Q uint64, d float64.
     """
 
-    __slots__ = ("addresses", "name", "pack")
+    __slots__ = ("addresses", "counts", "name", "pack", "pack_objects", "run")
 
     def __init__(self, name: str, pointers: int, layout: str) -> None:
         self.name = name
-        self.pack = struct.Struct(f"={pointers}q{layout}").pack
+        arguments = struct.Struct(f"={pointers}q{layout}")
+        self.pack = arguments.pack
+        self.counts = pointers, arguments.size // 8
+        self.pack_objects = struct.Struct(f"={2 + pointers}q{layout}").pack
         self.addresses: dict[Any, int] = {}
+        self.run: Any = None
 
     def __call__(self, arrays: tuple[Any, ...], *numbers: float) -> None:
         self.launch(arrays[0].dtype, arrays, *numbers)
@@ -70,21 +73,23 @@ class Kernel:
         """Launch the copy for `dtype`: for kernels whose first array may be None."""
         function = self.addresses.get(dtype)
         if function is None:
-            function = self.addresses[dtype] = library().symbol(self.name, SUFFIXES[dtype])
-        launch(function, self.pack(*map(address, arrays), *numbers), arrays)
+            function = self._find(dtype)
+        if under_way:
+            launch(function, self.pack(*map(address, arrays), *numbers), arrays)
+        else:
+            self.run(function, self.pack_objects(*self.counts, *map(id, arrays), *numbers))
+
+    def _find(self, dtype: np.dtype[Any]) -> int:
+        self.run = library().c.tg_run_on_objects
+        function = self.addresses[dtype] = library().symbol(self.name, SUFFIXES[dtype])
+        return function
 
 
 def launch(function: int, arguments: bytes, keep: tuple[Any, ...]) -> None:
     """Run one kernel now; while a step is captured, write it down as well."""
-    _run_one()(function, arguments)
-    if under_way and (recording := current()) is not None:
+    library().c.tg_run_one(function, arguments)
+    if (recording := current()) is not None:
         recording.launches.append(Launch(function, arguments, keep))
-
-
-@cache
-def _run_one() -> Any:
-    """The library's function that runs one kernel: looked up at each launch, it would cost as much as the call."""
-    return library().c.tg_run_one
 
 
 class Program:

@@ -44,6 +44,10 @@ class Library:
         self.c.tg_run.restype = None
         self.c.tg_run_one.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
         self.c.tg_run_one.restype = None
+        self.c.tg_set_objects.argtypes = [ctypes.c_int64, ctypes.c_int64]
+        self.c.tg_set_objects(id(None), _DATA)
+        self.c.tg_run_on_objects.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+        self.c.tg_run_on_objects.restype = None
         self.c.tg_set_threads(_default_threads())
 
     def symbol(self, name: str, suffix: str) -> int:

@@ -8,7 +8,7 @@
 namespace {
 
 constexpr i64 BLOCK = 4 * PHILOX_W;
-constexpr int AT_ONCE = 4;  // blocks whose rounds run side by side: dropout of 128 x 512 takes 19 microseconds for 29, AVX2 48 for 56
+constexpr int AT_ONCE = 4;  // blocks whose rounds run side by side: dropout of 128 x 512 takes 11 microseconds, with 2 of them 13, AVX2 28 and 31
 
 struct Words {
   Keys keys;

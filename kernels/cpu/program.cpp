@@ -50,6 +50,8 @@ __attribute__((constructor)) void watch_forks() {
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
+i64 none_object = 0, data_offset = 0;
+
 enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
 
 template <class T, class Function>
@@ -105,6 +107,23 @@ TG_PUBLIC void tg_run(const tg_launch *launches, i64 count) {
 }
 
 TG_PUBLIC void tg_run_one(void (*run)(const void *arguments), const void *arguments) { run(arguments); }
+
+// Runs a kernel whose pointers stand as Python's objects: arrays, each with the pointer to its data at `data_offset`, or None
+// for null. Python would take longer to read the pointers. words: how many objects, how many arguments, and these.
+TG_PUBLIC void tg_set_objects(i64 none, i64 offset) {
+  none_object = none;
+  data_offset = offset;
+}
+
+TG_PUBLIC void tg_run_on_objects(void (*run)(const void *arguments), const i64 *words) {
+  const i64 objects = words[0], count = words[1];
+  i64 *arguments = static_cast<i64 *>(__builtin_alloca(sizeof(i64) * (tg::u64)count));
+  for (i64 i = 0; i < count; ++i) {
+    const i64 word = words[2 + i];
+    arguments[i] = i >= objects ? word : word == none_object ? 0 : *reinterpret_cast<const i64 *>(word + data_offset);
+  }
+  run(arguments);
+}
 
 // Which sources this library was compiled from: see sources.py.
 TG_PUBLIC const char *tg_sources(void) { return TG_SOURCES; }

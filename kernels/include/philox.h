@@ -11,12 +11,12 @@
 // used, and streams no slower. Nanoseconds a word on one thread of an AMD Zen 5, g++ 12, a 128 x 512 array:
 //
 //     W                    16     32     64    128
-//     x86-64-v4  stream  0.35   0.35   0.35   0.35      (AVX-512)
-//                tile    0.35   0.91   1.40   1.40
-//     x86-64-v3  stream  0.72   0.72   0.72   0.72      (AVX2: half the lanes, twice the time)
-//                tile    0.73   1.63   2.94   2.94
-//     x86-64-v2  stream  1.51   1.50   1.50   1.48
-//                tile    1.43   3.17   5.93   5.93
+//     x86-64-v4  stream  0.21   0.21   0.23   0.23      (AVX-512)
+//                tile    0.21   0.75   0.90   0.85
+//     x86-64-v3  stream  0.50   0.50   0.50   0.50      (AVX2: half the lanes, and two instructions for an xor of three words)
+//                tile    0.50   1.22   1.96   1.96
+//     x86-64-v2  stream  1.04   1.05   1.04   1.04
+//                tile    1.03   2.36   4.12   4.12
 #pragma once
 #include "base.h"
 
@@ -43,7 +43,8 @@ struct ScalarKeys {
   TG_HD u64 high(const ScalarKeys &k, int round) { return philox_high(k.seed, round); }
 };
 
-// The ten rounds of several counters side by side: one alone would wait for each product.
+// The ten rounds of several counters side by side: one alone would wait for each product. Unrolled, what the counters have in
+// common is computed once (a third of the time less, with counters made in registers).
 template <class Lane, int CHAINS, class Keys>
 TG_HD void philox_rounds(typename Lane::Word (&c)[4][CHAINS], const Keys &keys) {
   TG_UNROLL for (int round = 0; round < 10; ++round) {

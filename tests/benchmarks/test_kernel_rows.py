@@ -14,6 +14,7 @@ from twingrad.fusable import PROVIDERS, registry
 
 from kernels_here import no_kernels
 
+SMALLEST = bench_optimizers.SMALLEST
 BENCHED = {row.operation for row in ROWS.values()} | {rule.operation for rule in bench_optimizers.RULES.values()}
 
 
@@ -72,13 +73,23 @@ def test_kernels_that_differ_are_told():
 
 @pytest.mark.parametrize("rule", bench_optimizers.RULES)
 def test_optimizers_step_from_the_same_start(rule):
-    case = {"rule": rule, "size": bench_optimizers.SMALLEST}
-    model, step = bench_optimizers.stepper(case, "auto")
-    (parameter,) = model.parameters()
+    case = {"rule": rule, "size": SMALLEST}
+    weights, step = bench_optimizers.stepper(case, "auto")
     (value, _) = bench_optimizers.values(case)[0]
-    np.testing.assert_array_equal(parameter.numpy(), value)
-    step()
-    assert not np.array_equal(parameter.numpy(), value)
+    for _ in range(2):
+        step()
+    found, *averages = weights()
+    assert not np.array_equal(found, value)
+    assert len(averages) == bench_optimizers.RULES[rule].average
+    for average in averages:
+        assert not np.array_equal(average, found)
+
+
+def test_the_kernel_without_arithmetic_stands_beside_adam_alone():
+    bytes_of = {rule: bench_optimizers.traffic({"rule": rule, "size": SMALLEST}) for rule in bench_optimizers.RULES}
+    assert {rule for rule, found in bytes_of.items() if found == bytes_of["Adam"]} == {"Adam", "AdamW"}
+    with pytest.raises(ImportError, match="those of Adam"):
+        bench_optimizers.moves({"rule": "SGD", "size": SMALLEST})
 
 
 def test_bytes_of_the_model_of_many_tensors():

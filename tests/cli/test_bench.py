@@ -35,7 +35,7 @@ def test_result_table_and_path(call, tmp_path, monkeypatch):
     if written["skipped"].get("plots") is None and not no_kernels():
         assert (tmp_path / "bench/step-1-kernels.png").stat().st_size > 1000
         assert "![kernels](step-1-kernels.png)" in (tmp_path / "bench/step-1.md").read_text()
-    assert "- kernels: 1 large cases: --quick" in out
+    assert "- kernels: 1 large case: --quick" in out
     assert "bench_philox (in no suite)" in out
     who = [row["contender"] for row in written["workloads"][0]["cases"][0]["contenders"]]
     assert who == (["reference", "copy"] if no_kernels() else ["fused", "reference", "copy"])

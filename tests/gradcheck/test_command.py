@@ -129,6 +129,19 @@ def test_exit_codes(
     assert ("2 times what it should be" in out) == (factor == 2)
 
 
+def test_training_that_diverges_before_the_check(call: Callable[..., Any]) -> None:
+    code, out, err = call("gradcheck", *SMALL, "--epochs", "2", "--lr", "1e30")
+    assert (code, out) == (4, "")
+    assert err.startswith("twingrad gradcheck: training diverged")
+
+
+def test_help_tells_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["gradcheck", "--help"])
+    told = " ".join(capsys.readouterr().out.split()).partition("exit codes: ")[2]
+    assert [part.split()[0] for part in told.split("; ")] == ["0", "5", "6", "2", "4", "130", "1"]
+
+
 def test_what_is_not_in_the_cost_is_said(call: Callable[..., Any]) -> None:
     out = call("gradcheck", *SMALL, "--optimizer", "adamw", "--weight-decay", "0.1", "--l1", "0.1")[1]
     assert "the decay of adamw is decoupled from the gradient" in out

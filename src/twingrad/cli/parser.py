@@ -19,7 +19,10 @@ EPILOG = (
 EPILOGS = {
     "info": None,
     "cache": None,
-    "gradcheck": "exit codes: 0 every gradient is great; 5 one is wrong; 6 look again at one; 2 bad input; 1 a defect",
+    "gradcheck": (
+        "exit codes: 0 every gradient is great; 5 one is wrong; 6 look again at one; 2 bad input; 4 training diverged "
+        "in the --epochs before the check; 130 Ctrl-C; 1 a defect"
+    ),
     "bench": "exit codes: 0 done; 2 bad input, nothing written; 130 Ctrl-C, nothing written; 1 a defect",
 }
 
