@@ -29,7 +29,7 @@ class Prepared:
 
     step: what is timed. check: numbers that contenders are compared by, taken once, before any timing.
     synchronise: waits until the device is done. traffic: the bytes that a step must move at least, 0 if not told.
-    path: what runs, in words, where the name does not say it.
+    path: what runs, in words, where the name does not say it. repeats: steps that a call of `step` makes.
     """
 
     step: Callable[[], Any]
@@ -37,11 +37,12 @@ class Prepared:
     synchronise: Callable[[], None] = nothing
     traffic: int = 0
     path: str = ""
+    repeats: int = 1
     notes: dict[str, Any] = field(default_factory=dict)
 
 
 def time_steps(prepared: Prepared, seconds: float) -> float:
-    """Seconds for a step, the mean over as many steps as fit in `seconds`, at least one."""
+    """Seconds for a step, the mean over as many calls as fit in `seconds`, at least one."""
     step, now = prepared.step, time.perf_counter
     prepared.synchronise()
     count, start = 0, now()
@@ -51,7 +52,7 @@ def time_steps(prepared: Prepared, seconds: float) -> float:
         if now() - start >= seconds:
             break
     prepared.synchronise()
-    return (now() - start) / count
+    return (now() - start) / (count * prepared.repeats)
 
 
 def serve(module: str, contender: str, case: dict[str, Any]) -> None:

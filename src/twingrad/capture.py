@@ -126,8 +126,12 @@ class CapturedStep:
         return _copied(self._result)
 
     def _rehearse(self, recording: Recording) -> None:
-        """Do the step once more by a replay from where it started; CaptureError unless it leaves the same bits."""
-        arrays = list({id(a): a for launch in self._program.launches for a in launch.keep if a is not None}.values())
+        """Do the step once more by a replay from where it started; CaptureError unless it leaves the same bits.
+
+        Read-only arrays stay out: nothing writes to the inputs, nor to the data set that a step gathers from.
+        """
+        kept = (a for launch in self._program.launches for a in launch.keep if a is not None and a.flags.writeable)
+        arrays = list({id(a): a for a in kept}.values())
         left_by_the_step = [array.copy() for array in arrays]
         recording.put_back()
         self._replay(recording)

@@ -9,8 +9,9 @@ import pytest
 
 import twingrad as tg
 from twingrad import nn, optim
+from twingrad.capture import CapturedStep
 from twingrad.data import Dataset
-from twingrad.train import Callback, Checkpoint, Diverged, History, evaluate, load_model
+from twingrad.train import Callback, Checkpoint, Diverged, History, evaluate, load_model, stepper
 
 
 def assert_same(one, other):
@@ -55,6 +56,33 @@ def test_captured_steps_give_the_bits_of_eager_ones(data, make_model, batch_size
     assert (two.step == "captured") == tg.info.config()["matmul"]["split"]
     assert_same(eager.state_dict(), auto.state_dict())
     assert [record.dev_loss for record in one] == [record.dev_loss for record in two]
+
+
+@pytest.mark.skipif(not tg.info.config()["matmul"]["split"], reason="nothing is captured here")
+@pytest.mark.parametrize("options", [{"batch_size": 20}, {"batch_size": 16, "accumulate": 4}])
+def test_the_last_batches_of_an_epoch_are_captured_from_the_second_on(data, make_model, options, monkeypatch):
+    """144 are 7 of 20 and 4; and 9 of 16 are two groups of 4 and one."""
+    recorded, replayed = [], []
+
+    class Watched(CapturedStep):
+        def _record(self, args):
+            recorded.append([len(a) for a in args[::2]])
+            return super()._record(args)
+
+        def _replay(self, recording):
+            replayed.append(1)
+            return super()._replay(recording)
+
+    monkeypatch.setattr(stepper, "capture", lambda step: Watched(step, fallback=False))
+    captured, eager = make_model(), make_model()
+    history = fit(captured, data, epochs=4, keep="last", **options)
+    assert history.step == "captured"
+    full = [20] if "accumulate" not in options else [16] * 4
+    assert recorded == [full, [4] if len(full) == 1 else [16]]
+    steps = history[-1].step
+    assert len(replayed) == steps - 1  # each recording replays once as a rehearsal, and one step was eager
+    fit(eager, data, epochs=4, keep="last", capture="never", **options)
+    assert_same(captured.state_dict(), eager.state_dict())
 
 
 def test_reference_path_agrees_and_says_so(data, make_model):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twingrad.capture import capture
+from twingrad.capture import CapturedStep, capture
 from twingrad.errors import CaptureError
 from twingrad.namespace import namespace_of
 from twingrad.train.losses import Loss
 
 MODES = ("auto", "never", "require")
+RECORDINGS = 2
+"""Sizes of updates that are captured: most epochs have two, and each recording holds arrays of its own."""
 
 
 class Stepper:
@@ -20,6 +22,7 @@ class Stepper:
     the batches' are added in their order. All are those of the loss times the optimizer's `loss_scale`.
 
     full: the size of most batches; groups of `group` such batches run as a captured step. None takes the first group's.
+    Groups of other sizes, such as an epoch's last, are captured when they come again: RECORDINGS in all.
     mode: "auto" falls back to eager steps where capture is refused, and `how` gives the reason; "require" raises the
     CaptureError; "never" does not try.
     """
@@ -29,28 +32,37 @@ class Stepper:
         self.full: list[int] | None = None if full is None else [full] * group
         self.mode, self.captured = mode, mode != "never"
         self.how = "eager (asked for)" if mode == "never" else "captured"
-        self._steps: dict[int, tuple[Callable[..., Any], Callable[..., Any]]] = {}
+        self._eager: dict[int, Callable[..., Any]] = {}
+        self._captured: dict[tuple[int, ...], CapturedStep] = {}
+        self._met: set[tuple[int, ...]] = set()
 
     def __call__(self, batches: Sequence[tuple[Any, ...]]) -> list[tuple[Any, int]]:
         """One update; the mean loss of each batch, a 0-d array where the model is, and its examples."""
-        sizes, arrays = [len(batch[1]) for batch in batches], [array for batch in batches for array in batch]
-        eager, captured = self._for(len(batches[0]))
-        self.full = self.full or sizes
-        if self.captured and sizes == self.full:
-            try:
-                return _counted(captured(*arrays), sizes)
-            except CaptureError as error:
-                if self.mode == "require":
-                    raise
-                self.captured, self.how = False, f"eager ({error})"
-        return _counted(eager(*arrays), sizes)
+        width, sizes = len(batches[0]), [len(batch[1]) for batch in batches]
+        arrays = [array for batch in batches for array in batch]
+        step = self._for(width, sizes)
+        try:
+            return _counted(step(*arrays), sizes)
+        except CaptureError as error:
+            if self.mode != "auto" or not self.captured:
+                raise
+            self.captured, self.how = False, f"eager ({error})"
+        return _counted(self._eager[width](*arrays), sizes)
 
-    def _for(self, width: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """The eager and the captured step over batches of so many arrays."""
-        if width not in self._steps:
-            eager = self._step(width)
-            self._steps[width] = eager, capture(eager)
-        return self._steps[width]
+    def _for(self, width: int, sizes: list[int]) -> Callable[..., Any]:
+        """The step over batches of `width` arrays and these sizes: captured where that is worth it."""
+        if width not in self._eager:
+            self._eager[width] = self._step(width)
+        self.full, kind = self.full or sizes, (width, *sizes)
+        if not self.captured:
+            return self._eager[width]
+        if kind not in self._captured:
+            again = sizes == self.full or kind in self._met
+            self._met.add(kind)
+            if not again or len(self._captured) == RECORDINGS:
+                return self._eager[width]
+            self._captured[kind] = capture(self._eager[width])
+        return self._captured[kind]
 
     def _step(self, width: int) -> Callable[..., Any]:
         def step(*arrays: Any) -> list[Any]:
