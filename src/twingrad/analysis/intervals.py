@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 from twingrad.analysis.table import host, percent
@@ -127,4 +126,6 @@ def _together(x: float, y: float, correlation: float) -> float:
 def _quantile(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"the level of an interval lies between 0 and 1; got {level}")
+    from statistics import NormalDist  # not at import: it takes longer than all the rest of this package
+
     return NormalDist().inv_cdf((1 + level) / 2)

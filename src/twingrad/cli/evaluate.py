@@ -8,15 +8,17 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
+from twingrad.analysis import ClassReport, class_report
 from twingrad.cli import recipe, report
 from twingrad.cli.model import beside, config_of, loaded, own_data
 from twingrad.cli.options import TRAIN_OPTIONS
 from twingrad.cli.parser import Options
 from twingrad.cli.table import read_toml
 from twingrad.data import Dataset, load
-from twingrad.train import Checkpoint, evaluate
+from twingrad.train import Checkpoint, evaluate, predict
 from twingrad.train.checkpoint import LAST
 from twingrad.train.configuration import fingerprint
+from twingrad.train.evaluate import aligned
 
 
 def run(options: Options) -> None:
@@ -24,15 +26,28 @@ def run(options: Options) -> None:
     given = options.given()
     model = loaded(options)
     parts = _parts(options.run, model, given)
+    if given.get("by_class") and next(iter(parts.values())).task == "regression":
+        raise ValueError("--by-class does not apply to a regression, which has no classes")
     loss = _configured(options.run, "loss") or "auto"
     measured = {name: evaluate(model, data, loss=loss) for name, data in parts.items() if len(data)}
+    classes = {name: _by_class(model, parts[name]) for name in measured if given.get("by_class")}
     if options.json:
         found = {name: {"examples": len(parts[name]), **each.to_dict()} for name, each in measured.items()}
+        found = {name: each | (classes[name].to_dict() if classes else {}) for name, each in found.items()}
         print(json.dumps({"run": options.run, "task": next(iter(parts.values())).task, "parts": found}))
         return
     first = next(iter(parts.values()))
     report.table(first.name, {name: len(data) for name, data in parts.items()}, measured, sys.stdout)
-    report.by_label(first.classes, measured, sys.stdout)
+    if classes:
+        name, each = list(classes.items())[-1]
+        print(f"\n{name}, with 95% intervals\n{each}")
+    else:
+        report.by_label(first.classes, measured, sys.stdout)
+
+
+def _by_class(model: Any, data: Dataset) -> ClassReport:
+    data = aligned(data, getattr(model, "preprocessing", None))
+    return class_report(data.y, predict(model, data.x, names=tuple(data.feature_names)), data.classes)
 
 
 def _parts(run: str, model: Any, given: dict[str, Any]) -> dict[str, Dataset]:

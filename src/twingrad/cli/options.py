@@ -197,6 +197,12 @@ EVALUATE_OPTIONS = (
     Option("target", values.names, "column or columns to compare with", None, "NAME,...", "the run's"),
     Option("features", values.names, COLUMNS, None, "NAME,...", "all but the target"),
     *FILE_OPTIONS,
+    Option(
+        "by_class",
+        None,
+        "precision, recall and F1 of each class or label with 95% intervals, and the confusion matrix",
+        False,
+    ),
     Option("json", None, "one JSON object instead of the table", False),
 )
 PREDICT_OPTIONS = (
