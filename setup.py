@@ -144,8 +144,8 @@ setup(
     cmdclass={"build_ext": BuildKernels, "bdist_wheel": AnyPythonWheel},
     install_requires=["numpy>=2.0", "array-api-compat>=1.11", "safetensors>=0.5", "rich>=13"],
     extras_require={
-        "cuda12": ["cupy-cuda12x[ctk]>=14"],
-        "cuda13": ["cupy-cuda13x[ctk]>=14"],
+        "cuda12": ["cupy-cuda12x[ctk]>=14", "nvmath-python>=1.0; platform_system != 'Darwin'"],
+        "cuda13": ["cupy-cuda13x[ctk]>=14", "nvmath-python>=1.0; platform_system != 'Darwin'"],
         "plot": ["matplotlib>=3.8"],
         "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "array-api-strict>=2.3", "setuptools>=70.1"],
         "bench": ["pytest>=8", "pytest-benchmark>=5"],

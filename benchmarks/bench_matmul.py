@@ -79,7 +79,7 @@ def split(case: Case) -> Prepared:
     a, b, ta, tb, out = operands(case)
     with recording.record() as recorded:
         product(out, a, b, ta=ta, tb=tb)
-    return prepared(case, cpu.Program(recorded.launches).run, out)
+    return prepared(case, cpu.Program(recorded).run, out)
 
 
 def by_numpy(case: Case) -> Prepared:

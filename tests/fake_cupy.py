@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+import fake_memory
 import fake_streams
 
 BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift")
@@ -51,7 +52,7 @@ class FakeDevice(contextlib.AbstractContextManager):
         return hash(self.id)
 
     def synchronize(self) -> None:
-        pass
+        fake_streams.forbid("cudaDeviceSynchronize")
 
 
 class ndarray:
@@ -71,18 +72,22 @@ class ndarray:
         return ndarray(self.host[_bare(key)], self.gpu)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        fake_streams.forbid("an operation of CuPy that may allocate")
         self.host[_bare(key)] = _bare(_checked(value))
 
     def __len__(self) -> int:
         return len(self.host)
 
     def __bool__(self) -> bool:
+        fake_streams.forbid("cudaMemcpy to the host")
         return bool(self.host)
 
     def __int__(self) -> int:
+        fake_streams.forbid("cudaMemcpy to the host")
         return int(self.host)
 
     def __float__(self) -> float:
+        fake_streams.forbid("cudaMemcpy to the host")
         return float(self.host)
 
     __index__ = __int__
@@ -94,7 +99,8 @@ class ndarray:
 
     @property
     def data(self) -> Any:
-        return types.SimpleNamespace(ptr=self.host.ctypes.data)
+        memory = types.SimpleNamespace(ptr=fake_memory.owner(self.host))
+        return types.SimpleNamespace(ptr=self.host.ctypes.data, mem=memory)
 
     @property
     def T(self) -> ndarray:
@@ -118,18 +124,21 @@ class ndarray:
         return ndarray(self.host.view() if dtype is None else self.host.view(dtype), self.gpu)
 
     def fill(self, value: Any) -> None:
-        self.host.fill(value)
+        fake_streams.queue(lambda: self.host.fill(value))
 
     def get(self) -> np.ndarray:
+        fake_streams.forbid("cudaMemcpy to the host")
         return self.host.copy()
 
     def set(self, array: np.ndarray, stream: Any = None) -> None:
+        fake_streams.forbid("cudaMemcpy to the device")
         if array.dtype != self.dtype or array.shape != self.shape:
             raise TypeError(f"{array.dtype} {array.shape} set to {self.dtype} {self.shape}")
         copy = functools.partial(np.copyto, self.host, array)
         copy() if stream is None else stream.put(copy)
 
     def item(self) -> Any:
+        fake_streams.forbid("cudaMemcpy to the host")
         return self.host.item()
 
     def tolist(self) -> Any:
@@ -158,6 +167,7 @@ def _checked(value: Any) -> Any:
 def _call(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     _checked(list(args))
     _checked(list(kwargs.values()))
+    fake_streams.forbid("an operation of CuPy that allocates")
     gpus = [a.gpu for a in (*args, *kwargs.values()) if isinstance(a, ndarray)]
     found = function(*_bare(tuple(args)), **{key: _bare(value) for key, value in kwargs.items()})
     return _wrapped(found, gpus[0] if gpus else None)
@@ -184,7 +194,11 @@ def _maker(function: Any) -> Any:
         same = isinstance(a, ndarray) and dtype in (None, a.dtype) and a.gpu == FakeDevice.current[-1]
         if same and (function is np.asarray or (function is np.ascontiguousarray and a.flags.c_contiguous)):
             return a
-        return ndarray(function(_bare(a), dtype=dtype, **kwargs))
+        fake_streams.forbid("cudaMalloc")
+        made = function(_bare(a), dtype=dtype, **kwargs)
+        if isinstance(a, np.ndarray) and np.may_share_memory(made, a):
+            made = made.copy(order="K")  # CuPy's memory is another
+        return ndarray(made)
 
     return wrapped
 
@@ -220,13 +234,10 @@ for _name in ATTRIBUTES:
 ndarray.__module__ = "cupy"
 
 
-def _aligned_zeros(shape: Any, dtype: Any = float) -> ndarray:
-    """Zeros at a multiple of 512 bytes, as CuPy's memory pool gives."""
-    dtype = np.dtype(dtype)
-    size = int(np.prod(shape)) * dtype.itemsize
-    room = np.zeros(size + 512, np.uint8)
-    start = -room.ctypes.data % 512
-    return ndarray(room[start : start + size].view(dtype).reshape(shape))
+def _zeros(shape: Any, dtype: Any = float) -> ndarray:
+    found = ndarray(fake_memory.allocated(shape, dtype))
+    found.host[...] = 0
+    return found
 
 
 def modules(cupy: Any) -> dict[str, Any]:
@@ -235,6 +246,14 @@ def modules(cupy: Any) -> dict[str, Any]:
     parts = {"linalg": cupy.linalg, "fft": cupy.fft, "cuda": cupy.cuda, "cuda.device": cupy.cuda.device}
     parts["cuda.cublas"] = cupy.cuda.cublas
     return {"cupy": cupy, **{f"cupy.{name}": part for name, part in parts.items()}}
+
+
+def nvmath(binding: Any) -> dict[str, Any]:
+    """What `sys.modules` holds where `binding` stands for `nvmath.bindings.cublasLt`; where it is None, no nvmath."""
+    bindings: Any = types.ModuleType("nvmath.bindings")
+    bindings.cublasLt = binding
+    package: Any = binding and types.ModuleType("nvmath")
+    return {"nvmath": package, "nvmath.bindings": binding and bindings, "nvmath.bindings.cublasLt": binding}
 
 
 def _fill(module: types.ModuleType, source: Any) -> types.ModuleType:
@@ -250,6 +269,8 @@ def _fill(module: types.ModuleType, source: Any) -> types.ModuleType:
 
 def gemm(*call: Any) -> None:
     """`cupy.cuda.cublas.gemmEx`: C = alpha op(A) op(B) + beta C down columns, in place; TF32 rounds the factors."""
+    if fake_streams.capturing() is not None:
+        raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
     _, transa, transb, m, n, k, alpha, a, a_type, lda, b, b_type, ldb, beta, c, c_type, ldc, compute, _ = call
     assert (a_type, c_type, compute) in GEMMS, "cuBLAS refuses these types"
     assert a_type == b_type
@@ -312,7 +333,8 @@ def make(
     cupy.launches = 0
     cupy.ndarray = ndarray
     cupy.arange = launched
-    cupy.zeros = _aligned_zeros
+    cupy.zeros = _zeros
+    cupy.empty = lambda shape, dtype=float: ndarray(fake_memory.allocated(shape, dtype))
     for name in TAKES_HOST_ARRAYS:
         setattr(cupy, name, _maker(getattr(np, name)))
     cupy.linalg = _fill(types.ModuleType("cupy.linalg"), np.linalg)
@@ -322,6 +344,8 @@ def make(
         Device=FakeDevice,
         cublas=types.SimpleNamespace(gemmEx=gemm),
         get_cublas_handle=lambda: 0,
+        MemoryPool=fake_memory.MemoryPool,
+        using_allocator=fake_memory.using_allocator,
         is_available=lambda: driver_error is None and count > 0,
         runtime=types.SimpleNamespace(
             getDeviceCount=get_device_count,

@@ -3,6 +3,9 @@
 Work waits in the queue of its stream and is done at any later time: in order within a stream, after the events that
 the stream was told to wait for, and before whoever synchronises goes on. A seed decides when; memory is read and
 written when the work is done, so that whatever is used too early, or again too soon, shows.
+
+A stream that captures writes down what kernels queue, and a graph's launch queues that. A call that waits, allocates or
+crosses the bus while the current stream captures spoils the capture and raises.
 """
 
 from __future__ import annotations
@@ -12,6 +15,44 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+_local = threading.local()
+before_replays: list[Callable[[], object]] = []
+"""Run whenever a graph is about to run."""
+
+
+class CUDARuntimeError(RuntimeError):
+    """`cupy_backends.cuda.api.runtime.CUDARuntimeError`."""
+
+
+def entered() -> list[Stream]:
+    """The streams that this thread is in, the current one last."""
+    found: list[Stream] = _local.__dict__.setdefault("entered", [])
+    return found
+
+
+def capturing() -> Stream | None:
+    """The current stream of this thread, if it captures."""
+    return entered()[-1] if entered() and entered()[-1].is_capturing() else None
+
+
+def forbid(what: str) -> None:
+    """Raise, and spoil the capture, if the current stream captures."""
+    stream = capturing()
+    if stream is not None:
+        stream.spoilt = True
+        raise CUDARuntimeError(
+            f"cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing ({what})"
+        )
+
+
+def queue(call: Callable[[], object]) -> None:
+    """Run a kernel, or write it down where the current stream captures."""
+    stream = capturing()
+    if stream is None:
+        call()
+    else:
+        stream.calls.append(call)  # type: ignore[union-attr]
 
 
 class World:
@@ -54,7 +95,31 @@ class Stream:
 
     def __init__(self, world: World) -> None:
         self.world, self.queue = world, deque[tuple[Callable[[], bool], Callable[[], None]]]()
+        self.calls: list[Callable[[], object]] | None = None
+        self.spoilt = False
         world.streams.append(self)
+
+    @property
+    def ptr(self) -> int:
+        return 0 if self is self.world.null else id(self)
+
+    def begin_capture(self, mode: int | None = None) -> None:
+        if self is self.world.null:
+            raise RuntimeError("cannot capture on the default (legacy) stream")
+        if self.calls is not None:
+            raise CUDARuntimeError("cudaErrorIllegalState: the stream is capturing already")
+        self.calls, self.spoilt = [], False
+
+    def end_capture(self) -> Graph:
+        calls, self.calls = self.calls, None
+        if calls is None:
+            raise CUDARuntimeError("cudaErrorIllegalState: the stream is not capturing")
+        if self.spoilt:
+            raise CUDARuntimeError("cudaErrorStreamCaptureInvalidated: operation failed due to a previous error")
+        return Graph(self.world, calls)
+
+    def is_capturing(self) -> bool:
+        return self.calls is not None
 
     def put(self, work: Callable[[], None], ready: Callable[[], bool] = lambda: True) -> None:
         with self.world.lock:
@@ -66,13 +131,16 @@ class Stream:
         self.put(lambda: None, lambda: event.done >= last)
 
     def synchronize(self) -> None:
+        forbid("cudaStreamSynchronize")
         self.world.until(lambda: not self.queue)
 
     def __enter__(self) -> Stream:
+        entered().append(self)
         self.world.local.stacked = [*getattr(self.world.local, "stacked", []), self]
         return self
 
     def __exit__(self, *error: object) -> None:
+        entered().pop()
         self.world.local.stacked = self.world.local.stacked[:-1]
 
 
@@ -92,8 +160,25 @@ class Event:
         (stream or self.world.current()).put(mark)
 
     def synchronize(self) -> None:
+        forbid("cudaEventSynchronize")
         last = self.recorded
         self.world.until(lambda: self.done >= last)
+
+
+class Graph:
+    """`cupy.cuda.Graph`."""
+
+    def __init__(self, world: World, calls: list[Callable[[], object]]) -> None:
+        self.world, self.calls, self.launches = world, calls, 0
+
+    def launch(self, stream: Stream | None = None) -> None:
+        forbid("cudaGraphLaunch")
+        self.launches += 1
+        (stream or self.world.current()).put(self._run)
+
+    def _run(self) -> None:
+        for work in (*before_replays, *self.calls):
+            work()
 
 
 def install(cupy: Any, world: World) -> None:

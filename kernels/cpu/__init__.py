@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from twingrad.kernels.cpu.loader import Library, address, find
-from twingrad.recording import current, under_way
+from twingrad.random.counter import Counter
+from twingrad.recording import Recording, current, under_way
 
 __all__ = [
     "Kernel",
     "Launch",
     "Program",
     "address",
+    "advance",
     "available",
     "blas",
     "instruction_set",
@@ -47,6 +48,11 @@ class Launch(NamedTuple):
     function: int
     arguments: bytes
     keep: tuple[Any, ...]
+
+    @property
+    def backend(self) -> str:
+        """Whose program repeats it."""
+        return "cpu"
 
 
 class Kernel:
@@ -92,14 +98,19 @@ def launch(function: int, arguments: bytes, keep: tuple[Any, ...]) -> None:
         recording.launches.append(Launch(function, arguments, keep))
 
 
+def advance(recording: Recording, counter: Counter, times: int) -> None:
+    """Advance `counter` by a launch, which a replay repeats."""
+    Kernel("counter_add", 1, "q")((counter.cell,), times)
+
+
 class Program:
-    """A list of launches that one C call replays, over the arrays that they were made with.
+    """The launches of a recording, which one C call replays over the arrays that they were made with.
 
     `run` releases the GIL; inside it the BLAS computes on one thread, and the products are split over ours.
     """
 
-    def __init__(self, launches: Sequence[Launch]) -> None:
-        self.launches = tuple(launches)
+    def __init__(self, recording: Recording) -> None:
+        self.launches: tuple[Launch, ...] = tuple(recording.launches)
         addresses = [
             ctypes.cast(ctypes.c_char_p(launch.arguments), ctypes.c_void_p).value or 0 for launch in self.launches
         ]
@@ -110,6 +121,12 @@ class Program:
     def run(self) -> None:
         """Run every launch, in order."""
         self._run(self._table, len(self.launches))
+
+    @property
+    def arrays(self) -> list[Any]:
+        """What the launches may write: inputs, and the data set that a step gathers from, are read-only."""
+        kept = (a for launch in self.launches for a in launch.keep if a is not None and a.flags.writeable)
+        return list({id(array): array for array in kept}.values())
 
 
 def library() -> Library:

@@ -2,7 +2,8 @@
 
 nvrtc.py   finds NVIDIA's run-time compiler and drives it          cache.py      keeps what it built on disk
 build.py   a source and its headers -> a cubin for one GPU type    launching.py  loads and launches through CuPy
-products.py   matrix products, by cuBLAS                           __main__.py   lists registers, shared memory, spills
+products.py   matrix products, by cuBLAS                           lt.py         cublasLt's, with bias and ReLU
+graph.py      the captured step, a CUDA graph                      __main__.py   lists registers, shared memory, spills
 overrides.py  registers the kernels, with activations, dense, gather, losses and norms; arguments, columns and tails
                serve them
 

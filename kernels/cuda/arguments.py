@@ -12,9 +12,10 @@ from twingrad.autodiff.tape import Destination
 from twingrad.backends.memory import out_of_memory
 from twingrad.devices import device_of
 from twingrad.errors import PrecisionError
-from twingrad.kernels.cuda import launching
+from twingrad.kernels.cuda import graph, launching
 from twingrad.namespace import Array, backend_of
 from twingrad.precision import arithmetic, bfloat16
+from twingrad.recording import refuse_while_recording
 
 NAMES = {np.dtype(name): name for name in ("float32", "float64")}
 """The dtypes that kernels are compiled for; NumPy takes microseconds to tell a dtype's name."""
@@ -71,7 +72,7 @@ def empty(like: Array, *shape: int, dtype: Any = None) -> Array:
     import cupy
 
     dtype = like.dtype if dtype is None else dtype
-    with like.device:
+    with like.device, graph.memory():
         try:
             return cupy.empty(shape, dtype)
         except MemoryError:
@@ -130,6 +131,9 @@ def plain(grad: Array, like: Array) -> Array:
     """The upstream gradient as kernels read it: C-contiguous and of the dtype of `like`."""
     import cupy
 
+    if grad.dtype == like.dtype and grad.flags.c_contiguous:
+        return grad
+    refuse_while_recording("an array", f"it arrives as {grad.dtype} with strides {grad.strides}, and is copied")
     with like.device:
         return cupy.ascontiguousarray(grad, dtype=like.dtype).reshape(grad.shape)
 
@@ -148,6 +152,7 @@ def deliver(into: Destination | None, like: Array, write: Callable[[Array, bool]
     write(fresh, False)
     if into.array is None:
         return fresh
+    refuse_while_recording("a gradient", f"its place has strides {into.array.strides}, so it is copied there")
     into.array[...] = into.array + fresh if into.accumulate else fresh
     return into.array
 

@@ -12,6 +12,7 @@ from twingrad.kernels.cuda import launching
 from twingrad.kernels.cuda.activations import blocks_of_rows
 from twingrad.kernels.cuda.arguments import NAMES, empty, loaded, refusal, table_refusal
 from twingrad.namespace import Array
+from twingrad.recording import current
 
 COPIES = {2: "gather_bfloat16", 4: "gather_float32", 8: "gather_float64"}
 """The kernel for elements of so many bytes."""
@@ -29,6 +30,9 @@ def gather_refusal(index: Array, rows: Array, table: Any = None) -> str | None:
 @F.gather.kernel("cuda", accepts=loaded("gather", gather_refusal))
 def gather(index: Array, rows: Array, table: Any = None) -> Array:
     """The rows, in memory of their own."""
+    recording = current()
+    if recording is not None:
+        recording.constants[id(rows)] = rows
     given, like = ((rows,), rows) if table is None else ((rows, table), table)
     out, width = empty(like, index.size, *rows.shape[1:]), math.prod(rows.shape[1:])
     kernel = COPIES[out.dtype.itemsize] if table is None else f"look_up_{NAMES[out.dtype]}"

@@ -7,9 +7,8 @@ import warnings
 from typing import Any
 
 from twingrad.devices import Device, DeviceWarning
-from twingrad.kernels.cuda import build
+from twingrad.kernels.cuda import build, graph
 from twingrad.kernels.cuda.nvrtc import Nvrtc, find
-from twingrad.recording import refuse_while_recording
 
 THREADS = 256
 ELEMENTS = 1024
@@ -34,12 +33,15 @@ def launch(source: str, kernel: str, elements: int, array: Any, *args: Any) -> N
 
 def launch_blocks(source: str, kernel: str, blocks: int, array: Any, *args: Any) -> None:
     """As `launch`, of a kernel that shares its work by blocks: `blocks` of them, or as many as fill the GPU."""
-    refuse_while_recording(kernel, "captured steps on CUDA are not built yet")
     if blocks:
         gpu = int(array.device.id)
         with array.device:
-            function = _function(source, kernel, gpu)
-            function((min(blocks, BLOCKS_PER_PROCESSOR * _processors(gpu)),), (THREADS,), args)
+            grid = (min(blocks, BLOCKS_PER_PROCESSOR * _processors(gpu)),)
+            graph.perform(gpu, functools.partial(_run, _function(source, kernel, gpu), grid), *args)
+
+
+def _run(function: Any, grid: tuple[int], *args: Any) -> None:
+    function(grid, (THREADS,), args)
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.functional.clip import FACTOR, LANES, ROWS
-from twingrad.kernels.cuda import activations, build, dense, gather, launching, losses, norms, storage, tails
+from twingrad.kernels.cuda import activations, build, dense, gather, graph, launching, losses, norms, storage, tails
 from twingrad.kernels.cuda.arguments import (
     NAMES,
     STORED,
@@ -29,6 +29,7 @@ from twingrad.kernels.cuda.arguments import (
 from twingrad.kernels.cuda.nvrtc import NvrtcError
 from twingrad.namespace import backend_of
 from twingrad.random.draws import keep_threshold
+from twingrad.recording import current
 
 __all__ = ["activations", "dense", "gather", "losses", "norms", "storage", "unavailable"]
 
@@ -106,7 +107,7 @@ def _update(
 ) -> None:
     """Launch the kernel of a rule; theta stands in for the arrays that it does not have, which it does not read."""
     with theta.device:
-        tables = _segments(segments, theta), _table(control, np.float64)
+        tables = _segments(segments, theta), _scalars(control, theta)
     given = [state for state in states if state is not None]
     arrays = (theta, grad, *(*given, theta, theta, theta)[:3], theta if average is None else average)
     kernel = f"{rule}{'_averaged' * (average is not None)}_segments_{NAMES[theta.dtype]}"
@@ -132,7 +133,8 @@ def clip_segments_cuda(
     rows, columns = control.shape
     with grad.device:
         table = _segments(segments, grad)
-        count = -(-grad.size // LEAF) + rows  # at least the leaves of all segments
+    count = -(-grad.size // LEAF) + rows  # at least the leaves of all segments
+    with grad.device, graph.memory():
         lanes, leaves = cupy.empty(count * LANES, np.float64), cupy.empty(count, np.float64)
     kernel, size = f"norm_lanes_{NAMES[grad.dtype]}", np.int64(grad.size)
     launching.launch("clip", kernel, lanes.size, grad, lanes, grad, table, np.int64(rows), np.int64(count), size)
@@ -156,7 +158,7 @@ def dropout_backward(saved: tuple[Any, ...], grad: Any, into: Into) -> tuple[Any
 def dropout_cuda(x: Any, *, p: float, seed: int, stream: int, step: int) -> tuple[Any, tuple[Any, ...]]:
     """x scaled where kept, +0 where dropped, in C order whatever its strides; of the mask only integers are saved."""
     x = plain(x, x)
-    key = np.uint64(seed), stream, tails.zero(int(x.device.id)), int(step)
+    key = np.uint64(seed), stream, *tails.step_cell(step, x)
     saved = x.size, *key, keep_threshold(p), 1.0 / (1.0 - p)
     out = empty(x, *x.shape)
     DROPOUT(x, blocks_of(x.size), out, x, *saved, False)
@@ -178,6 +180,14 @@ def _uploaded(gpu: int, content: bytes) -> Any:
         found = cupy.asarray(np.frombuffer(content, np.int64).reshape(-1, 2))
         device.synchronize()  # another stream may be the next to read it
     return found
+
+
+def _scalars(table: Any, like: Any) -> Any:
+    """The scalars of a rule on the GPU of `like`: NumPy's change from step to step."""
+    recording = current()
+    if recording is None or backend_of(table) == "cuda":
+        return _table(table, np.float64)
+    return recording.mirror(table, functools.partial(tails.uploaded, like))
 
 
 def _table(table: Any, dtype: Any) -> Any:

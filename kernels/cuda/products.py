@@ -1,38 +1,24 @@
 """Matrix products on a GPU: transposes are flags, results go straight where they belong, and nothing is copied.
 
-cuBLAS computes them, through CuPy's own binding; sums are float32's for bfloat16. TF32 is asked for call by call, and
-no setting of CuPy's or of a handle is changed. Where the binding is missing, plain CuPy computes, with a fresh array
-where a product is added.
+cublasLt computes them (lt.py), or where it is missing cuBLAS, through CuPy's own binding; sums are float32's for
+bfloat16. TF32 is asked for call by call, and no setting of CuPy's or of a handle is changed. Where that binding is
+missing too, plain CuPy computes, with a fresh array where a product is added. Only cublasLt's products can be captured:
+CuPy lends cuBLAS to no capturing stream.
 """
 
 from __future__ import annotations
 
 import ctypes
-from typing import Any, NamedTuple
+import functools
+from typing import Any
 
-from twingrad.namespace import Array, is_bfloat16
+from twingrad.fusable import note
+from twingrad.kernels.cuda import graph, lt
+from twingrad.kernels.cuda.lt import COMPUTE_64, Mode, mode
+from twingrad.namespace import Array
+from twingrad.recording import refuse_while_recording
 
-REAL_32, REAL_64, BFLOAT_16 = 0, 1, 14
-"""cudaDataType."""
-COMPUTE_32, COMPUTE_64, FAST_TF32 = 68, 70, 77
-"""cublasComputeType_t: of CUDA 11 and newer."""
 DEFAULT_ALGORITHM = -1
-
-
-class Mode(NamedTuple):
-    """How cuBLAS computes a product: the types of the factors and of the result, and of what is in between."""
-
-    factors: int
-    result: int
-    compute: int
-
-
-def mode(out: Array, a: Array, *, tf32: bool = False) -> Mode:
-    """The mode of a product of factors like `a`; TF32 is for float32 alone."""
-    if a.dtype.itemsize == 8:
-        return Mode(REAL_64, REAL_64, COMPUTE_64)
-    factors, result = (BFLOAT_16 if is_bfloat16(array.dtype) else REAL_32 for array in (a, out))
-    return Mode(factors, result, FAST_TF32 if tf32 and factors == REAL_32 else COMPUTE_32)
 
 
 def product(
@@ -45,16 +31,30 @@ def product(
     """
     if not out.size:
         return
-    if not a.size:
-        if not adds:
-            out.fill(0)
-        return
     with out.device:
-        gemm = _gemm()
-        if gemm is None:
-            _plain(out, a.T if ta else a, b.T if tb else b, adds)
-        else:
-            _by_cublas(gemm, out, a, b, ta, tb, adds, mode(out, a, tf32=tf32))
+        if not a.size:
+            if not adds:
+                graph.perform(int(out.device.id), functools.partial(out.fill, 0))
+        elif not (fused() and lt.multiply(out, a, b, ta=ta, tb=tb, adds=adds, tf32=tf32)):
+            refuse_while_recording("a matrix product on a GPU", lt.unavailable() or "cublasLt has no algorithm for it")
+            _by_cupy(out, a, b, ta, tb, adds, mode(out, a, tf32=tf32))
+
+
+@functools.cache
+def fused() -> bool:
+    """Whether cublasLt is here, with its epilogues; where it is not, `fused_report` tells why, once."""
+    reason = lt.unavailable()
+    if reason is not None:
+        note("linear", "cuda", f"bias and ReLU take a pass of their own, and steps are not captured: {reason}")
+    return reason is None
+
+
+def _by_cupy(out: Array, a: Array, b: Array, ta: bool, tb: bool, adds: bool, how: Mode) -> None:
+    gemm = _gemm()
+    if gemm is not None:
+        _by_cublas(gemm, out, a, b, ta, tb, adds, how)
+    else:
+        _plain(out, a.T if ta else a, b.T if tb else b, adds)
 
 
 def _by_cublas(gemm: Any, out: Array, a: Array, b: Array, ta: bool, tb: bool, adds: bool, how: Mode) -> None:

@@ -10,9 +10,11 @@ import numpy as np
 from twingrad import functional as F
 from twingrad.kernels.cpu.tails import backward_numbers, kind, refusal
 from twingrad.namespace import Array
+from twingrad.random.counter import Tick
 from twingrad.random.draws import keep_threshold
+from twingrad.recording import current
 
-__all__ = ["numbers", "refusal", "slopes", "zero"]
+__all__ = ["numbers", "refusal", "slopes", "step_cell", "uploaded", "zero"]
 
 
 def numbers(tail: F.Tail | None, like: Array) -> tuple[Any, ...]:
@@ -20,17 +22,34 @@ def numbers(tail: F.Tail | None, like: Array) -> tuple[Any, ...]:
     cell = zero(int(like.device.id))
     if tail is None:
         return 0, 0.0, cell, 0, np.uint64(0), 0, -1, 1.0
-    after = kind(tail), float(tail.negative_slope), cell
+    after = kind(tail), float(tail.negative_slope)
     if tail.mask is None:
-        return *after, 0, np.uint64(0), 0, -1, 1.0
+        return *after, cell, 0, np.uint64(0), 0, -1, 1.0
     p, seed, stream, step = tail.mask
-    return *after, int(step), np.uint64(seed), stream, keep_threshold(p), 1.0 / (1.0 - p)
+    return *after, *step_cell(step, like), np.uint64(seed), stream, keep_threshold(p), 1.0 / (1.0 - p)
 
 
 def slopes(tail: F.Tail | None) -> tuple[int, float, float]:
     """What the gradient's kernels take: kind, slope, scale."""
     after, slope, scale = backward_numbers(tail)
     return int(after), float(slope), float(scale)
+
+
+def step_cell(step: int, like: Array) -> tuple[Array, int]:
+    """Where a kernel finds the step: in the counter's mirror plus an offset while recording, else all in the offset."""
+    recording = current()
+    if not isinstance(step, Tick) or recording is None:
+        return zero(int(like.device.id)), int(step)
+    cell = step.counter.cell
+    return recording.mirror(cell, functools.partial(uploaded, like)), int(step) - int(cell[0])
+
+
+def uploaded(like: Array, host: Any) -> Array:
+    """`host` on the GPU of `like`."""
+    import cupy
+
+    with like.device:
+        return cupy.asarray(host)
 
 
 @functools.cache

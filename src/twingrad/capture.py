@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,11 @@ import numpy as np
 from twingrad.autodiff import Tensor
 from twingrad.errors import CaptureError
 from twingrad.fusable import fused_mode
+from twingrad.namespace import backend_of
 from twingrad.recording import Recording, record, refuse_while_recording
+
+PROGRAMS = {"cpu": "twingrad.kernels.cpu", "cuda": "twingrad.kernels.cuda.graph"}
+"""Where each backend has `advance(recording, counter, times)` and `Program(recording)`, with its `run` and `arrays`."""
 
 
 def capture(step: Callable[..., Any], *, fallback: bool = False) -> CapturedStep:
@@ -31,7 +36,8 @@ def capture(step: Callable[..., Any], *, fallback: bool = False) -> CapturedStep
     tuple, list or dict of them, or None. Where it trains, it calls `zero_grad()`, `backward()` and then `step()` of
     each optimizer once.
     Each call, the first included, does one step: n captured steps leave the same bits as n plain ones. The results are
-    copies. On the CPU a replay is one call into the compiled library over the arrays of the first call.
+    copies. On the CPU a replay is one call into the compiled library over the arrays of the first call, on a GPU one
+    CUDA graph, launched on CuPy's current stream.
 
     fallback: where a call cannot be captured or replayed, run the plain step, which leaves the same bits, instead of
     raising CaptureError: always, if the recording was refused (told once by a CaptureWarning), or for that call.
@@ -105,20 +111,13 @@ class CapturedStep:
         return _copied(self._result)
 
     def _record(self, args: tuple[Any, ...]) -> Any:
-        from twingrad.kernels import cpu
         from twingrad.kernels.cpu import overrides  # noqa: F401  registers what a replay can repeat
 
         given, buffers = [_signature(a) for a in args], [_buffer(a) for a in args]
         fed = [a if buffer is None else _fed(buffer) for a, buffer in zip(args, buffers, strict=True)]
         with record() as recording:
             self._result = _detached(self._step(*fed))
-            if not recording.launches:
-                raise CaptureError("the step launched no kernel: there is nothing to replay")
-            for counter, times in recording.advances.items():
-                cpu.Kernel("counter_add", 1, "q")((counter.cell,), times)
-                recording.undo.append(functools.partial(np.subtract, counter.cell, times, out=counter.cell))
-            recording.finish()
-            self._program = cpu.Program(recording.launches)
+            self._program = _program(recording)
             self._rehearse(recording)
         self._given, self._buffers = given, buffers
         self._kept = [a for a, buffer in zip(args, buffers, strict=True) if buffer is None]  # so that ids stay taken
@@ -126,19 +125,16 @@ class CapturedStep:
         return _copied(self._result)
 
     def _rehearse(self, recording: Recording) -> None:
-        """Do the step once more by a replay from where it started; CaptureError unless it leaves the same bits.
-
-        Read-only arrays stay out: nothing writes to the inputs, nor to the data set that a step gathers from.
-        """
-        kept = (a for launch in self._program.launches for a in launch.keep if a is not None and a.flags.writeable)
-        arrays = list({id(a): a for a in kept}.values())
+        """Do the step once more by a replay from where it started; CaptureError unless it leaves the same bits."""
+        arrays = self._program.arrays
         left_by_the_step = [array.copy() for array in arrays]
         recording.put_back()
         self._replay(recording)
         if any(not _same_bits(a, b) for a, b in zip(arrays, left_by_the_step, strict=True)):
             raise CaptureError(
-                "a replay would not do what the step does: besides its kernels the step changes an array with NumPy, "
-                "through tensor.data or an array from outside; do that with operations on Tensors, or outside the step"
+                "a replay would not do what the step does: besides its kernels the step changes an array with its "
+                "library, NumPy or CuPy, through tensor.data or an array from outside; do that with operations on "
+                "Tensors, or outside the step"
             )
 
     def _replay(self, recording: Recording) -> None:
@@ -174,6 +170,21 @@ class CapturedStep:
                 raise CaptureError(f"the captured step no longer holds: {reason}; capture it again")
 
 
+def _program(recording: Recording) -> Any:
+    """What the step did as a thing to run again, by the device that its kernels ran on."""
+    kinds = {launch.backend for launch in recording.launches}
+    if not kinds:
+        raise CaptureError("the step launched no kernel: there is nothing to replay")
+    if len(kinds) > 1:
+        raise CaptureError("the step launches kernels on the CPU and on a GPU; capture one step for each")
+    device = importlib.import_module(PROGRAMS[kinds.pop()])
+    for counter, times in recording.advances.items():
+        device.advance(recording, counter, times)
+        recording.undo.append(functools.partial(np.subtract, counter.cell, times, out=counter.cell))
+    recording.finish()
+    return device.Program(recording)
+
+
 def _signature(value: Any) -> Any:
     """What must be the same at each call: an array's type, dtype and shape, the value of a number or a text, and
     which object anything else is.
@@ -184,7 +195,8 @@ def _signature(value: Any) -> Any:
     if isinstance(array, np.generic | int | float | complex | str | bytes | None):
         return type(array), repr(array)
     if hasattr(array, "shape"):
-        return type(array), array.dtype, array.shape
+        place = array.device.id if backend_of(array) == "cuda" else str(getattr(array, "device", ""))
+        return type(array), array.dtype, array.shape, place
     if isinstance(array, tuple | list | dict):
         parts = [*array, *array.values()] if isinstance(array, dict) else array
         return (type(array), *map(_signature, _without_arrays(parts)))
@@ -198,12 +210,13 @@ def _without_arrays(parts: Any) -> Any:
 
 
 def _same_bits(a: Any, b: Any) -> bool:
-    return bool(a.tobytes() == b.tobytes())
+    words = [array.reshape(-1).view(np.uint8) for array in (a, b)]
+    return bool((words[0] == words[1]).all())
 
 
 def _described(signature: Any) -> str:
     kind, *rest = signature
-    if len(rest) == 2 and isinstance(rest[1], tuple) and not isinstance(rest[0], tuple):
+    if len(rest) in (2, 3) and isinstance(rest[1], tuple) and not isinstance(rest[0], tuple):
         return f"{rest[0]}{list(rest[1])}"
     if len(rest) == 1 and isinstance(rest[0], str):
         return rest[0]
@@ -215,15 +228,18 @@ def _buffer(value: Any) -> Any:
     array = value.data if isinstance(value, Tensor) else value
     if isinstance(value, Tensor) and value.requires_grad:
         raise CaptureError("an argument of a captured step requires a gradient, which is not kept; pass x.detach()")
-    return np.array(array, order="C") if isinstance(array, np.ndarray) else None
+    if isinstance(array, np.ndarray):
+        return np.array(array, order="C")
+    return array.copy(order="C") if backend_of(array) == "cuda" else None
 
 
 def _fed(buffer: Any) -> Tensor:
     """`buffer` as the step sees it: a Tensor, so that the array's own library cannot compute with it unseen; and
-    read-only, for what is written into a copy never reaches the caller's array.
+    read-only where the library knows that, for what is written into a copy never reaches the caller's array.
     """
     view = buffer.view()
-    view.flags.writeable = False
+    if isinstance(view, np.ndarray):
+        view.flags.writeable = False
     return Tensor(view)
 
 

@@ -198,7 +198,12 @@ def _cuda_kernels() -> dict[str, Any]:
     if devices.probe().reason is not None:
         return {"available": False, "reason": "no GPU can be used: see device"}
     reason = importlib.import_module("twingrad.kernels.cuda.overrides").unavailable()
-    return {"available": reason is None, "reason": reason}
+    return {"available": reason is None, "reason": reason, "products": _cuda_products()}
+
+
+def _cuda_products() -> str:
+    lt = importlib.import_module("twingrad.kernels.cuda.lt")
+    return lt.version() or f"cuBLAS through CuPy, and no captured steps: {lt.unavailable()}"
 
 
 def _words(key: str) -> str:

@@ -28,6 +28,9 @@ class Recording:
     guards: each returns why the recording no longer holds, or None.
     undo: what puts things back where the step fails while it is recorded.
     at_end: what is to be done once the step has been recorded.
+    mirrors: the arrays of the host that a GPU reads in each replay, by id, with their copies there.
+    constants: arrays on a GPU that the step only reads, by id, such as the data set that it gathers from.
+    memory: where a GPU's kernels put their results, which a replay fills again.
     seen: the modules and buffers met so far, for whoever has to do a thing once.
     """
 
@@ -39,6 +42,9 @@ class Recording:
         self.guards: list[Callable[[], str | None]] = []
         self.undo: list[Callable[[], None]] = []
         self.at_end: list[Callable[[], None]] = []
+        self.mirrors: dict[int, tuple[Any, Any]] = {}
+        self.constants: dict[int, Any] = {}
+        self.memory: Any = None
         self.seen: set[Any] = set()
 
     def finish(self) -> None:
@@ -50,6 +56,12 @@ class Recording:
         """Put back what the step changed, as far as it is not a kernel's scratch."""
         for undo in reversed(self.undo):
             undo()
+
+    def mirror(self, host: Any, upload: Callable[[Any], Any]) -> Any:
+        """The copy of the NumPy array `host` on a GPU, made by `upload` once and refreshed before every replay."""
+        if id(host) not in self.mirrors:
+            self.mirrors[id(host)] = host, upload(host)
+        return self.mirrors[id(host)][1]
 
     def advance(self, counter: Counter) -> int:
         """The number of times that `counter` was advanced before in this step; counts one more."""

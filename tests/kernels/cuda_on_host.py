@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from twingrad import devices
-from twingrad.kernels.cuda import build, launching, overrides, tails
+from twingrad.kernels.cuda import build, launching, lt, overrides, products, tails
 
+import fake_cublaslt
 import fake_cupy
+import fake_streams
 
 CUPY = fake_cupy.make()
 SHIM = Path(__file__).parent / "grid.cpp"
@@ -92,23 +94,31 @@ def function(kernel: str, of: ctypes.CDLL | None = None) -> Any:
     def run(grid: tuple[int], block: tuple[int], args: tuple[Any, ...]) -> None:
         kinds = [C_TYPES.get(type(a), ctypes.c_void_p) for a in args]
         entry = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, *kinds)(get_address())
-        entry(grid[0], block[0], *(_value(a, kind) for a, kind in zip(args, kinds, strict=True)))
+        values = [_value(a, kind) for a, kind in zip(args, kinds, strict=True)]
+        fake_streams.queue(lambda: check(entry(grid[0], block[0], *values)))
+
+    def check(_: None) -> None:
         assert faults(given) == 0, f"{kernel}: threads wait at a barrier that others never reach"
 
     return run
 
 
-def stand_in(monkeypatch: Any, processors: int = 1) -> Any:
-    """CuPy of NumPy arrays, whose kernels run on the host in blocks for a GPU of so many processors."""
-    for name, module in fake_cupy.modules(CUPY).items():
+def stand_in(monkeypatch: Any, processors: int = 1, *, cublaslt: bool = True) -> Any:
+    """CuPy of NumPy arrays, whose kernels run on the host in blocks for a GPU of so many processors; with the stand-in
+    for cublasLt, or without any.
+    """
+    packages = fake_cupy.modules(CUPY) | fake_cupy.nvmath(fake_cublaslt if cublaslt else None)
+    for name, module in packages.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(devices, "probe", lambda index=0: devices.Probe(None, True))
     monkeypatch.setattr(overrides, "unavailable", lambda: None)
     monkeypatch.setattr(launching, "why_not", lambda source, gpu: None)
     monkeypatch.setattr(launching, "_function", lambda source, kernel, gpu: function(kernel))
     monkeypatch.setattr(launching, "_processors", lambda gpu: processors)
-    for kept in (tails.zero, overrides._uploaded):
+    for kept in (tails.zero, overrides._uploaded, lt.unavailable, lt._plan, lt._handle, products.fused):
         kept.cache_clear()
+    fake_cublaslt.refused.clear()
+    fake_cublaslt.calls.clear()
     return CUPY
 
 

@@ -11,6 +11,7 @@ import sys
 
 import cuda_on_host
 
+import fake_cublaslt
 import fake_cupy
 
 
@@ -28,4 +29,4 @@ def pytest_configure(config: object) -> None:
     """Put the stand-in in place: not on import, which collecting this folder may do."""
     cupy = fake_cupy.make()
     cupy.cuda.Module = Module
-    sys.modules |= fake_cupy.modules(cupy)
+    sys.modules |= fake_cupy.modules(cupy) | fake_cupy.nvmath(fake_cublaslt)

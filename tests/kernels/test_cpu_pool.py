@@ -131,7 +131,7 @@ def test_a_program_repeats_its_launches_and_restores_the_blas(blas: Any) -> None
     with recording.record() as recorded:
         hidden = relu(linear(x, weight, bias)[0])[0]
         out = dropout(hidden, p=0.5, seed=1, stream=2, step=3)[0]
-    program = cpu.Program(recorded.launches)
+    program = cpu.Program(recorded)
     assert len(recorded.launches) == 3
     for _ in range(3):
         x[...] = rng.standard_normal(x.shape)
@@ -147,7 +147,7 @@ def test_a_program_keeps_its_arrays_alive_and_counts() -> None:
     with recording.record() as recorded:
         for amount in (1, 10):
             COUNTER((cell,), amount)
-    program = cpu.Program(recorded.launches)
+    program = cpu.Program(recorded)
     recorded.launches.clear()
     for _ in range(4):
         program.run()

@@ -18,7 +18,7 @@ from twingrad import backends, devices, info, nn, optim
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.fusable import fused
-from twingrad.kernels.cuda import cache, launching, overrides
+from twingrad.kernels.cuda import cache, launching, lt, overrides
 from twingrad.random import words
 
 pytestmark = pytest.mark.gpu
@@ -174,7 +174,7 @@ def test_info_names_the_gpu_and_its_kernels(cupy):
     found = info.config()
     assert found["device"]["gpu_unused"] is None
     assert found["device"]["gpus"][0]["name"]
-    assert found["cuda_kernels"] == {"available": True, "reason": None}
+    assert found["cuda_kernels"] == {"available": True, "reason": None, "products": lt.version()}
 
 
 def test_compiled_kernels_are_kept_on_disk(cupy, tmp_path, monkeypatch):

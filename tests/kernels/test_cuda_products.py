@@ -21,10 +21,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=["cublas", "plain"])
+@pytest.fixture(params=["cublaslt", "cublas", "plain"])
 def gpu(request, monkeypatch):
-    """CuPy with its binding of cuBLAS, which notes each call, and without."""
-    cupy = cuda_on_host.stand_in(monkeypatch)
+    """A GPU with cublasLt; with CuPy's binding of cuBLAS, which notes each call; and with neither."""
+    cupy = cuda_on_host.stand_in(monkeypatch, cublaslt=request.param == "cublaslt")
     cupy.calls = []
 
     def gemm(*call):
@@ -42,7 +42,7 @@ def gpu(request, monkeypatch):
 
 
 def there(*shape, seed=0):
-    return fake_cupy.ndarray(np.random.default_rng(seed).normal(size=shape).astype(np.float32))
+    return cuda_on_host.CUPY.asarray(np.random.default_rng(seed).normal(size=shape).astype(np.float32))
 
 
 @pytest.mark.parametrize("adds", [False, True])

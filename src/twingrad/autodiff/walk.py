@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from twingrad.autodiff.tape import FRESH, Destination, Memory, Node, OnTape, is_complex
+from twingrad.autodiff.tape import FRESH, PASSING, Destination, Memory, Node, OnTape, is_complex
 from twingrad.errors import AutodiffError
 from twingrad.namespace import namespace_of
 from twingrad.recording import SUM, bound_form, refuse_while_recording, under_way
@@ -151,7 +151,7 @@ def _wants(given: Any) -> bool:
 
 
 def _destination(given: Any) -> Destination:
-    return FRESH if given.node is not None else given.grad_destination()
+    return PASSING if given.node is not None else given.grad_destination()
 
 
 def _add(pending: dict[Any, Any], node: Node, gradient: Any) -> None:

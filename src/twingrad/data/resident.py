@@ -10,7 +10,8 @@ from twingrad import backends
 from twingrad import functional as F
 from twingrad.autodiff import Tensor
 from twingrad.devices import Device, resolve
-from twingrad.namespace import Array
+from twingrad.namespace import Array, backend_of
+from twingrad.recording import current
 
 HELD = tuple(map(np.dtype, (np.float32, np.float64, np.int64)))
 """The dtypes that can be held as they are."""
@@ -64,13 +65,21 @@ class Resident:
     def gather(self, index: Any) -> tuple[Tensor, ...]:
         """The rows at `index` of each array.
 
-        index: (B,) int64, in [0, N), on any device; a Tensor where a step is captured. Returns (B, ...) of each.
+        index: (B,) int64, in [0, N), on any device. Returns (B, ...) of each.
         Raises as `functional.gather` does: what it does not look at, as in a replay, gives rows of NaN, and labels
         that no class has.
         """
-        numbers = index if isinstance(index, Tensor) else backends.get(self.device).asarray(index)
+        numbers = self._numbers(index)
         tables = [self.table if array.dtype == np.uint8 else None for array in self.arrays]
         return tuple(Tensor(F.gather(numbers, *pair)) for pair in zip(self.arrays, tables, strict=True))
+
+    def _numbers(self, index: Any) -> Tensor:
+        """`index` on the device of the data; from NumPy's, a captured step sends it there before each replay."""
+        array, backend = index.data if isinstance(index, Tensor) else index, backends.get(self.device)
+        recording = current()
+        if recording is None or self.device.kind == "cpu" or backend_of(array) != "cpu":
+            return Tensor(backend.asarray(array))
+        return Tensor(recording.mirror(array, backend.asarray))
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{array.dtype}{list(array.shape)}" for array in self.arrays)

@@ -334,7 +334,11 @@ class Optimizer:
         tables = self._segments, self._control
         if backend_of(grad) == "cuda":
             there = backends.get(devices.device_of(grad))
-            tables = there.asarray(self._segments), there.asarray(self._control)
+            recording = current()
+            control = (
+                there.asarray(self._control) if recording is None else recording.mirror(self._control, there.asarray)
+            )
+            tables = there.asarray(self._segments), control
         F.clip_segments(grad, *tables, self._norm, max_norm=self.clip_norm, unscale=1.0 / self.loss_scale)
         return tables
 
