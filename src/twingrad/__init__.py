@@ -1,6 +1,20 @@
 """twingrad: one code, two devices. Layers, batch norm, dropout and Adam for NumPy and CuPy, fused kernels on both."""
 
-from twingrad import analysis, augment, data, devices, functional, gradcheck, info, nn, optim, random, train, xp
+from twingrad import (
+    adversarial,
+    analysis,
+    augment,
+    data,
+    devices,
+    functional,
+    gradcheck,
+    info,
+    nn,
+    optim,
+    random,
+    train,
+    xp,
+)
 from twingrad.autodiff import (
     Tensor,
     checkpoint,
@@ -32,6 +46,7 @@ __all__ = [
     "FusedError",
     "Tensor",
     "TwingradError",
+    "adversarial",
     "analysis",
     "augment",
     "capture",

@@ -1,0 +1,9 @@
+"""Augmentation narrows the gap between train and test error."""
+
+from twingrad.benchmarks.claims import Claim, example, less
+
+CLAIM = Claim(
+    "On 500 digits, bending them and noise narrow the gap between train and test error, and lower the test error.",
+    example("augmentation"),
+    [less("gap, augmented", "gap, plain"), less("test error, augmented", "test error, plain")],
+)

@@ -1,0 +1,86 @@
+"""The gradient of a loss with respect to a model's input: by the tape, or by differences of what the model answers."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+from twingrad.autodiff import Tensor, grad, no_grad
+from twingrad.errors import AutodiffError
+from twingrad.functional.checks import number
+from twingrad.namespace import Array, namespace_of
+from twingrad.nn import Module
+from twingrad.train.modes import mode
+
+Model = Callable[..., Any]
+"""x (N, ...) -> outputs (N, ...): an `nn.Module`, or any function."""
+Loss = Callable[..., Any]
+"""(outputs, y, reduction="none") -> the loss of each example (N,), as the losses of `twingrad.functional`."""
+
+
+def exact_gradient(model: Model, x: Array, y: Array, loss: Loss) -> Array:
+    """dJ_i/dx_i of each example, J_i = loss(model(x), y)_i: x (N, ...) -> an array like x.
+
+    An `nn.Module` computes in evaluation mode, where an example does not depend on the others of its batch.
+
+    Raises AutodiffError, by the model's name, where the model gives no gradient.
+    """
+
+    def cost(x: Array) -> Any:
+        return namespace_of(x).sum(loss(model(x), y, reduction="none"))
+
+    try:
+        with evaluating(model):
+            return grad(cost)(x)
+    except (AutodiffError, TypeError) as error:
+        raise no_gradient(model, error) from error
+
+
+def numerical_gradient(model: Model, x: Array, y: Array, loss: Loss, *, step: float = 1e-3) -> Array:
+    """(J_i(x + step e_k) - J_i(x - step e_k)) / (2 step) for each input k of each example: x (N, ...) -> an array like x.
+
+    A black box is enough: the model is only asked, for a batch of 2 D changed copies of each example, D its inputs. In
+    float32 the differences of a confident model vanish: give it float64, or a larger step.
+
+    Raises ValueError for a step that is not positive.
+
+    >>> import numpy as np
+    >>> squares = lambda outputs, y, reduction: outputs
+    >>> numerical_gradient(lambda x: (x**2).sum(axis=1), np.asarray([[3.0, -1.0]]), None, squares).round(6)
+    array([[ 6., -2.]])
+    """
+    if not (math.isfinite(number("numerical_gradient: step", step)) and step > 0):
+        raise ValueError(f"numerical_gradient: step must be a finite number above 0; got {step}")
+    xp, d = namespace_of(x), math.prod(x.shape[1:])
+    moves = step * xp.eye(d, dtype=x.dtype, device=x.device)
+    moves = xp.reshape(xp.concat([moves, -moves], axis=0), (2 * d, *x.shape[1:]))
+    rows = []
+    for i in range(x.shape[0]):
+        with evaluating(model), no_grad():
+            found = loss(model(x[i, ...] + moves), _repeated(y, i, 2 * d), reduction="none")
+        found = found.data if isinstance(found, Tensor) else found
+        rows.append((found[:d] - found[d:]) / (2 * step))
+    return xp.reshape(xp.stack(rows), x.shape)
+
+
+def evaluating(model: Model) -> contextlib.AbstractContextManager[None]:
+    """A module in evaluation mode; any other function as it is."""
+    return mode(model, training=False) if isinstance(model, Module) else contextlib.nullcontext()
+
+
+def no_gradient(model: Model, error: Exception) -> AutodiffError:
+    """The error that names the model, and the cure."""
+    name = getattr(model, "__qualname__", type(model).__name__)
+    return AutodiffError(
+        f"the model {name} gives no gradient with respect to its input ({error}); "
+        "gradient=numerical_gradient attacks it as a black box"
+    )
+
+
+def _repeated(y: Any, i: int, times: int) -> Any:
+    if y is None:
+        return None
+    xp = namespace_of(y)
+    return xp.broadcast_to(y[i, ...], (times, *y.shape[1:])) + xp.zeros((), dtype=y.dtype, device=y.device)
