@@ -3,7 +3,7 @@
 from twingrad.benchmarks.claims import Claim, example, less
 
 CLAIM = Claim(
-    "On 500 digits, bending them and noise narrow the gap between train and test error, and lower the test error.",
+    "On 500 digits, bending and noise narrow the gap between train and test error, asked too of the test error.",
     example("augmentation"),
     [less("gap, augmented", "gap, plain"), less("test error, augmented", "test error, plain")],
 )

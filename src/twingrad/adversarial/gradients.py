@@ -39,7 +39,7 @@ def exact_gradient(model: Model, x: Array, y: Array, loss: Loss) -> Array:
 
 
 def numerical_gradient(model: Model, x: Array, y: Array, loss: Loss, *, step: float = 1e-3) -> Array:
-    """(J_i(x + step e_k) - J_i(x - step e_k)) / (2 step) for each input k of each example: x (N, ...) -> an array like x.
+    """(J_i(x + step e_k) - J_i(x - step e_k)) / (2 step) for input k of example i: x (N, ...) -> an array like x.
 
     A black box is enough: the model is only asked, for a batch of 2 D changed copies of each example, D its inputs. In
     float32 the differences of a confident model vanish: give it float64, or a larger step.
@@ -82,5 +82,4 @@ def no_gradient(model: Model, error: Exception) -> AutodiffError:
 def _repeated(y: Any, i: int, times: int) -> Any:
     if y is None:
         return None
-    xp = namespace_of(y)
-    return xp.broadcast_to(y[i, ...], (times, *y.shape[1:])) + xp.zeros((), dtype=y.dtype, device=y.device)
+    return namespace_of(y).broadcast_to(y[i, ...], (times, *y.shape[1:]))

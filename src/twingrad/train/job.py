@@ -39,7 +39,7 @@ class Job:
         class_weight: Any,
         example_weight: Any,
         prefetch: int | None,
-        augment: Augment | None,
+        augment: Augment | None = None,
     ) -> None:
         self.model, self.optimizer, self.plan, self.loss = model, optimizer, plan, loss
         self.example_weight, self.prefetch = example_weight, prefetch
