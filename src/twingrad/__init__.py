@@ -13,6 +13,7 @@ from twingrad import (
     optim,
     random,
     train,
+    tune,
     xp,
 )
 from twingrad.autodiff import (
@@ -71,6 +72,7 @@ __all__ = [
     "random",
     "show_config",
     "train",
+    "tune",
     "use_device",
     "use_threads",
     "value_and_grad",

@@ -82,6 +82,7 @@ def test_every_kept_option_survives_toml(tmp_path):
     samples |= {"optimizer": "sgd", "schedule": "cosine", "checkpoint_every": "10min", "early_stopping": "3"}
     samples |= {"dropout": "0.25", "momentum": "0.5", "ema": "0.99", "label_smoothing": "0.1"}
     samples |= {"train_loss": "steps"}
+    samples |= {"beta1": "0.8", "beta2": "0.99"}
     kept = [option for option in TRAIN_OPTIONS if option.kept]
     values = {option.name: option.parse(samples.get(option.name, "1")) if option.parse else True for option in kept}
     (tmp_path / "c.toml").write_text(to_toml(values, TRAIN_OPTIONS, "train"), encoding="utf-8")
@@ -113,7 +114,10 @@ def test_a_bad_file_is_refused(call, tmp_path, text, message):
 
 
 UNSUITED = {
-    "nesterov of adam": (["--nesterov"], "--nesterov does not apply to adam, which takes --weight-decay"),
+    "nesterov of adam": (
+        ["--nesterov"],
+        "--nesterov does not apply to adam, which takes --beta1, --beta2, --weight-decay",
+    ),
     "nesterov without momentum": (["--nesterov", "--optimizer", "sgd"], "nesterov and bias_correction are of momentum"),
     "decay of cosine": (["--schedule", "cosine", "--decay", 1], "--decay does not apply to the schedule cosine"),
     "weights of classes": (["--class-weight", "1,2"], "--class-weight must be 10 numbers, one for each class"),

@@ -1,4 +1,4 @@
-"""The command line: `twingrad train`, `evaluate`, `predict`, `gradcheck`, `bench`, `info`, `cache`."""
+"""The command line: `twingrad train`, `tune`, `evaluate`, `predict`, `gradcheck`, `bench`, `info`, `cache`."""
 
 from __future__ import annotations
 

@@ -99,6 +99,8 @@ TRAINING = (
         ", ".join(f"{name} {rate:g}" for name, rate in DEFAULT_LR.items()),
     ),
     Option("momentum", values.below_one, "of sgd and rmsprop", 0.0, "BETA"),
+    Option("beta1", values.below_one, "of adam and adamw: decay of the first moment", None, "BETA", "0.9"),
+    Option("beta2", values.below_one, "of adam and adamw: decay of the second moment", None, "BETA", "0.999"),
     Option("nesterov", None, "Nesterov's momentum, of sgd", False, told="off"),
     Option("weight_decay", values.not_negative, "L2 penalty; of adamw decoupled", None, "LAMBDA", "0; adamw 0.01"),
     Option("l1", values.not_negative, "L1 penalty, which makes weights exactly 0", 0.0, "LAMBDA"),
@@ -176,6 +178,40 @@ TRAIN = {"data": DATA, "network": NETWORK, "training": TRAINING, "output": OUTPU
 TRAIN_OPTIONS = tuple(option for group in TRAIN.values() for option in group)
 WITH_RESUME = ("resume", "epochs", "threads", "json", "quiet")
 """What may be given beside --resume, epochs to have more of them: the rest is the run's."""
+
+STRATEGIES = ("random", "grid", "coarse-to-fine", "tpe")
+METRICS = ("accuracy", "exact_match", "loss", "r2", "rmse", "mae")
+SPACE = (
+    "what is searched: names of hyperparameters, each with a scale as in lr=log:0.0001:1, momentum=beta:0.9:0.999, "
+    "dropout=uniform:0:0.5, layers=int:1:4, units=intlog:16:256, activation=relu|tanh, or with none for the usual one"
+)
+SEARCH = (
+    Option("trials", values.count(1), "how many settings are tried", 20, "N"),
+    Option("strategy", values.one_of("strategy", STRATEGIES), ", ".join(STRATEGIES), "random", "NAME"),
+    Option("space", values.names, SPACE, None, "NAME=SCALE,...", "the first of the usual hyperparameters"),
+    Option("first", values.count(1), "so many of the usual ones, in their order of importance", 4, "N"),
+    Option(
+        "metric",
+        values.one_of("metric", METRICS),
+        f"of the dev part: {', '.join(METRICS)}",
+        None,
+        "NAME",
+        "accuracy, loss for a regression",
+    ),
+    Option("prune", None, "give up trials that fall behind the median", True),
+    Option("workers", values.count(1), "processes at work at a time", 1, "N"),
+    Option("out", values.path, "new or empty folder", None, "FOLDER", "the next runs/tune-DATA-N", kept=False),
+    Option("config", values.path, "TOML file with any options of `train`", None, "FILE", "none", kept=False),
+    Option("resume", values.path, "go on with a search that was cut short", None, "FOLDER", "none", kept=False),
+    Option(
+        "json", None, "end standard output with one JSON object; the table goes to standard error", False, kept=False
+    ),
+    Option("quiet", None, "no progress, no table", False, kept=False),
+)
+TUNE = {"search": SEARCH, "data": DATA, "network": NETWORK, "training": TRAINING}
+TUNE_OPTIONS = tuple(option for group in TUNE.values() for option in group)
+WITH_TUNE_RESUME = ("resume", "trials", "workers", "json", "quiet")
+"""What may be given beside --resume: the rest is the search's."""
 
 COLUMNS = "the model's columns, where a file has others too; or the array of an .npz file"
 DEVICE = Option("device", values.text, DEVICES, "auto", "NAME")

@@ -19,6 +19,10 @@ EPILOG = (
 EPILOGS = {
     "info": None,
     "cache": None,
+    "tune": (
+        "exit codes: 0 done; 2 bad input, nothing written; 3 the search could not be written; 4 every trial diverged; "
+        "130 Ctrl-C or 143 SIGTERM: --resume goes on; 1 a defect"
+    ),
     "gradcheck": (
         "exit codes: 0 every gradient is great; 5 one is wrong; 6 look again at one; 2 bad input; 4 training diverged "
         "in the --epochs before the check; 130 Ctrl-C; 1 a defect"
@@ -84,11 +88,14 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"twingrad {__version__}")
     commands = top.add_subparsers(
-        dest="command", required=True, metavar="{train,evaluate,predict,gradcheck,bench,info,cache}"
+        dest="command", required=True, metavar="{train,tune,evaluate,predict,gradcheck,bench,info,cache}"
     )
     train = _command(commands, "train", "train a network", TRAIN)
     for name, group in options.TRAIN.items():
         _add(train.add_argument_group(name), group)
+    tune = _command(commands, "tune", "search for good hyperparameters", TUNE)
+    for name, group in options.TUNE.items():
+        _add(tune.add_argument_group(name), group)
     evaluate = _command(commands, "evaluate", "measure a trained model", EVALUATE)
     evaluate.add_argument("run", metavar="RUN", help="a run folder or a model file")
     _add(evaluate, options.EVALUATE_OPTIONS)
@@ -112,6 +119,11 @@ def parser() -> Parser:
 TRAIN = (
     "Train a dense network for classes, labels or a regression, keep the parameters of the best evaluation, and write "
     "a run folder. With no option: on the 1,797 handwritten digits that ship with twingrad."
+)
+TUNE = (
+    "Train many networks with different hyperparameters, and write the best as a file for `twingrad train --config`. "
+    "With no option: learning rate, batch size, hidden units and layers for the digits, by random search. An option "
+    "of `train` that is given stays as it is. Needs Optuna, of the extra `tune`."
 )
 EVALUATE = "Loss and metrics of a trained model: on the parts of its own data, or on other data with targets."
 PREDICT = "What a trained model says of examples: CSV or JSON lines, read and written a batch at a time."

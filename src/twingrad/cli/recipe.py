@@ -97,6 +97,8 @@ def make_optimizer(values: Values, train: Dataset) -> Any:
 
 UNSET = {
     "momentum": 0.0,
+    "beta1": None,
+    "beta2": None,
     "nesterov": False,
     "weight_decay": None,
     "l1": 0.0,

@@ -1,0 +1,82 @@
+"""A search as pictures. matplotlib (extra `plot`) is imported only here, and only when asked."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+from twingrad.train import curves
+from twingrad.tune.result import Search
+from twingrad.tune.scales import Choice, Integers, LogUniform, OneMinusLogUniform
+
+COLUMNS = 4
+
+
+def importance_png(found: Search) -> bytes | None:
+    """A bar for each hyperparameter, the most important on top; None without matplotlib or where nothing is known."""
+    shares = found.importance()
+    if not curves.available() or not shares:
+        return None
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 1.2 + 0.35 * len(shares)), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    names = list(shares)[::-1]
+    axes.barh(names, [shares[name] for name in names], color=curves.DEV)
+    for place, name in enumerate(names):
+        axes.text(shares[name], place, f" {shares[name]:.0%}", va="center", fontsize=9)
+    axes.set_xlim(0, 1.15 * max(shares.values()))
+    axes.set_xlabel("importance")
+    axes.spines[["top", "right"]].set_visible(False)
+    return _png(figure)
+
+
+def slices_png(found: Search, metric: str = "value") -> bytes | None:
+    """The value of each trial over each hyperparameter, later trials darker; None without matplotlib or trials.
+
+    Pruned and diverged trials are crosses, at their last report and at the edge.
+    """
+    known = found.known
+    if not curves.available() or not known:
+        return None
+    from matplotlib.figure import Figure
+
+    columns = min(COLUMNS, len(found.space))
+    rows = math.ceil(len(found.space) / columns)
+    figure = Figure(figsize=(3.2 * columns, 2.8 * rows), dpi=120, layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    for panel in panels[len(found.space) :]:
+        panel.set_visible(False)
+    for panel, (name, scale) in zip(panels, found.space.items(), strict=False):
+        _slice(panel, found, name, scale)
+    for panel in panels[::columns]:
+        panel.set_ylabel(metric)
+    return _png(figure)
+
+
+def _slice(panel: Any, found: Search, name: str, scale: Any) -> None:
+    for marker, complete in (("o", True), ("x", False)):
+        chosen = [(trial, value) for trial, value in found.known if (trial.value is not None) == complete]
+        at = [scale.inner(trial.values[name]) for trial, _ in chosen]
+        if isinstance(scale, Choice):
+            at = [scale.values.index(value) for value in at]
+        shade = {"c": [trial.index for trial, _ in chosen], "cmap": "Blues"}
+        ends = {"vmin": -len(found) / 2, "vmax": len(found)}
+        panel.scatter(at, [value for _, value in chosen], marker=marker, s=22, **shade, **ends)
+    if found.ranked:
+        best = scale.inner(found.best.values[name])
+        place = scale.values.index(best) if isinstance(scale, Choice) else best
+        panel.scatter([place], [found.best.value], s=70, facecolors="none", edgecolors="#c0392b", linewidths=1.4)
+    if isinstance(scale, Choice):
+        panel.set_xticks(range(len(scale.values)), [str(value) for value in scale.values], rotation=30)
+    elif isinstance(scale, LogUniform | OneMinusLogUniform) or (isinstance(scale, Integers) and scale.log):
+        panel.set_xscale("log")
+    panel.set_xlabel(scale.label(name))
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _png(figure: Any) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()

@@ -1,0 +1,120 @@
+"""`twingrad tune` killed, workers and parent alike, and resumed: the table is that of an uninterrupted search."""
+
+import csv
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("optuna", reason="Optuna (extra `tune`) is not installed")
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
+
+TUNE = (sys.executable, "-m", "twingrad", "tune")
+OPTIONS = ("--trials", "9", "--strategy", "coarse-to-fine", "--no-prune", "--hidden", "16", "--epochs", "10")
+OPTIONS += ("--device", "cpu", "--quiet")
+
+
+def begin(folder, *options):
+    return subprocess.Popen([*TUNE, *options], stderr=subprocess.PIPE, text=True, cwd=folder.parent)
+
+
+def finish(process):
+    told = process.communicate(timeout=120)[1]
+    assert process.returncode == 0, told
+
+
+def table(folder):
+    """The rows of the trials, without their seconds."""
+    with (folder / "trials.csv").open(newline="") as file:
+        return [row[:-1] for row in csv.reader(file)]
+
+
+def workers_of(process):
+    """The processes that run trials for it."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            parent = next(line for line in status.read_text().splitlines() if line.startswith("PPid:"))
+            if int(parent.split()[1]) == process.pid and b"spawn_main" in status.with_name("cmdline").read_bytes():
+                found.append(int(status.parent.name))
+        except (OSError, StopIteration):
+            continue
+    return found
+
+
+def wait_for(holds, seconds=60):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def ended(folder):
+    """How many trials the journal has the end of: op code 6 with a state that is complete."""
+    journal = folder / "study.journal"
+    return journal.read_text().count('"op_code":6') if journal.exists() else 0
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "study"
+    finish(begin(folder, *OPTIONS, "--out", str(folder)))
+    return table(folder)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_worker_and_parent_killed_and_resumed(whole, tmp_path, seed):
+    folder, draw = tmp_path / "study", random.Random(seed)
+    process = begin(folder, *OPTIONS, "--workers", "2", "--out", str(folder))
+    wait_for(lambda: ended(folder) >= 1 + draw.randrange(3) or process.poll() is not None)
+    workers = workers_of(process)
+    if workers and seed == 0:
+        os.kill(workers[0], signal.SIGKILL)
+        wait_for(lambda: set(workers_of(process)) - set(workers) or process.poll() is not None)
+    workers = workers_of(process)
+    assert process.poll() is None, "it ended before it could be killed"
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))  # no orphan goes on
+    assert not (folder / "best.toml").exists()
+    finish(begin(folder, "--resume", str(folder), "--quiet"))
+    assert table(folder) == whole
+
+
+def test_ctrl_c_says_how_to_go_on(whole, tmp_path):
+    folder = tmp_path / "study"
+    process = begin(folder, *OPTIONS, "--out", str(folder))
+    wait_for(lambda: ended(folder) >= 2)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, told
+    assert f"go on with it: --resume {folder}" in told
+    assert (folder / "best.toml").exists()
+    finish(begin(folder, "--resume", str(folder), "--workers", "2", "--quiet"))
+    assert table(folder) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+def test_killed_again_and_again_at_random_moments(whole, tmp_path, seed):
+    folder, draw, kills = tmp_path / "study", random.Random(seed), 0
+    while not (folder / "best.toml").exists():
+        resume = (folder / "tune.toml").exists()
+        begun = ("--resume", str(folder), "--quiet") if resume else (*OPTIONS, "--out", str(folder))
+        if folder.exists() and not resume:
+            shutil.rmtree(folder)  # killed before anything was written
+        process = begin(folder, *begun, "--workers", str(1 + kills % 2))
+        try:
+            told = process.communicate(timeout=draw.uniform(1.0, 4.0))[1]
+            assert process.returncode == 0, told
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+    assert table(folder) == whole
