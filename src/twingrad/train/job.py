@@ -35,10 +35,10 @@ class Job:
         dev: Dataset | None,
         plan: Plan,
         loss: str | Loss,
-        preprocessing: str | Preprocessing | None,
-        class_weight: Any,
-        example_weight: Any,
-        prefetch: int | None,
+        preprocessing: str | Preprocessing | None = None,
+        class_weight: Any = None,
+        example_weight: Any = None,
+        prefetch: int | None = None,
         augment: Augment | None = None,
     ) -> None:
         self.model, self.optimizer, self.plan, self.loss = model, optimizer, plan, loss

@@ -113,9 +113,8 @@ def lr_range_test(
     check_loss(loss)
     given, (train, _) = checks.make_optimizer(optimizer), checks.parts(data, None)
     twin = type(given)(lr=low, **{name: getattr(given, name) for name in given.options})
-    job = Job(
-        model, twin, train, None, Plan(1, batch_size, seed, "last", "auto", 1, None), loss, None, None, None, None
-    )
+    plan = Plan(1, batch_size, seed, "last", "auto", 1, None)
+    job = Job(model, twin, train, None, plan, loss)
     with _restored(model):
         trainer = job.begin(resolve(None if device == "auto" else device), (), None, Interval(None))
         twin.bind(model)

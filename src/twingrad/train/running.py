@@ -52,6 +52,7 @@ class RunningLoss:
         return [plain(self.total), self.examples]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Take what `state` gave."""
-        total, self.examples = state
+        """Take what `state` gave; what was read since is forgotten."""
+        self._unread.clear()
+        self.strange, (total, self.examples) = None, state
         self.total = math.nan if total is None else total

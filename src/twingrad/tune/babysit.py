@@ -133,8 +133,7 @@ class Babysit:
 
     def _begin(self, batch_size: int) -> Trainer:
         plan = Plan(0, batch_size, self._seed, "last", "auto", 1, None)
-        of = (self._train, self._dev, plan, self._loss, self._preprocessing, None, None, None)
-        job = Job(self.model, self.optimizer, *of)
+        job = Job(self.model, self.optimizer, self._train, self._dev, plan, self._loss, self._preprocessing)
         device = resolve(None if self._device == "auto" else self._device)
         self.optimizer.bind(self.model)
         return job.begin(device, self._told, None, Interval(None))
