@@ -60,6 +60,7 @@ __all__ = [
     "functional",
     "fused",
     "fused_report",
+    "gan",
     "grad",
     "gradcheck",
     "hvp",
