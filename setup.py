@@ -146,6 +146,7 @@ setup(
     extras_require={
         "cuda12": ["cupy-cuda12x[ctk]>=14", "nvmath-python>=1.0; platform_system != 'Darwin'"],
         "cuda13": ["cupy-cuda13x[ctk]>=14", "nvmath-python>=1.0; platform_system != 'Darwin'"],
+        "bf16": ["ml_dtypes>=0.5"],
         "plot": ["matplotlib>=3.8"],
         "tune": ["optuna>=4.0"],
         "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "array-api-strict>=2.3", "setuptools>=70.1"],

@@ -30,10 +30,11 @@ from twingrad.autodiff import (
 )
 from twingrad.capture import CaptureWarning, capture
 from twingrad.devices import use_device
-from twingrad.errors import AutodiffError, CaptureError, DeviceError, FusedError, TwingradError
+from twingrad.errors import AutodiffError, CaptureError, DeviceError, FusedError, PrecisionError, TwingradError
 from twingrad.fusable import fused, fused_report
 from twingrad.gradcheck import check_grads
 from twingrad.info import show_config
+from twingrad.precision import use_precision
 from twingrad.threads import use_threads
 from twingrad.train import fit
 
@@ -45,6 +46,7 @@ __all__ = [
     "CaptureWarning",
     "DeviceError",
     "FusedError",
+    "PrecisionError",
     "Tensor",
     "TwingradError",
     "adversarial",
@@ -75,6 +77,7 @@ __all__ = [
     "train",
     "tune",
     "use_device",
+    "use_precision",
     "use_threads",
     "value_and_grad",
     "vjp",

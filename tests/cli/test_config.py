@@ -81,7 +81,7 @@ def test_every_kept_option_survives_toml(tmp_path):
     }
     samples |= {"optimizer": "sgd", "schedule": "cosine", "checkpoint_every": "10min", "early_stopping": "3"}
     samples |= {"dropout": "0.25", "momentum": "0.5", "ema": "0.99", "label_smoothing": "0.1"}
-    samples |= {"train_loss": "steps"}
+    samples |= {"train_loss": "steps", "precision": "tf32"}
     samples |= {"beta1": "0.8", "beta2": "0.99"}
     kept = [option for option in TRAIN_OPTIONS if option.kept]
     values = {option.name: option.parse(samples.get(option.name, "1")) if option.parse else True for option in kept}

@@ -10,6 +10,7 @@ LOSSES = ("auto", "cross_entropy", "binary_cross_entropy", "mean_squared_error",
 ACTIVATIONS = ("relu", "leaky-relu", "sigmoid", "tanh")
 SCHEDULES = ("constant", "cosine", "restarts", "cyclic", "inverse", "exponential", "sqrt", "staircase")
 TRAIN_LOSSES = ("evaluated", "steps")
+PRECISIONS = ("float32", "tf32", "bf16")
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 DEFAULT_LR = {"sgd": 0.1, "rmsprop": 1e-3, "adam": 3e-3, "adamw": 3e-3}
 WIDE = 64
@@ -138,6 +139,13 @@ TRAINING = (
     Option("label_smoothing", values.below_one, "share of a label spread over all classes, in [0, 1)", 0.0, "S"),
     Option("seed", values.count(0, 2**64), "seed of initial weights, dropout, split and shuffles", 0, "N"),
     Option("device", values.text, DEVICES, "auto", "NAME"),
+    Option(
+        "precision",
+        values.one_of("precision", PRECISIONS),
+        "float32; tf32, for faster products on a GPU; or bf16, which stores activations in bfloat16 too",
+        "float32",
+        "NAME",
+    ),
 )
 OUTPUT = (
     Option("checkpoint_every", values.interval, "updates, or a time like 30s, 10min; or never", "30s", "N"),

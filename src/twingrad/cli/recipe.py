@@ -120,6 +120,7 @@ FIT = (
     "checkpoint_every",
     "class_weight",
     "label_smoothing",
+    "precision",
 )
 """The options that are arguments of `fit`."""
 

@@ -17,6 +17,7 @@ from twingrad.cli.table import to_toml
 from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.data.files import missing
 from twingrad.devices import resolve
+from twingrad.precision import use_precision
 from twingrad.train import Diverged, EarlyStopping, Evaluation, History, Interrupted, Progress, RunFolder, evaluate, fit
 from twingrad.train.model_file import MODEL
 from twingrad.train.run_folder import CONFIG
@@ -68,7 +69,9 @@ def _train(
         out=folder,
         **recipe.fit_options(values),
     )
-    measured = {part: evaluate(model, each, loss=values["loss"]) for part, each in parts._asdict().items() if len(each)}
+    with use_precision(values["precision"]):
+        given_parts = {part: each for part, each in parts._asdict().items() if len(each)}
+        measured = {part: evaluate(model, each, loss=values["loss"]) for part, each in given_parts.items()}
     result = _result(model, parts.train, history, measured)
     result |= {} if values["ema"] is None else {"ema": values["ema"]}
     folder.write(RESULT, (json.dumps(result, indent=1) + "\n").encode())

@@ -14,6 +14,8 @@ from twingrad.autodiff.tape import Memory
 from twingrad.errors import CaptureError
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.nn.parameter import Parameter
+from twingrad.nn.rounded import RoundedParameters
+from twingrad.precision import bfloat16
 from twingrad.recording import current, refuse_while_recording
 
 ALIGNMENT = 64
@@ -28,7 +30,8 @@ class FlatParameters:
 
     theta, grad: (P,), padded between segments; segments: (S, 2) int64, offset and length of each parameter.
     touched: (S,), whether a gradient was written since `zero_grad`. memory counts the optimizer's updates, settings the
-    changes of a parameter's decay or learning-rate scale. valid turns False once the parameters live elsewhere.
+    changes of a parameter's decay or learning-rate scale. copies: the parameters in bfloat16, from the first `rounded`
+    on. valid turns False once the parameters live elsewhere.
     """
 
     def __init__(self, parameters: Sequence[Parameter], like: Array) -> None:
@@ -38,6 +41,7 @@ class FlatParameters:
         self.memory = Memory()
         self.settings = 0
         self.valid = True
+        self.copies: RoundedParameters | None = None
         self._theta, self._grad = _zeros(size, like), _zeros(size, like)
         self._grad_views = [self._view(self._grad, i) for i in range(len(self.parameters))]
         views = [self._copied(i, parameter) for i, parameter in enumerate(self.parameters)]
@@ -59,6 +63,12 @@ class FlatParameters:
     def buffers(self) -> tuple[Array, Array]:
         """`theta` and `grad`, also while a step is captured."""
         return self._theta, self._grad
+
+    def rounded(self, segment: int) -> Array:
+        """The values of a segment, rounded to bfloat16, in its parameter's shape."""
+        if self.copies is None:
+            self.copies = RoundedParameters(self, _zeros(self._theta.shape[0], self._theta, bfloat16()))
+        return self.copies.of(segment)
 
     def zero_grad(self, segments: NDArray[np.bool_] | None = None) -> None:
         """Forget the gradients of all or of the chosen segments: the next write to each overwrites it."""
@@ -171,10 +181,11 @@ def _itemsize(like: Array) -> int:
     return int(namespace_of(like).finfo(like.dtype).bits) // 8
 
 
-def _zeros(size: int, like: Array) -> Array:
+def _zeros(size: int, like: Array, dtype: Any = None) -> Array:
+    dtype = like.dtype if dtype is None else dtype
     if backend_of(like) is not None:
-        return backends.get(devices.device_of(like)).zeros_aligned(size, like.dtype)
-    return namespace_of(like).zeros(size, dtype=like.dtype, device=like.device)
+        return backends.get(devices.device_of(like)).zeros_aligned(size, dtype)
+    return namespace_of(like).zeros(size, dtype=dtype, device=like.device)
 
 
 def moved(array: Array, like: Array, *, keep_integers: bool = False) -> Array:

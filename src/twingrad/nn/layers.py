@@ -9,35 +9,55 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.autodiff import Tensor
-from twingrad.errors import DeviceError
+from twingrad.errors import DeviceError, PrecisionError
 from twingrad.functional.checks import number
 from twingrad.functional.dropout import check_probability
-from twingrad.namespace import Array, backend_of, namespace_of
+from twingrad.namespace import Array, backend_of, is_bfloat16, real_floating
 from twingrad.nn.init import he_normal, normal, ones, zeros
 from twingrad.nn.module import Module
 from twingrad.nn.parameter import Parameter
+from twingrad.precision import asked_for, in_force
 from twingrad.random import Counter, stream_of
 from twingrad.recording import computing_again, current, refuse_while_recording
 
 
 def as_input(layer: Module, x: Array, like: Parameter) -> Tensor:
-    """`x` as a tensor of the dtype of the layer's parameters: floats are cast, integers raise TypeError."""
+    """`x` as a tensor of the dtype of the layer's parameters, under "bf16" in bfloat16: floats are cast, integers raise
+    TypeError.
+    """
     tensor = x if isinstance(x, Tensor) else Tensor(x)
-    xp = namespace_of(tensor.data)
-    if not xp.isdtype(tensor.dtype, "real floating"):
+    if not real_floating(tensor):
         raise TypeError(
             f"{layer.describe()} takes floating input, got {tensor.dtype}; cast it to {like.dtype}, "
             "and scale it (pixels: divide by 255)"
         )
     if type(tensor.data) is not type(like.data):
         _refuse_device(layer, tensor, like)
-    if tensor.dtype != like.dtype:
-        from twingrad.xp import astype
+    if asked_for() == "bf16":
+        return _stored(layer, tensor, like)
+    tensor = F.widen(tensor) if is_bfloat16(tensor.dtype) else tensor
+    return tensor if tensor.dtype == like.dtype else _cast(layer, tensor, like.dtype)
 
-        dtypes = f"it casts {tensor.dtype} input to its parameters' {like.dtype}; cast before the step"
-        refuse_while_recording(layer.describe(), dtypes)
-        tensor = astype(tensor, like.dtype)
-    return tensor
+
+def _stored(layer: Module, tensor: Tensor, like: Parameter) -> Tensor:
+    """The tensor in bfloat16, where the device has that."""
+    in_force(like.data)
+    if like.dtype != np.float32:
+        raise PrecisionError(
+            f"{layer.describe()} has parameters of {like.dtype}; precision 'bf16' trains float32 ones: "
+            'model.to(dtype="float32")'
+        )
+    if is_bfloat16(tensor.dtype):
+        return tensor
+    return F.narrow(tensor if tensor.dtype == np.float32 else _cast(layer, tensor, like.dtype))  # type: ignore[no-any-return]
+
+
+def _cast(layer: Module, tensor: Tensor, dtype: Any) -> Tensor:
+    from twingrad.xp import astype
+
+    dtypes = f"it casts {tensor.dtype} input to its parameters' {dtype}; cast before the step"
+    refuse_while_recording(layer.describe(), dtypes)
+    return astype(tensor, dtype)
 
 
 def _refuse_device(layer: Module, x: Tensor, like: Parameter) -> None:
@@ -85,7 +105,11 @@ class Linear(Module):
 
     def followed_by(self, x: Array, tail: F.Tail | None) -> Tensor:
         """What `forward` gives, with the tail in the same pass."""
-        return F.linear(as_input(self, x, self.weight), self.weight, self.bias, tail=tail)  # type: ignore[no-any-return]
+        x, weight = as_input(self, x, self.weight), self.weight
+        if not is_bfloat16(x.dtype):
+            return F.linear(x, weight, self.bias, tail=tail)  # type: ignore[no-any-return]
+        copy = weight.rounded() if isinstance(weight, Parameter) else None
+        return F.linear(x, weight, self.bias, tail=tail, copy=copy)  # type: ignore[no-any-return]
 
     def describe(self) -> str:
         return f"Linear({self.in_features}, {self.out_features}{'' if 'bias' in self._parameters else ', bias=False'})"

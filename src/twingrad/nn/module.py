@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from twingrad import backends, devices
+from twingrad import functional as F
 from twingrad.autodiff import Tensor
-from twingrad.namespace import Array, backend_of
+from twingrad.namespace import Array, backend_of, is_bfloat16
 from twingrad.nn.flat import FlatParameters, moved
 from twingrad.nn.hidden import refuse_hidden
 from twingrad.nn.parameter import Parameter
 from twingrad.nn.state import fitting, host_copy, write
+from twingrad.precision import asked_for
 from twingrad.random import DEFAULT_SEED, Counter, stream_of
 from twingrad.recording import current, refuse_while_recording
 
@@ -62,7 +64,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.enter()
-        return self.forward(*args, **kwargs)
+        out = self.forward(*args, **kwargs)
+        return widened(out) if asked_for() == "bf16" and self.root() is self else out
 
     def enter(self) -> None:
         """What a call does before `forward`: settle the values, and guard the step that is being captured."""
@@ -414,6 +417,9 @@ class Module:
         recording.seen.add(self)
         self.flat().guard()
         mode = self.training
+        precision = asked_for()
+        other = f"the precision is no longer {precision!r}"
+        recording.guards.append(lambda: None if asked_for() == precision else other)
         changed = f"{self.path or 'the model'} is no longer in {'train' if mode else 'eval'} mode"
         recording.guards.append(lambda: None if self.training == mode else changed)
         for buffer in self._buffers.values():
@@ -427,6 +433,17 @@ def _check_dtypes(parameters: list[Parameter]) -> None:
             f"the parameters of a model share one dtype, got {' and '.join(dtypes)}; "
             "give the layers one dtype, or call model.to(dtype=...)"
         )
+
+
+def widened(out: Any) -> Any:
+    """What a model returns, with Tensors of bfloat16 in float32: so is what is computed of it, such as a loss."""
+    if isinstance(out, Tensor):
+        return F.widen(out) if is_bfloat16(out.dtype) else out
+    if isinstance(out, dict):
+        return {key: widened(part) for key, part in out.items()}
+    if type(out) in (tuple, list):
+        return type(out)(map(widened, out))
+    return out
 
 
 def _listed(names: Any) -> str:

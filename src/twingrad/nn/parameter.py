@@ -141,6 +141,10 @@ class Parameter(Tensor):
             destination = self.flat.claim_grad(self.segment)
         destination.array[...] = destination.array + gradient if destination.accumulate else gradient
 
+    def rounded(self) -> Any:
+        """The values in bfloat16, as an optimizer keeps them up to date; None for a parameter of no model."""
+        return None if self.flat is None else self.flat.rounded(self.segment)
+
     def assign(self, value: Any) -> None:
         """Copy `value`, an array of this shape, into the parameter, keeping its dtype and place."""
         array = value.data if isinstance(value, Tensor) else value

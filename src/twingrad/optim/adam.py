@@ -47,9 +47,9 @@ class Adam(Optimizer):
         rule = {"beta1": self.beta1, "beta2": self.beta2, "eps": self.eps}
         return adam_control(step=step, lr=lr, eps_form=self.eps_form, **rule, **around._asdict())
 
-    def rule(self, theta: Array, grad: Array, segments: Array, control: Array) -> None:
+    def rule(self, theta: Array, grad: Array, segments: Array, control: Array, copy: Array | None) -> None:
         m, v = self.state["m"], self.state["v"]
-        F.adam_segments(theta, grad, m, v, segments, control, average=self.state.get(AVERAGE))
+        F.adam_segments(theta, grad, m, v, segments, control, average=self.state.get(AVERAGE), copy=copy)
 
 
 class AdamW(Adam):

@@ -21,6 +21,7 @@ from twingrad.nn.flat import moved
 from twingrad.optim import average
 from twingrad.optim.schedules import Schedule
 from twingrad.optim.state import gathered, load
+from twingrad.precision import asked_for
 from twingrad.recording import Recording, current, refuse_while_recording
 
 Rate = float | Schedule | Callable[[int], float]
@@ -142,8 +143,8 @@ class Optimizer:
         """The scalars of `columns` for a segment's step number `step`, from 1; `around` are the last of them."""
         raise TypeError(f"{type(self).__name__} defines no row(...)")
 
-    def rule(self, theta: Array, grad: Array, segments: Array, control: Array) -> None:
-        """Update the segments of theta, in place."""
+    def rule(self, theta: Array, grad: Array, segments: Array, control: Array, copy: Array | None) -> None:
+        """Update the segments of theta, in place, and then round them to `copy`, bfloat16, where it is given."""
         raise TypeError(f"{type(self).__name__} defines no rule(...)")
 
     # -- use ----------------------------------------------------------------------------------------------------------
@@ -300,8 +301,12 @@ class Optimizer:
         self._advance()
         if self._plan:
             theta, grad = flat.buffers()
-            self.rule(theta, grad, *self._tables(grad))
+            copies = flat.copies if asked_for() == "bf16" else None
+            fresh = [] if copies is None else copies.fresh()
+            self.rule(theta, grad, *self._tables(grad), None if copies is None else copies.array)
             flat.memory.write()
+            if copies is not None:
+                copies.followed(fresh)
 
     def steps_of(self, parameter: Parameter) -> int:
         """How often `parameter` was updated."""

@@ -65,7 +65,7 @@ class RMSprop(Optimizer):
             **around._asdict(),
         )
 
-    def rule(self, theta: Array, grad: Array, segments: Array, control: Array) -> None:
+    def rule(self, theta: Array, grad: Array, segments: Array, control: Array, copy: Array | None) -> None:
         buffer, mean = self.state.get("buffer"), self.state.get("mean")
         average = self.state.get(AVERAGE)
-        F.rmsprop_segments(theta, grad, self.state["v"], buffer, mean, segments, control, average=average)
+        F.rmsprop_segments(theta, grad, self.state["v"], buffer, mean, segments, control, average=average, copy=copy)

@@ -70,5 +70,5 @@ class SGD(Optimizer):
             **around._asdict(),
         )
 
-    def rule(self, theta: Array, grad: Array, segments: Array, control: Array) -> None:
-        F.sgd_segments(theta, grad, self.state.get("m"), segments, control, average=self.state.get(AVERAGE))
+    def rule(self, theta: Array, grad: Array, segments: Array, control: Array, copy: Array | None) -> None:
+        F.sgd_segments(theta, grad, self.state.get("m"), segments, control, average=self.state.get(AVERAGE), copy=copy)

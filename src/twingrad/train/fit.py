@@ -12,6 +12,7 @@ from twingrad.choice import choose
 from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.devices import resolve
 from twingrad.functional.checks import below_one
+from twingrad.precision import check_precision, on_device, use_precision
 from twingrad.threads import use_threads
 from twingrad.train import checks
 from twingrad.train.callbacks import Callback, as_callback
@@ -55,6 +56,7 @@ def fit(
     prefetch: int | None = None,
     threads: int | None = None,
     augment: Augment | None = None,
+    precision: str = "float32",
     out: str | Path | RunFolder | None = None,
     resume: str | Path | RunFolder | None = None,
     checkpoint_every: int | str | None = "30s",
@@ -105,6 +107,8 @@ def fit(
         dropout: False turns off every `nn.Dropout` of the model for this run: the course's switch for debugging, under
             which the cost must fall.
         prefetch: read batches so many ahead in a thread, as is done for memory-mapped data, instead of holding all.
+        precision: "float32"; "tf32", whose products round their factors to TF32; or "bf16", whose layers store and
+            multiply bfloat16, while parameters, their gradients, statistics and losses are float32: `use_precision`.
         threads: 1 to 256 share the work of the CPU kernels while this runs, see `use_threads`. The kernels' results do
             not depend on it, so no checkpoint knows of it.
         augment: changes the raw x of every training batch anew, as `twingrad.augment.Compose(...)` does: by draws that
@@ -120,6 +124,7 @@ def fit(
     Raises:
         TypeError, ValueError: a bad argument, by name, rule and value; a checkpoint of another configuration.
         DeviceError: the device does not exist or cannot be used.
+        PrecisionError: the device has no bf16, or the package ml_dtypes is missing.
         OSError: `out` cannot be written, or another process is at work there.
         SaveError: an OSError: the disk is full, or the like, while the run goes on; what was saved before stays.
         Diverged: an ArithmeticError: the loss of a mini-batch (read every 64 updates, and where the run evaluates or
@@ -143,22 +148,25 @@ def fit(
     choose("value of keep", keep, KEEP)
     choose("value of capture", capture, MODES)
     choose("value of train_loss", train_loss, TRAIN_LOSSES)
+    check_precision(precision)
     check_loss(loss)
     smoothing = below_one("fit: label_smoothing", label_smoothing)
     if not isinstance(dropout, bool):
         raise TypeError(f"fit: dropout is True or False, a layer has its own probability; got {dropout!r}")
-    plan = Plan(epochs, batch_size, seed, keep, capture, accumulate, evaluate_every, dropout, smoothing, train_loss)
+    decided = accumulate, evaluate_every, dropout, smoothing, train_loss, precision
+    plan = Plan(epochs, batch_size, seed, keep, capture, *decided)
     told, every = [as_callback(callback) for callback in callbacks], Interval(checkpoint_every)
     optimizer, (train, dev) = checks.make_optimizer(optimizer), checks.parts(data, dev)
     weight = checks.check_example_weight(example_weight, train)
     job = Job(model, optimizer, train, dev, plan, loss, preprocessing, class_weight, weight, prefetch, augment)
     target = resolve(None if device == "auto" else device)
+    on_device(precision, target)
     folder = _folder(out, resume)
     optimizer.bind(model)
     if folder:
         folder.claim()
     try:
-        with use_threads(threads) if threads else nullcontext():
+        with use_threads(threads) if threads else nullcontext(), use_precision(precision):
             return _finish(job.begin(target, told, folder, every), job.title, folder)
     except (Diverged, Interrupted):
         raise

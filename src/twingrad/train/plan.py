@@ -23,6 +23,7 @@ class Plan:
     dropout: bool = True
     label_smoothing: float = 0.0
     train_loss: str = "evaluated"
+    precision: str = "float32"
 
     def to_dict(self) -> dict[str, Any]:
         """What decides the bits of a run: `capture` does not."""

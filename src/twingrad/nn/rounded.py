@@ -1,0 +1,44 @@
+"""The bfloat16 copies of a model's weights: what products take under the precision "bf16"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twingrad import functional as F
+from twingrad.namespace import Array, namespace_of
+
+if TYPE_CHECKING:
+    from twingrad.nn.flat import FlatParameters
+
+
+class RoundedParameters:
+    """A buffer of the layout of theta, in bfloat16, whose segments are brought up to date when they are asked for.
+
+    An optimizer that writes `array` in its own pass calls `followed`; then nothing is left to do.
+    """
+
+    def __init__(self, flat: FlatParameters, array: Array) -> None:
+        self.flat, self.array = flat, array
+        self.views: dict[int, Array] = {}
+        self.seen: dict[int, Any] = {}
+
+    def of(self, segment: int) -> Array:
+        """The values of a segment, rounded to bfloat16, in its parameter's shape."""
+        parameter, view = self.flat.parameters[segment], self.views.get(segment)
+        if view is None:
+            offset, length = self.flat.segments[segment].tolist()
+            view = namespace_of(self.array).reshape(self.array[offset : offset + length], parameter.shape)
+            self.views[segment] = view
+        if self.seen.get(segment) != parameter.version:
+            view[...] = F.narrow(parameter.data)
+            self.seen[segment] = parameter.version
+        return view
+
+    def fresh(self) -> list[int]:
+        """The segments whose copies are up to date."""
+        return [segment for segment, seen in self.seen.items() if seen == self.flat.parameters[segment].version]
+
+    def followed(self, fresh: list[int]) -> None:
+        """These were up to date before an optimizer's step that wrote the copies of all segments that it changed."""
+        for segment in fresh:
+            self.seen[segment] = self.flat.parameters[segment].version
