@@ -2,7 +2,8 @@
 
     python -m twingrad.benchmarks.gpu_step [--device cuda] [--quick]      # prints one JSON object
 
-Forward, backward and Adam, uncaptured, with losses compared before anything is timed. The first step is timed from the
+Forward, backward and Adam, uncaptured, with losses compared before anything is timed; in each precision PyTorch's same
+mode is the peer: TF32 allowed for its products, or autocast to bfloat16. The first step is timed from the
 start of a process to the end of the step: with an empty cache of compiled kernels, and once more with what that left.
 """
 
@@ -25,14 +26,22 @@ from twingrad import backends, devices, optim
 from twingrad import functional as F
 from twingrad.benchmarks import machine
 from twingrad.benchmarks.networks import Case, network, noise, torch_model, twingrad_model
+from twingrad.precision import use_precision
 
-CASES: dict[str, Case] = dict(
-    [
-        network([784, 512, 512, 10], 128, batch_norm=True, dropout=0.2),
-        network([4096, 8192, 8192, 4096], 8192, large=True),
-    ]
-)
-SMALL = dict([network([64, 32, 10], 16, batch_norm=True, dropout=0.2)])
+TOLERANCE = {"float32": 2e-3, "tf32": 5e-3, "bf16": 2e-2}
+"""How far the losses of the two libraries may be apart, of their size, in each precision."""
+
+
+def in_precisions(case: tuple[str, Case], *precisions: str) -> dict[str, Case]:
+    """A case by its name, in each of the precisions."""
+    name, settings = case
+    return {f"{name}, {precision}": settings | {"precision": precision} for precision in precisions}
+
+
+CASES = in_precisions(
+    network([784, 512, 512, 10], 128, batch_norm=True, dropout=0.2), "float32", "tf32", "bf16"
+) | in_precisions(network([4096, 8192, 8192, 4096], 8192, large=True), "tf32", "bf16")
+SMALL = in_precisions(network([64, 32, 10], 16, batch_norm=True, dropout=0.2), *TOLERANCE)
 COMPARED = 5
 """Steps without dropout whose losses must agree."""
 
@@ -65,9 +74,12 @@ def torch_step(case: Case, device: str, dropout: float) -> tuple[Run, Wait]:
     model = torch_model(case, dropout).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=case["lr"], fused=True)
     x, y = (torch.from_numpy(array).to(device) for array in noise(case, case["batch"]))
+    torch.set_float32_matmul_precision("high" if case["precision"] == "tf32" else "highest")
+    kind, low = device.partition(":")[0], case["precision"] == "bf16"
 
     def run() -> Any:
-        loss = torch.nn.functional.cross_entropy(model(x), y)
+        with torch.autocast(kind, torch.bfloat16, enabled=low):
+            loss = torch.nn.functional.cross_entropy(model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -107,13 +119,16 @@ def measured(case: Case, device: str, seconds: float) -> dict[str, Any]:
     losses: dict[str, Sequence[float]] = {}
     for who, make in CONTENDERS.items():
         try:
-            run, _ = make(case, device, 0.0)
-            losses[who] = [float(run()) for _ in range(COMPARED)]
-            found[who] = timed(*make(case, device, case["dropout"]), seconds)
+            with use_precision(case["precision"]):
+                run, _ = make(case, device, 0.0)
+                losses[who] = [float(run()) for _ in range(COMPARED)]
+                found[who] = timed(*make(case, device, case["dropout"]), seconds)
         except ImportError as error:
             found[who] = str(error)
     for who in losses:
-        np.testing.assert_allclose(losses[who], losses["twingrad"], rtol=2e-3, err_msg=f"twingrad and {who}")
+        np.testing.assert_allclose(
+            losses[who], losses["twingrad"], rtol=TOLERANCE[case["precision"]], err_msg=f"twingrad and {who}"
+        )
     return found
 
 

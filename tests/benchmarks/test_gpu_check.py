@@ -95,13 +95,16 @@ def test_the_report_takes_what_a_part_left(tmp_path):
     ]
 
 
-def test_steps_are_timed_and_compared_with_pytorchs(capsys):
+@pytest.mark.filterwarnings("ignore::twingrad.precision.PrecisionWarning")
+def test_steps_are_timed_and_compared_with_pytorchs_in_each_precision(capsys):
+    pytest.importorskip("ml_dtypes", reason="bf16 needs ml_dtypes, of the extra bf16")
     torch = pytest.importorskip("torch", reason="PyTorch, of the extra oracle, is the peer")
     torch.set_num_threads(1)
     assert gpu_step.main(["--device", "cpu", "--quick"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["device"] == "cpu"
     assert all(seconds > 0 for seconds in found["first_step"].values())
-    (case,) = found["steps"].values()
-    for who in gpu_step.CONTENDERS:
-        assert 0 < case[who]["low_us"] <= case[who]["median_us"] <= case[who]["high_us"]
+    assert [name.rpartition(", ")[2] for name in found["steps"]] == ["float32", "tf32", "bf16"]
+    for case in found["steps"].values():
+        for who in gpu_step.CONTENDERS:
+            assert 0 < case[who]["low_us"] <= case[who]["median_us"] <= case[who]["high_us"]

@@ -7,8 +7,6 @@ import ctypes
 import cuda_on_host
 import numpy as np
 import pytest
-from cuda_parity import seed_of
-from parity_rows import BOUNDS, OPERATIONS, ROWS
 
 from twingrad import Tensor, fused
 from twingrad import functional as F
@@ -16,10 +14,10 @@ from twingrad.autodiff.tape import Destination
 from twingrad.kernels.cuda import launching, storage
 
 import fake_cupy
-from numerics import largest, relative_error, same_bits
+from numerics import same_bits
 
-ml_dtypes = pytest.importorskip("ml_dtypes", reason="the dtype bfloat16 is that of ml_dtypes, of the extra bf16")
-BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+pytest.importorskip("ml_dtypes", reason="the dtype bfloat16 is that of ml_dtypes, of the extra bf16")
+from bfloat16_cases import BFLOAT16, FEWER, adversarial, assert_agrees, assert_within_one_rounding, run
 
 pytestmark = pytest.mark.skipif(
     cuda_on_host.compiler() is None, reason="no C++ compiler to run the CUDA sources on the host"
@@ -31,18 +29,6 @@ def gpu(monkeypatch):
     """CuPy of NumPy arrays whose kernels run on the host."""
     yield cuda_on_host.stand_in(monkeypatch)
     cuda_on_host.set_order(0)
-
-
-def adversarial():
-    """float32 around everything that rounding can meet: ties, both sides of ties, the ends of the range, NaN."""
-    uppers = np.asarray(
-        [0x0000, 0x0001, 0x007F, 0x0080, 0x3F7F, 0x3F80, 0x3F81, 0x4049, 0x7F7E, 0x7F7F, 0x7F80, 0x7FC0]
-    )
-    lowers = np.asarray([0x0000, 0x0001, 0x7FFF, 0x8000, 0x8001, 0xFFFF])
-    bits = ((uppers[:, None] << 16) | lowers).ravel().astype(np.uint32)
-    rng = np.random.default_rng(0)
-    bits = np.concatenate([bits, bits | 0x80000000, rng.integers(0, 2**32, 5000, np.uint32)])
-    return bits.astype(np.uint32).view(np.float32)
 
 
 def placed(values, shift):
@@ -123,58 +109,11 @@ def test_maps_of_all_sizes_at_any_address(gpu, name, shift):
                 assert same_bits(found, expected)
 
 
-def assert_within_one_rounding(found, expected, slack):
-    """At most one place of bfloat16 apart, and `slack`."""
-    both = np.isnan(found) & np.isnan(expected)
-    a, b = (np.where(both, 0, x).astype(np.float64) for x in (found, expected))
-    with np.errstate(invalid="ignore"):
-        apart = np.where(a == b, 0.0, np.abs(a - b))
-    assert (apart <= np.maximum(np.maximum(np.abs(a), np.abs(b)) * 2.0**-7, 1e-38) + slack).all()
-
-
-FROM_RESULT = ("sigmoid", "tanh", "softmax")
-"""Whose slopes are told from a result that was rounded."""
-STORED = [row for row in ROWS if row.differentiable and row.operation != "dropout"]
-FEWER = [row for i, row in enumerate(STORED) if i % 3 == 0 or row.options.get("tail")]
-
-
-def run(row, put, mode):
-    """A row with its activations in bfloat16: the result, and the gradients, as NumPy arrays."""
-    arrays = list(row.arrays("float32"))
-    stored = 1 if row.operation == "embedding" else 0
-    with np.errstate(all="ignore"):
-        arrays[stored] = arrays[stored].astype(BFLOAT16)
-    arguments = [
-        Tensor(put(a), requires_grad=a.dtype.kind != "i")
-        if a is not None and i < row.differentiable
-        else a
-        if a is None
-        else put(a)
-        for i, a in enumerate(arrays)
-    ]
-    with fused(mode), np.errstate(all="ignore"):
-        out = OPERATIONS[row.operation](*arguments, **row.options)
-        seed = seed_of(out.shape, "float32")
-        out.backward(put(seed.astype(out.dtype)))
-    tensors = [t for t in arguments[: row.differentiable] if t is not None and t.requires_grad]
-    return [getattr(a, "host", a) for a in (out.data, *(t.grad for t in tensors))]
-
-
 @pytest.mark.parametrize("row", FEWER, ids=repr)
 def test_kernels_agree_with_their_definition(gpu, row):
     expected = run(row, lambda a: np.array(a), "auto")
     found = run(row, lambda a: fake_cupy.ndarray(np.array(a)), "require")
-    bound = max(BOUNDS[row.operation]) * 2.0**-23
-    for a, b in zip(found, expected, strict=True):
-        assert (a.dtype, a.shape) == (b.dtype, b.shape)
-        if row.operation == "linear":  # products are rounded before bias and tail, slopes before they are multiplied
-            assert relative_error(a, b) < (
-                2.0**-5 if row.options.get("tail") else 2.0**-7
-            )  # units near 0 turn on or off
-            continue
-        scale = max(1.0, largest(np.nan_to_num(b.astype(np.float64), posinf=0, neginf=0)))
-        rounded = row.operation in FROM_RESULT or bool(row.options.get("tail"))
-        assert_within_one_rounding(a, b, scale * (2.0**-6 if rounded else 16 * bound))
+    assert_agrees(row, found, expected)
 
 
 SOME = [row for i, row in enumerate(FEWER) if i % 9 == 0]

@@ -51,6 +51,10 @@ def test_the_gpu_tests_pass_on_the_emulation(emulated, tmp_path):
     assert kept <= set(build.names())
 
 
+def test_the_gpu_tests_of_precision_pass_on_the_emulation(emulated):
+    emulated("-m", "gpu", "-k", "not agree_with_their_definition", str(HERE / "test_cuda_gpu_precision.py"))
+
+
 def test_the_benchmarks_of_the_gpu_check_begin_on_the_emulation(emulated):
     names = ("adam", "dropout", "kernels", "optimizers")
     files = [str(HERE.parents[1] / "benchmarks" / f"bench_{name}.py") for name in names]
