@@ -136,7 +136,15 @@ REFUSED = {
     "integers": (lambda x: x * np.ones(x.shape, np.int64), "arrays of one dtype, float32 or float64; got "),
     "columns": (lambda x: x + np.ones((networks.IN, len(x)), np.float32).T, "an argument is not C-contiguous"),
     "a transpose": (lambda x: x.T, "xp.matrix_transpose cannot be captured: it has no bound form; a captured step"),
-    "a mean": (lambda x: x.mean(), "xp.mean cannot be captured: .* add, divide, expand_dims, multiply, negative, resh"),
+    "a maximum": (lambda x: xp.max(x), "xp.max cannot be captured: .* add, divide, expand_dims, mean, multiply, nega"),
+    "axes apart": (
+        lambda x: xp.sum(x.reshape(2, -1, 5), axis=(0, 2)),
+        r"xp.sum cannot be captured: its kernel sums axes that stand side by side; got \(0, 2\) of shape \(2, 8, 5\)",
+    ),
+    "a sum in another dtype": (
+        lambda x: xp.sum(x, dtype=np.float64),
+        "xp.sum cannot be captured: its kernel gives the dtype of its argument, float32; got dtype=",
+    ),
 }
 
 

@@ -37,7 +37,7 @@ def compute(name: str, x: Any, y: Any) -> Array:
     """The plain operands by the kernel of xp.`name`, in a fresh array."""
     like = next((a for a in (x, y) if isinstance(a, np.ndarray) and a.shape != ()), x if hasattr(x, "dtype") else y)
     arrays = [_array(a, like) for a in (x, y)]
-    reason = next((why for a in arrays if (why := _refusal(a, like)) is not None), None)
+    reason = next((why for a in arrays if (why := operand_refusal(a, like)) is not None), None)
     if reason is not None:
         raise CaptureError(f"xp.{name} cannot be captured: {reason}")
     out = empty(like.shape, like.dtype)
@@ -52,7 +52,7 @@ def _array(operand: Any, like: Array) -> Any:
     return np.asarray(operand, like.dtype) if isinstance(operand, int | float) else operand
 
 
-def _refusal(array: Any, like: Array) -> str | None:
+def operand_refusal(array: Any, like: Array) -> str | None:
     """Why `array` is no operand beside `like`, or None."""
     if type(array) is not np.ndarray or array.dtype != like.dtype or array.dtype not in FLOATS:
         dtypes = f"{getattr(array, 'dtype', type(array).__name__)} and {like.dtype}"

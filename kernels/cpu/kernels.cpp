@@ -10,4 +10,5 @@
 #include "losses.cpp"
 #include "optimizers.cpp"
 #include "random.cpp"
+#include "reductions.cpp"
 #include "softmax.cpp"

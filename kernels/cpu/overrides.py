@@ -14,7 +14,18 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
-from twingrad.kernels.cpu import Kernel, activations, arithmetic, blas, gather, losses, tails, unavailable, updates
+from twingrad.kernels.cpu import (
+    Kernel,
+    activations,
+    arithmetic,
+    blas,
+    gather,
+    losses,
+    reductions,
+    tails,
+    unavailable,
+    updates,
+)
 from twingrad.kernels.cpu.arguments import (
     FLOATS,
     deliver,
@@ -29,7 +40,7 @@ from twingrad.kernels.cpu.arguments import (
 from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
-__all__ = ["activations", "arithmetic", "gather", "losses", "unavailable", "updates"]
+__all__ = ["activations", "arithmetic", "gather", "losses", "reductions", "unavailable", "updates"]
 
 Into = tuple[Destination | None, ...]
 
