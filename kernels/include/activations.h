@@ -22,7 +22,7 @@ TG_HD T leaky_relu_backward(T x, T grad, T slope) {
 
 template <class T>
 TG_HD T sigmoid(T x) {
-  const T e = exponential(x >= T(0) ? -x : x);
+  const T e = exponential(-magnitude(x));
   return (x >= T(0) ? T(1) : e) / (T(1) + e);
 }
 
@@ -34,7 +34,7 @@ TG_HD T sigmoid_backward(T out, T grad) {
 // Beyond `far` the result rounds to 1, and 2^n is a normal number up to there.
 template <class T>
 TG_HD T hyperbolic_tangent(T x) {
-  const T far = sizeof(T) == 4 ? T(10) : T(22), size = x < T(0) ? -x : x;
+  const T far = sizeof(T) == 4 ? T(10) : T(22), size = magnitude(x);
   const auto e = reduced(size > far ? T(-2) * far : T(-2) * size);
   const T two_n = power_of_two(e.power), t = multiply_add(two_n, e.minus_1, two_n - T(1));
   return with_sign_of(x, t / (t + T(2)));

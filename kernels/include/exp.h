@@ -47,6 +47,12 @@ TG_HD double with_sign_of(double x, double size) {
   return double_of((bits_of(size) & 0x7fffffffffffffffull) | (bits_of(x) & 0x8000000000000000ull));
 }
 
+// |x|: a choice between x and -x takes two instructions more, in a chain that all others wait for.
+template <class T>
+TG_HD T magnitude(T x) {
+  return with_sign_of(T(0), x);
+}
+
 // The value at x of the polynomial with these coefficients, the highest first.
 template <class T>
 TG_HD T polynomial(T, T constant) {

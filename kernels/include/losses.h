@@ -21,12 +21,12 @@ struct BinaryCrossEntropy {
   TG_HD bool missing(T t) { return t != t; }
   TG_HD T weight(T t, ClassWeights<T> w) { return w.one * t + w.zero * (T(1) - t); }
   TG_HD T loss(T x, T t, ClassWeights<T> w) {
-    const T small = logarithm_1p(exponential(x > T(0) ? -x : x));
+    const T small = logarithm_1p(exponential(-magnitude(x)));
     const T ones = small + (x > T(0) ? T(0) : -x), zeros = small + (x > T(0) ? x : T(0));
     return w.one * t * ones + w.zero * (T(1) - t) * zeros;
   }
   TG_HD T slope(T x, T t, ClassWeights<T> w) {
-    const T e = exponential(x > T(0) ? -x : x), large = T(1) / (T(1) + e), tail = e / (T(1) + e);
+    const T e = exponential(-magnitude(x)), large = T(1) / (T(1) + e), tail = e / (T(1) + e);
     const T up = x > T(0) ? large : tail, down = x > T(0) ? tail : large;
     return w.zero * (T(1) - t) * up - w.one * t * down;
   }
