@@ -58,5 +58,7 @@ class CudaBackend:
         self._gpu.synchronize()
 
     def memory(self) -> tuple[int, int]:
+        """What CuPy's pool has kept of what was freed counts as free."""
         free, total = self._gpu.mem_info
-        return int(free), int(total)
+        with self._gpu:
+            return int(free) + int(self._cupy.get_default_memory_pool().free_bytes()), int(total)

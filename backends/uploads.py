@@ -36,13 +36,13 @@ class Slot:
 class Uploads:
     """Moves batches to the GPU number `index` ahead of their use.
 
-    held: batches that the caller uses at a time; as many again are on their way.
+    held: batches that the caller uses at a time. depth: so many more are on their way, at least one.
     """
 
-    def __init__(self, index: int, held: int = 1) -> None:
+    def __init__(self, index: int, held: int = 1, depth: int = 1) -> None:
         import cupy
 
-        self._cupy, self._gpu, self.held = cupy, cupy.cuda.Device(index), held
+        self._cupy, self._gpu, self.held, self.depth = cupy, cupy.cuda.Device(index), held, max(1, depth)
         with self._gpu:
             self._stream = cupy.cuda.Stream(non_blocking=True)
 
@@ -55,11 +55,11 @@ class Uploads:
         Raises what `source` raises, and DeviceMemoryError where the GPU has no room.
         """
         with self._gpu:
-            slots = [Slot(self._cupy) for _ in range(2 * self.held)]
+            slots = [Slot(self._cupy) for _ in range(self.held + self.depth)]
         free: queue.Queue[Slot | None] = queue.Queue()
         for slot in slots:
             free.put(slot)
-        found = ahead(self._filled(source, free), len(slots))
+        found = ahead(self._filled(source, free), self.depth)
         try:
             yield self._taken(found, free)
         finally:

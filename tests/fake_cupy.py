@@ -354,5 +354,7 @@ def make(
             runtimeGetVersion=lambda: 13000,
         ),
     )
+    pool = types.SimpleNamespace(free_bytes=lambda: 0, total_bytes=lambda: 0)
+    cupy.get_default_memory_pool = lambda: pool
     fake_streams.install(cupy, fake_streams.World())
     return cupy

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import threading
 import types
 import weakref
 from collections.abc import Iterator
@@ -63,26 +64,33 @@ def aligned(size: int) -> Any:
     return room[start : start + size]
 
 
-_allocators: list[Any] = []
+class _OfThread(threading.local):
+    """The allocators that a thread has put in place: another thread's are none of its business, as in CuPy."""
+
+    def __init__(self) -> None:
+        self.stacked: list[Any] = [None]
+
+
+_allocators = _OfThread()
 
 
 @contextlib.contextmanager
 def using_allocator(allocator: Any = None) -> Iterator[None]:
     """`cupy.cuda.using_allocator`."""
-    _allocators.append(allocator)
+    _allocators.stacked.append(allocator)
     try:
         yield
     finally:
-        _allocators.pop()
+        _allocators.stacked.pop()
 
 
 def allocated(shape: Any, dtype: Any) -> Any:
     """The NumPy array under an array of `cupy.empty`."""
     fake_streams.forbid("cudaMalloc")
     shape, dtype = (shape,) if isinstance(shape, int) else tuple(shape), np.dtype(dtype)
-    if not _allocators or _allocators[-1] is None:
+    if _allocators.stacked[-1] is None:
         return aligned(int(np.prod(shape)) * dtype.itemsize).view(dtype).reshape(shape)
-    return np.ndarray(shape, dtype, _allocators[-1](int(np.prod(shape)) * dtype.itemsize).handle)
+    return np.ndarray(shape, dtype, _allocators.stacked[-1](int(np.prod(shape)) * dtype.itemsize).handle)
 
 
 def owner(host: Any) -> int:

@@ -12,6 +12,7 @@ from twingrad.kernels.cpu import Kernel
 from twingrad.kernels.cpu.arguments import FLOATS, table_refusal
 from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
+from twingrad.recording import current
 
 GATHER = Kernel("gather", 4, "3q")
 COPIES: dict[int, Any] = {4: FLOATS[0], 8: FLOATS[1]}
@@ -28,6 +29,9 @@ def gather_refusal(index: Array, rows: Array, table: Any = None) -> str | None:
 @F.gather.kernel("cpu", accepts=gather_refusal)
 def gather(index: Array, rows: Array, table: Any = None) -> Array:
     """The rows, in memory of their own."""
+    recording = current()
+    if recording is not None:
+        recording.constants[id(rows)] = rows
     out = empty((index.size, *rows.shape[1:]), rows.dtype if table is None else table.dtype)
     sizes = index.size, rows.shape[0], math.prod(rows.shape[1:])
     GATHER.launch(COPIES[out.dtype.itemsize], (out, index, rows, table), *sizes)

@@ -127,8 +127,11 @@ class CapturedStep:
         return _copied(self._result)
 
     def _rehearse(self, recording: Recording) -> None:
-        """Do the step once more by a replay from where it started; CaptureError unless it leaves the same bits."""
-        arrays = self._program.arrays
+        """Do the step once more by a replay from where it started; CaptureError unless it leaves the same bits.
+
+        What nothing writes to stays out: the inputs, and the data set that a step gathers from.
+        """
+        arrays = [array for array in self._program.arrays if id(array) not in recording.constants]
         left_by_the_step = [array.copy() for array in arrays]
         recording.put_back()
         self._replay(recording)

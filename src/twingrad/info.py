@@ -161,14 +161,17 @@ def _device() -> dict[str, Any]:
 def _gpu(index: int) -> dict[str, Any]:
     import cupy
 
-    runtime = cupy.cuda.runtime
+    runtime, gpu = cupy.cuda.runtime, cupy.cuda.Device(index)
     properties = runtime.getDeviceProperties(index)
+    with gpu:
+        pool = int(cupy.get_default_memory_pool().total_bytes())
     return {
         "device": str(devices.Device(f"cuda:{index}")),
         "name": properties["name"].decode(),
         "compute_capability": f"{properties['major']}.{properties['minor']}",
         "memory": int(properties["totalGlobalMem"]),
-        "memory_free": int(cupy.cuda.Device(index).mem_info[0]),
+        "memory_free": int(gpu.mem_info[0]),
+        "memory_pool": pool,
         "driver": int(runtime.driverGetVersion()),
         "runtime": int(runtime.runtimeGetVersion()),
     }

@@ -29,7 +29,7 @@ class Recording:
     undo: what puts things back where the step fails while it is recorded.
     at_end: what is to be done once the step has been recorded.
     mirrors: the arrays of the host that a GPU reads in each replay, by id, with their copies there.
-    constants: arrays on a GPU that the step only reads, by id, such as the data set that it gathers from.
+    constants: arrays that the step only reads, by id, such as the data set that it gathers from.
     memory: where a GPU's kernels put their results, which a replay fills again.
     seen: the modules and buffers met so far, for whoever has to do a thing once.
     """

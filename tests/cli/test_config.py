@@ -293,6 +293,7 @@ def test_json_of_a_run_and_its_result_file(call, tmp_path, quick):
         "device",
         "path",
         "step",
+        "data",
         "out",
     }
 
@@ -310,3 +311,12 @@ def test_a_path_that_is_not_utf_8_is_refused_and_nothing_written(call, tmp_path)
     code, _, err = call("train", "--data", os.fsdecode(b"\xff.csv"))
     assert (code, err.startswith("twingrad train: error: --data: must be UTF-8")) == (2, True), err
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_run_goes_on_on_a_device_that_is_named_and_holds_its_data_as_told(call, tmp_path, quick):
+    assert call("train", *quick, "--out", "run")[0] == 0
+    assert call("train", "--resume", "run", "--epochs", "3", "--device", "cpu", "--resident", "yes")[0] == 0
+    assert "resident" not in (tmp_path / "run" / "config.toml").read_text()
+    code, _, told = call("train", "--resume", "run", "--device", "cuda:7")
+    assert code != 0
+    assert "'cuda:7' cannot be used" in told

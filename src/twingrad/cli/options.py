@@ -147,8 +147,17 @@ TRAINING = (
         "NAME",
     ),
 )
+RESIDENT = {"auto": None, "yes": True, "no": False}
 OUTPUT = (
     Option("checkpoint_every", values.interval, "updates, or a time like 30s, 10min; or never", "30s", "N"),
+    Option(
+        "resident",
+        values.one_of("resident", RESIDENT),
+        "whether a GPU holds the whole data set: yes, no; auto decides by its free memory",
+        "auto",
+        "NAME",
+        kept=False,
+    ),
     Option(
         "threads",
         values.count(1, 257),
@@ -184,8 +193,9 @@ OUTPUT = (
 )
 TRAIN = {"data": DATA, "network": NETWORK, "training": TRAINING, "output": OUTPUT}
 TRAIN_OPTIONS = tuple(option for group in TRAIN.values() for option in group)
-WITH_RESUME = ("resume", "epochs", "threads", "json", "quiet")
-"""What may be given beside --resume, epochs to have more of them: the rest is the run's."""
+CHANGEABLE = ("epochs", "device")
+WITH_RESUME = ("resume", *CHANGEABLE, "resident", "threads", "json", "quiet")
+"""What may be given beside --resume, more epochs and another device among it: the rest is the run's."""
 
 STRATEGIES = ("random", "grid", "coarse-to-fine", "tpe")
 METRICS = ("accuracy", "exact_match", "loss", "r2", "rmse", "mae")

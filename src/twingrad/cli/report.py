@@ -104,6 +104,7 @@ def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing)
         "time": f"{result['seconds']:.1f} s on {result['device']}" + (f", {each:.3g} s {unit}" if each else ""),
         "kernels": kernels_told(result),
         "step": step_told(result),
+        "data": "" if result["data"] == "in memory" else result["data"],
         "parameters": f"{result['parameters']:,}",
         "run folder": result["out"],
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from twingrad.cli import recipe, report
-from twingrad.cli.options import TRAIN_OPTIONS, WITH_RESUME
+from twingrad.cli.options import CHANGEABLE, RESIDENT, TRAIN_OPTIONS, WITH_RESUME
 from twingrad.cli.parser import Options, UsageError
 from twingrad.cli.table import to_toml
 from twingrad.data import Dataset, Preprocessing, Splits
@@ -66,6 +66,7 @@ def _train(
         device=values["device"],
         callbacks=_callbacks(values, given.get("quiet", False)),
         threads=given.get("threads"),
+        resident=RESIDENT[given.get("resident", "auto")],
         out=folder,
         **recipe.fit_options(values),
     )
@@ -127,7 +128,7 @@ def _resolved(given: dict[str, Any]) -> tuple[dict[str, Any], Dataset]:
         raise missing("run folder", folder)
     if not (folder / CONFIG).is_file():
         raise FileNotFoundError(f"{folder} is no run folder to go on with: it holds no {CONFIG}")
-    return recipe.resolved({name: given[name] for name in ("epochs",) if name in given}, folder / CONFIG)
+    return recipe.resolved({name: given[name] for name in CHANGEABLE if name in given}, folder / CONFIG)
 
 
 def _folder(given: dict[str, Any], values: dict[str, Any], data: Dataset) -> RunFolder:
@@ -166,5 +167,6 @@ def _circumstances(history: History, folder: RunFolder) -> dict[str, Any]:
         "device": history.device,
         "path": history.path,
         "step": history.step,
+        "data": history.data,
         "out": str(folder.path),
     }

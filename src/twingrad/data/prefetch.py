@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections.abc import Iterable, Iterator
@@ -41,8 +42,9 @@ class Prefetch(Generic[T]):
         self._thread: threading.Thread | None = None
         self._done = False
         if depth:
-            arguments = (self._source, self._items, self._stop)  # not self: the thread must not keep it alive
-            self._thread = threading.Thread(target=_work, args=arguments, name="twingrad prefetch", daemon=True)
+            arguments = (_work, self._source, self._items, self._stop)  # not self: the thread must not keep it alive
+            target = contextvars.copy_context().run  # the device, path and precision that hold here
+            self._thread = threading.Thread(target=target, args=arguments, name="twingrad prefetch", daemon=True)
             self._thread.start()
 
     def __iter__(self) -> Iterator[T]:

@@ -73,6 +73,13 @@ class Resident:
         tables = [self.table if array.dtype == np.uint8 else None for array in self.arrays]
         return tuple(Tensor(F.gather(numbers, *pair)) for pair in zip(self.arrays, tables, strict=True))
 
+    def rows(self, start: int, stop: int) -> tuple[Array, ...]:
+        """The examples from `start` to `stop`, of each array: views, where no bytes are looked up."""
+        numbers = backends.get(self.device).asarray(np.arange(start, stop))
+        looked_up = [array.dtype == np.uint8 for array in self.arrays]
+        pairs = zip(self.arrays, looked_up, strict=True)
+        return tuple(F.gather(numbers, array, self.table) if codes else array[start:stop] for array, codes in pairs)
+
     def _numbers(self, index: Any) -> Tensor:
         """`index` on the device of the data; from NumPy's, a captured step sends it there before each replay."""
         array, backend = index.data if isinstance(index, Tensor) else index, backends.get(self.device)

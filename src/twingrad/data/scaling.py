@@ -80,8 +80,7 @@ def scaled(
     """
     flat = x.reshape(len(x), -1)
     if x.dtype == np.uint8 and len(shift) == 1:
-        table: NDArray[np.float32] = ((np.arange(256) - shift[0]) / scale[0]).astype(np.float32)
-        looked_up: NDArray[np.float32] = table[flat]
+        looked_up: NDArray[np.float32] = byte_table(shift[0], scale[0])[flat]
         return looked_up
     with np.errstate(over="ignore", invalid="ignore"):
         found: NDArray[np.float32] = ((flat - np.asarray(shift)) / np.asarray(scale)).astype(np.float32)
@@ -90,6 +89,12 @@ def scaled(
         name = repr(names[column]) if names else column
         why = "not finite" if not np.isfinite(flat[row, column]) else "too large for float32 once scaled"
         raise ValueError(f"{where(row)}, column {name}: {flat[row, column]} is {why}; mend or remove it")
+    return found
+
+
+def byte_table(shift: float, scale: float) -> NDArray[np.float32]:
+    """What `scaled` makes of each of the 256 bytes."""
+    found: NDArray[np.float32] = ((np.arange(256) - shift) / scale).astype(np.float32)
     return found
 
 

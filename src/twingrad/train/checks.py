@@ -103,6 +103,15 @@ def integer(name: str, value: Any) -> int:
     raise TypeError(f"{name} must be an int; got {value!r}")
 
 
+def check_reading(prefetch: int | None, resident: Any, augment: Any) -> None:
+    """Raise for a value of `resident` that is none, or that other arguments contradict."""
+    if resident not in (None, True, False):
+        raise TypeError(f"fit: resident must be True, False or None; got {resident!r}")
+    if resident and not (prefetch is None and augment is None):
+        other = f"prefetch={prefetch} reads it ahead" if augment is None else "augment changes each batch anew"
+        raise ValueError(f"fit: a resident data set stays as it is, and {other}; leave out that, or resident=True")
+
+
 def check_batch_size(model: Any, batch_size: int, train: Dataset | BatchSource) -> None:
     """Raise a ValueError for a batch size above the examples, or of 1 where the model has batch normalisation."""
     if not isinstance(train, Dataset):

@@ -24,6 +24,7 @@ from twingrad.train.job import Job
 from twingrad.train.losses import AUTO, Loss, check_loss
 from twingrad.train.model_file import MODEL
 from twingrad.train.plan import TRAIN_LOSSES, Plan
+from twingrad.train.residence import Reading
 from twingrad.train.run_folder import RunFolder
 from twingrad.train.stepper import MODES
 from twingrad.train.trainer import Trainer
@@ -54,6 +55,7 @@ def fit(
     label_smoothing: float = 0.0,
     dropout: bool = True,
     prefetch: int | None = None,
+    resident: bool | None = None,
     threads: int | None = None,
     augment: Augment | None = None,
     precision: str = "float32",
@@ -109,6 +111,9 @@ def fit(
         prefetch: read batches so many ahead in a thread, as is done for memory-mapped data, instead of holding all.
         precision: "float32"; "tf32", whose products round their factors to TF32; or "bf16", whose layers store and
             multiply bfloat16, while parameters, their gradients, statistics and losses are float32: `use_precision`.
+        resident: on a GPU, whether the data set lies there as a whole, bytes as bytes, and each step gathers its batch,
+            or is streamed beside the steps; None decides by the memory that is free there (`History.data` tells). Off a
+            GPU True reads memory-mapped data as a whole. The same bits.
         threads: 1 to 256 share the work of the CPU kernels while this runs, see `use_threads`. The kernels' results do
             not depend on it, so no checkpoint knows of it.
         augment: changes the raw x of every training batch anew, as `twingrad.augment.Compose(...)` does: by draws that
@@ -116,9 +121,10 @@ def fit(
         out: a new or empty folder, where the run is written: history.jsonl while it goes on, checkpoints, the model
             and, with matplotlib, the curves; or a `RunFolder`, which the caller releases.
         resume: the folder of a run that was cut short. Called with the arguments of that run, it goes on within the
-            epoch, to the same bytes; from the beginning where there is no checkpoint yet. With more epochs it ends as a
-            run of so many would have (but keeps the evaluation at its old end, with evaluate_every). A Python function
-            as learning rate is not saved, only its name compared: give the same one.
+            epoch, to the same bytes, on another device as far as its arithmetic agrees; from the beginning where there
+            is no checkpoint yet. With more epochs it ends as a run of so many would have (but keeps the evaluation at
+            its old end, with evaluate_every). A Python function as learning rate is not saved, only its name compared:
+            give the same one.
         checkpoint_every: 500 (updates), "30s", "10min" or None; and always at the end, and on Ctrl-C and SIGTERM.
 
     Raises:
@@ -146,6 +152,7 @@ def fit(
         accumulate=accumulate, evaluate_every=evaluate_every, prefetch=prefetch, threads=threads
     )
     choose("value of keep", keep, KEEP)
+    checks.check_reading(prefetch, resident, augment)
     choose("value of capture", capture, MODES)
     choose("value of train_loss", train_loss, TRAIN_LOSSES)
     check_precision(precision)
@@ -158,7 +165,8 @@ def fit(
     told, every = [as_callback(callback) for callback in callbacks], Interval(checkpoint_every)
     optimizer, (train, dev) = checks.make_optimizer(optimizer), checks.parts(data, dev)
     weight = checks.check_example_weight(example_weight, train)
-    job = Job(model, optimizer, train, dev, plan, loss, preprocessing, class_weight, weight, prefetch, augment)
+    reading = Reading(prefetch, resident, accumulate)
+    job = Job(model, optimizer, train, dev, plan, loss, preprocessing, class_weight, weight, reading, augment)
     target = resolve(None if device == "auto" else device)
     on_device(precision, target)
     folder = _folder(out, resume)

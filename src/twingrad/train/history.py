@@ -93,6 +93,7 @@ class History:
         device: where the model was trained.
         path: "fused", or which operations took the reference path, and why.
         step: "captured", or "eager" with the reason.
+        data: where the training data were: in memory, resident on a GPU, or streamed, and why.
         seconds: wall-clock time of training and evaluation, since the run began or was resumed.
         interrupted: whether Ctrl-C or SIGTERM ended it.
         diverged: what was not finite, where that ended it; else "".
@@ -105,6 +106,7 @@ class History:
     device: str = "cpu"
     path: str = "fused"
     step: str = "eager"
+    data: str = "in memory"
     seconds: float = 0.0
     interrupted: bool = False
     diverged: str = ""

@@ -16,9 +16,10 @@ from twingrad.train.evaluate import aligned
 from twingrad.train.interval import Interval
 from twingrad.train.losses import Loss
 from twingrad.train.objective import make_objective
-from twingrad.train.parts import Order, part_of
+from twingrad.train.parts import DECIDES, Order, part_of
 from twingrad.train.placement import check_outputs, outputs_of, placed
 from twingrad.train.plan import Plan
+from twingrad.train.residence import Reading
 from twingrad.train.run_folder import RunFolder
 from twingrad.train.saver import Saver
 from twingrad.train.trainer import Trainer
@@ -38,11 +39,11 @@ class Job:
         preprocessing: str | Preprocessing | None = None,
         class_weight: Any = None,
         example_weight: Any = None,
-        prefetch: int | None = None,
+        reading: Reading = DECIDES,
         augment: Augment | None = None,
     ) -> None:
         self.model, self.optimizer, self.plan, self.loss = model, optimizer, plan, loss
-        self.example_weight, self.prefetch = example_weight, prefetch
+        self.example_weight, self.reading = example_weight, reading
         self.augment = checks.check_augment(augment, train)
         self.preprocessing = _preprocessing(model, preprocessing, train)
         self.train = aligned(train, self.preprocessing) if isinstance(train, Dataset) else train
@@ -76,8 +77,8 @@ class Job:
             self.task, self.outputs, self.loss, self.preprocessing, weight, self.plan.label_smoothing
         )
         order = Order(self.plan.batch_size, self.plan.seed, 2 if checks.has_batch_norm(model) else 1)
-        train = part_of(model, objective, self.train, order, self.example_weight, self.prefetch, self.augment)
-        dev = None if self.dev is None else part_of(model, objective, self.dev, order, None, self.prefetch)
+        train = part_of(model, objective, self.train, order, self.example_weight, self.reading, self.augment)
+        dev = None if self.dev is None else part_of(model, objective, self.dev, order, None, self.reading)
         self._tell_of_a_joined_batch(order)
         about = functools.partial(
             configuration,

@@ -42,12 +42,9 @@ class Objective:
             return self.preprocessing.targets(y)
         return y.reshape(len(y), -1).astype(np.float32 if y.dtype.kind != "f" else y.dtype)
 
-    def learned(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
-        """A batch as the loss learns from it: with smoothed labels, where that is asked for."""
-        if not self.smoothing:
-            return batch
-        x, target, *weight = batch
-        return (x, F.smooth_labels(target, self.smoothing, self.classes, dtype=x.dtype), *weight)
+    def learned(self, targets: NDArray[Any], dtype: Any) -> NDArray[Any]:
+        """The targets as the loss learns from them: with smoothed labels, of this dtype, where that is asked for."""
+        return F.smooth_labels(targets, self.smoothing, self.classes, dtype=dtype) if self.smoothing else targets
 
     def meter(self) -> Meter:
         """A new meter for the task."""

@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from contextlib import closing
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twingrad import backends
+from twingrad import backends, data
 from twingrad.augment.of_batch import Augment, of_batch
-from twingrad.data import BatchSource, Dataset, Prefetch, Preprocessing, batch_bounds, batches, loader
-from twingrad.data.rows import Rows
-from twingrad.namespace import namespace_of
+from twingrad.autodiff import Tensor
+from twingrad.backends.memory import DeviceMemoryError
+from twingrad.data import BatchSource, Dataset, batch_bounds, batches, loader
+from twingrad.train.inputs import Change, Inputs
 from twingrad.train.objective import Objective
-from twingrad.train.placement import device_of_model, placed, raw_inputs
+from twingrad.train.placement import device_of_model, on_disk, placed
+from twingrad.train.residence import Reading, residence
+from twingrad.train.roads import Road
 
 Batch = tuple[Any, ...]
 """(x, targets), or (x, targets, weights), on the model's device and as its loss takes them."""
+Chunk = tuple[Any, Any, NDArray[Any]]
+DECIDES = Reading()
 
 
 class Part(Protocol):
     """What a run needs of its data.
 
     batches: of one epoch; None where that is not known before it ends. full: the size of most batches, or None.
+    where: where the examples are, in words.
     """
+
+    where: str
 
     @property
     def batches(self) -> int | None:
@@ -35,116 +45,170 @@ class Part(Protocol):
     def full(self) -> int | None:
         """See above."""
 
-    def epoch(self, epoch: int, start_batch: int) -> Iterator[Batch]:
-        """The batches of an epoch (from 0) after the first `start_batch`."""
+    def epoch(self, epoch: int, start_batch: int) -> Iterator[tuple[Any, ...]]:
+        """What names or holds the batches of an epoch (from 0) after the first `start_batch`."""
 
-    def chunks(self, size: int) -> Iterator[tuple[Any, Any, NDArray[Any]]]:
+    def fetch(self, *given: Any) -> Batch:
+        """The batch that an item of `epoch` names or holds: a part of the step, captured with it."""
+
+    def chunks(self, size: int) -> Iterator[Chunk]:
         """(x, targets, raw targets on the host) of all examples, once and in order."""
 
 
 class Resident:
-    """A data set that is put on the model's device as a whole, once."""
+    """A data set that is on the model's device as a whole: steps gather their batches there, by number."""
 
-    def __init__(self, model: Any, objective: Objective, data: Dataset, order: Order, weight: Any = None) -> None:
-        self.x = placed(model, raw_inputs(data.x[:], objective.preprocessing, tuple(data.feature_names)))
-        self.y, self.raw = placed(model, objective.targets(data.y), keep_integers=True), data.y
-        self.weight = None if weight is None else placed(model, weight)
-        self.backend, self.order = backends.get(device_of_model(model)), order
-        self.batches, self.full = order.count(len(data))
+    def __init__(
+        self, model: Any, objective: Objective, given: Dataset, order: Order, weight: Any = None, where: str = ""
+    ) -> None:
+        inputs, device = Inputs(model, objective, given), device_of_model(model)
+        targets = inputs.cast(objective.targets(given.y), keep_integers=True)
+        learned = objective.learned(targets, inputs.dtype)
+        arrays = [inputs.whole(given), learned, *([] if weight is None else [inputs.cast(weight)])]
+        self.held = data.Resident(*arrays, device=device, table=inputs.table)
+        self.targets = self.held.arrays[1] if learned is targets else placed(model, targets, keep_integers=True)
+        self.raw, self.where = given.y, where
+        self.backend, self.order = backends.get(device), order
+        self.batches, self.full = order.count(len(given))
 
-    def epoch(self, epoch: int, start_batch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start_batch: int) -> Iterator[tuple[Any, ...]]:
+        """See `Part`: the numbers of the examples, sent to the device once an epoch."""
+        found = list(self.order.indices(len(self.raw), epoch, start_batch))
+        numbers, start = self.backend.asarray(np.concatenate([np.zeros(0, np.int64), *found])), 0
+        for index in found:
+            yield (numbers[start : start + len(index)],)
+            start += len(index)
+
+    def fetch(self, *given: Any) -> Batch:
         """See `Part`."""
-        xp = namespace_of(self.x)
-        arrays = [self.x, self.y] + ([] if self.weight is None else [self.weight])
-        for index in self.order.indices(len(self.raw), epoch, start_batch):
-            chosen = self.backend.asarray(index)
-            yield tuple(xp.take(array, chosen, axis=0) for array in arrays)
+        (index,) = given
+        found = self.held.gather(index)
+        return found if isinstance(index, Tensor) else tuple(tensor.data for tensor in found)
 
-    def chunks(self, size: int) -> Iterator[tuple[Any, Any, NDArray[Any]]]:
+    def chunks(self, size: int) -> Iterator[Chunk]:
         """See `Part`."""
         for start in range(0, len(self.raw), size):
-            part = slice(start, start + size)
-            yield self.x[part], self.y[part], self.raw[part]
+            stop = min(start + size, len(self.raw))
+            yield self.held.rows(start, stop)[0], self.targets[start:stop], self.raw[start:stop]
 
 
-class Streamed:
-    """A data set that stays where it is: each batch is read, preprocessed and moved, by a thread ahead of its use."""
+class Moving:
+    """What data that do not stay on the device share: a thread makes batches ready, and they move beside the steps."""
+
+    batches: int | None = None
+    full: int | None = None
+
+    def __init__(
+        self, model: Any, objective: Objective, given: Dataset | None, depth: int, held: int, augment: Augment | None
+    ) -> None:
+        self.objective, self.inputs = objective, Inputs(model, objective, given, augment is not None)
+        self.road, self.augment = Road(device_of_model(model), depth, held), augment
+
+    def fetch(self, *given: Any) -> Batch:
+        """See `Part`."""
+        if self.inputs.table is None:
+            return given
+        numbers, x, *rest = given
+        return self.inputs.meant(numbers, x), *rest
+
+    def _epoch(self, raw: Iterable[tuple[Any, ...]], seed: int, epoch: int, start: int) -> Iterator[tuple[Any, ...]]:
+        """Batches (x, y) or (x, y, weight) as they are read, on the device as they are learned from."""
+
+        def learned() -> Iterator[tuple[Any, ...]]:
+            with closing(cast(Any, raw)) as found:
+                for batch, (x, y, *weight) in enumerate(found, start):
+                    x, target = self._ready(x, y, change_of(self.augment, seed, epoch, batch))
+                    rest = self.objective.learned(target, self.inputs.dtype), *map(self.inputs.cast, weight)
+                    yield *self._numbers(x), x, *rest
+
+        with self.road.along(learned()) as found:
+            yield from found
+
+    def _chunks(self, raw: Iterable[tuple[Any, ...]]) -> Iterator[Chunk]:
+        """The same as they are measured, unchanged, the raw targets beside them."""
+        targets: deque[NDArray[Any]] = deque()
+
+        def measured() -> Iterator[tuple[Any, ...]]:
+            with closing(cast(Any, raw)) as found:
+                for x, y, *_ in found:
+                    targets.append(y)
+                    x, target = self._ready(x, y)
+                    yield *self._numbers(x), x, target
+
+        with self.road.along(measured()) as found:
+            for batch in found:
+                x, target, *_ = self.fetch(*batch)
+                yield x, target, targets.popleft()
+
+    def _ready(self, x: Any, y: NDArray[Any], change: Change = None) -> tuple[NDArray[Any], NDArray[Any]]:
+        """In the thread: features and targets as they go to the device."""
+        return self.inputs.ready(x, change), self.inputs.cast(self.objective.targets(y), keep_integers=True)
+
+    def _numbers(self, x: NDArray[Any]) -> tuple[NDArray[np.int64], ...]:
+        """What the look-up of bytes takes beside them."""
+        return () if self.inputs.table is None else (np.arange(len(x)),)
+
+
+class Streamed(Moving):
+    """A data set that stays where it is: each batch is read, preprocessed and moved ahead of its use."""
 
     def __init__(
         self,
         model: Any,
         objective: Objective,
-        data: Dataset,
+        given: Dataset,
         order: Order,
         weight: Any = None,
-        prefetch: int = 2,
+        depth: int = 2,
+        held: int = 1,
         augment: Augment | None = None,
+        where: str = "",
     ) -> None:
-        self.model, self.objective, self.data, self.order = model, objective, data, order
-        self.weight, self.prefetch, self.augment = weight, prefetch, augment
-        self.batches, self.full = order.count(len(data))
+        super().__init__(model, objective, given, depth, held, augment)
+        self.data, self.order, self.weight, self.where = given, order, weight, where
+        self.batches, self.full = order.count(len(given))
 
-    def epoch(self, epoch: int, start_batch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start_batch: int) -> Iterator[tuple[Any, ...]]:
         """See `Part`."""
-        options = {"start_batch": start_batch, "weight": self.weight, "prefetch": self.prefetch}
+        options = {"start_batch": start_batch, "weight": self.weight, "prefetch": 0}
         raw = loader(self.data, **options, **self.order.options(len(self.data), epoch))
-        with raw as found:
-            for batch, (x, y, *weight) in enumerate(found, start_batch):
-                yield self._placed(self._changed(epoch, batch), x, y, *weight)
+        return self._epoch(raw, self.order.seed, epoch, start_batch)
 
-    def chunks(self, size: int) -> Iterator[tuple[Any, Any, NDArray[Any]]]:
-        """See `Part`: as they are, whatever changes the batches."""
-        with Prefetch(self._slices(size), self.prefetch) as found:
-            for x, y in found:
-                yield *self._placed(None, x, y), y
-
-    def _changed(self, epoch: int, batch: int) -> Change:
-        return change_of(self.augment, self.order.seed, epoch, batch)
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        """See `Part`."""
+        return self._chunks(self._slices(size))
 
     def _slices(self, size: int) -> Iterator[tuple[Any, NDArray[Any]]]:
         for start in range(0, len(self.data), size):
             part = self.data.take(slice(start, start + size))
             yield part.x[:], part.y
 
-    def _placed(self, change: Change, x: Any, y: NDArray[Any], *weight: NDArray[Any]) -> Any:
-        x = inputs(self.model, x, self.objective.preprocessing, tuple(self.data.feature_names), change)
-        targets = placed(self.model, self.objective.targets(y), keep_integers=True)
-        return (x, targets, *(placed(self.model, each) for each in weight))
 
-
-class Given:
+class Given(Moving):
     """Batches that the user makes: an iterable, or a function of the epoch; see `twingrad.data.BatchSource`."""
+
+    where = "given in batches"
 
     def __init__(
         self,
         model: Any,
         objective: Objective,
         source: BatchSource,
-        prefetch: int = 2,
+        depth: int = 2,
+        held: int = 1,
         augment: Augment | None = None,
         seed: int = 0,
     ) -> None:
-        self.model, self.objective, self.source, self.prefetch = model, objective, source, prefetch
-        self.augment, self.seed = augment, seed
-        self.batches: int | None = None
-        self.full: int | None = None
+        super().__init__(model, objective, None, depth, held, augment)
+        self.source, self.seed = source, seed
 
-    def epoch(self, epoch: int, start_batch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start_batch: int) -> Iterator[tuple[Any, ...]]:
         """See `Part`."""
-        with self.source.epoch(epoch, start_batch, prefetch=self.prefetch) as found:
-            for batch, (x, y, *weight) in enumerate(found, start_batch):
-                yield self._placed(change_of(self.augment, self.seed, epoch, batch), x, y, *weight)
+        return self._epoch(self.source.epoch(epoch, start_batch, prefetch=0), self.seed, epoch, start_batch)
 
-    def chunks(self, size: int) -> Iterator[tuple[Any, Any, NDArray[Any]]]:
-        """See `Part`: the batches of epoch 0 as they come, whatever the size or changes them."""
-        with self.source.epoch(0, prefetch=self.prefetch) as found:
-            for x, y, *_ in found:
-                yield *self._placed(None, x, y), y
-
-    def _placed(self, change: Change, x: NDArray[Any], y: NDArray[Any], *weight: NDArray[Any]) -> Any:
-        x = inputs(self.model, x, self.objective.preprocessing, (), change)
-        targets = placed(self.model, self.objective.targets(y), keep_integers=True)
-        return (x, targets, *(placed(self.model, each) for each in weight))
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        """See `Part`: the batches of epoch 0 as they come, whatever the size."""
+        return self._chunks(self.source.epoch(0, prefetch=0))
 
 
 class Order:
@@ -168,27 +232,9 @@ class Order:
         return len(bounds), bounds[0][1]
 
 
-Change = Callable[[Any], Any] | None
-"""What an augmentation does to the raw x of one batch."""
-
-
 def change_of(augment: Augment | None, seed: int, epoch: int, batch: int) -> Change:
     """See `twingrad.augment.of_batch`."""
     return None if augment is None else functools.partial(of_batch, augment, seed=seed, epoch=epoch, batch=batch)
-
-
-def inputs(model: Any, x: Any, preprocessing: Preprocessing | None, names: tuple[str, ...], change: Change) -> Any:
-    """What the network sees of a batch. A change comes before the preprocessing, and where the model is without one."""
-    if change is None:
-        return placed(model, raw_inputs(x, preprocessing, names))
-    if preprocessing is None:
-        return change(placed(model, x))
-    return placed(model, preprocessing.apply(change(x.astype("float32")), names))
-
-
-def stays_on_disk(data: Dataset) -> bool:
-    """Whether x is memory-mapped, so that it may be larger than memory."""
-    return isinstance(data.x, np.memmap | Rows)
 
 
 def is_batches(data: Any) -> bool:
@@ -217,18 +263,24 @@ def as_source(data: Any, who: str) -> BatchSource:
 def part_of(
     model: Any,
     objective: Objective,
-    data: Any,
+    given: Any,
     order: Order,
     weight: Any = None,
-    prefetch: int | None = None,
+    reading: Reading = DECIDES,
     augment: Augment | None = None,
 ) -> Part:
-    """The part of a run for a data set (resident, or streamed where it is memory-mapped, `prefetch` asks for it, or its
-    batches are augmented), or for the user's batches.
-    """
-    if isinstance(data, BatchSource):
-        return Given(model, objective, data, 2 if prefetch is None else prefetch, augment, order.seed)
-    if prefetch is not None or stays_on_disk(data) or augment is not None:
-        depth = 2 * stays_on_disk(data) if prefetch is None else prefetch
-        return Streamed(model, objective, data, order, weight, depth, augment)
-    return Resident(model, objective, data, order, weight)
+    """The part of a run for the user's batches, or for a data set: resident, or streamed, as `residence` finds."""
+    depth, held = 2 if reading.prefetch is None else reading.prefetch, reading.held
+    if isinstance(given, BatchSource):
+        return Given(model, objective, given, depth, held, augment, order.seed)
+    stays, where = residence(model, objective, given, weight, reading, augment is not None)
+    if stays:
+        try:
+            return Resident(model, objective, given, order, weight, where)
+        except DeviceMemoryError as error:
+            if reading.resident:
+                raise
+            where = f"streamed ({str(error).partition('. Three ways')[0]})"
+    if augment is not None and reading.prefetch is None and device_of_model(model).kind == "cpu":
+        depth = 2 * on_disk(given)  # a thread would take time from the steps
+    return Streamed(model, objective, given, order, weight, depth, held, augment, where)

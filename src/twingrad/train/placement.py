@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from twingrad import backends
 from twingrad.autodiff import no_grad
 from twingrad.data import Dataset, Preprocessing, Table, check_labels
+from twingrad.data.rows import Rows
 from twingrad.devices import Device, device_of
 from twingrad.train.modes import mode
 
@@ -21,6 +24,11 @@ def placed(model: Any, array: Any, *, keep_integers: bool = False) -> Any:
     parameter = first_parameter(model)
     keep = keep_integers and array.dtype.kind in "iub"
     return backends.get(device_of(parameter.data)).asarray(array, dtype=None if keep else parameter.dtype)
+
+
+def on_disk(data: Dataset) -> bool:
+    """Whether x is memory-mapped, so that it may be larger than memory."""
+    return isinstance(data.x, np.memmap | Rows)
 
 
 def raw_inputs(x: Any, preprocessing: Preprocessing | None, names: tuple[str, ...] = ()) -> Any:

@@ -122,7 +122,8 @@ def lr_range_test(
 
 
 def _risen(trainer: Trainer, rates: list[float]) -> RangeTest:
-    def step(x: Any, target: Any) -> Any:
+    def step(*given: Any) -> Any:
+        x, target, *_ = trainer.train.fetch(*given)
         value = trainer.objective.loss(trainer.model(x), target)
         trainer.optimizer.zero_grad()
         value.backward()

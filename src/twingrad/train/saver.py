@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twingrad.train.checkpoint import LAST, Checkpoint, differences
-from twingrad.train.history import History, Record
+from twingrad.train.history import Record
 from twingrad.train.interval import Interval
 from twingrad.train.model_file import BEST, model_bytes
 from twingrad.train.run_folder import HISTORY, RunFolder
@@ -81,7 +83,13 @@ class Saver:
         self.folder.write(HISTORY, trainer.run.history.to_jsonl().encode())
 
     def _check(self, found: Checkpoint) -> None:
-        there, here = found.configuration, self.configuration
+        there, here = found.configuration | {"device": self.configuration["device"]}, self.configuration
+        if found.configuration["device"] != here["device"]:
+            warnings.warn(
+                f"the run was on {found.configuration['device']} and goes on on {here['device']}: its state is the "
+                "same to the bit, what follows agrees as far as the arithmetic of the two does",
+                stacklevel=5,
+            )
         before, asked = there["training"]["epochs"], here["training"]["epochs"]
         if asked < before:
             raise ValueError(f"fit: epochs must be at least the {before} of the run that goes on; got {asked}")
@@ -110,6 +118,6 @@ def put_back(trainer: Trainer, found: Checkpoint) -> None:
     trainer.lr = found.lr
     trainer.running.restore(found.running)
     run.epoch, run.batch, run.step, run.stop = found.epoch, found.batch, found.step, found.stopped
-    run.history = History(found.records, device=run.history.device)
+    run.history = dataclasses.replace(run.history, records=found.records)
     best = run.history.best
     run.best = -1 if best is None else found.records.index(best)

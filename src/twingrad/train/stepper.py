@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from twingrad.capture import CapturedStep, capture
 from twingrad.errors import CaptureError
 from twingrad.namespace import namespace_of
 from twingrad.train.losses import Loss
+from twingrad.train.parts import Part
 
 MODES = ("auto", "never", "require")
 RECORDINGS = 2
@@ -21,15 +23,16 @@ class Stepper:
     The gradient is the mean over all the examples: that of a batch of n_i of the n examples enters times n_i / n, and
     the batches' are added in their order. All are those of the loss times the optimizer's `loss_scale`.
 
-    full: the size of most batches; groups of `group` such batches run as a captured step. None takes the first group's.
-    Groups of other sizes, such as an epoch's last, are captured when they come again: RECORDINGS in all.
+    part: fetches what its batches name or hold, within the step; groups of `group` batches of its full size, or of the
+    first group's where that is not known, run as a captured step. Groups of other sizes, such as an epoch's last, are
+    captured when they come again: RECORDINGS in all.
     mode: "auto" falls back to eager steps where capture is refused, and `how` gives the reason; "require" raises the
     CaptureError; "never" does not try.
     """
 
-    def __init__(self, model: Any, optimizer: Any, loss: Loss, full: int | None, group: int, mode: str) -> None:
-        self.model, self.optimizer, self.loss = model, optimizer, loss
-        self.full: list[int] | None = None if full is None else [full] * group
+    def __init__(self, model: Any, optimizer: Any, loss: Loss, part: Part, group: int, mode: str) -> None:
+        self.model, self.optimizer, self.loss, self.fetch = model, optimizer, loss, part.fetch
+        self.full: list[int] | None = None if part.full is None else [part.full] * group
         self.mode, self.captured = mode, mode != "never"
         self.how = "eager (asked for)" if mode == "never" else "captured"
         self._eager: dict[int, Callable[..., Any]] = {}
@@ -38,7 +41,7 @@ class Stepper:
 
     def __call__(self, batches: Sequence[tuple[Any, ...]]) -> list[tuple[Any, int]]:
         """One update; the mean loss of each batch, a 0-d array where the model is, and its examples."""
-        width, sizes = len(batches[0]), [len(batch[1]) for batch in batches]
+        width, sizes = len(batches[0]), [len(batch[0]) for batch in batches]
         arrays = [array for batch in batches for array in batch]
         step = self._for(width, sizes)
         try:
@@ -69,8 +72,8 @@ class Stepper:
             losses = []
             self.optimizer.zero_grad()
             batches = [arrays[start : start + width] for start in range(0, len(arrays), width)]
-            n = sum(len(batch[1]) for batch in batches)
-            for x, target, *weight in batches:
+            n = sum(len(batch[0]) for batch in batches)
+            for x, target, *weight in itertools.starmap(self.fetch, batches):
                 value = self.loss(self.model(x), target, **({"example_weight": weight[0]} if weight else {}))
                 share = self.optimizer.loss_scale * len(target) / n
                 value.backward(None if share == 1.0 else _share(value, share))

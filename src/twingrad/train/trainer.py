@@ -18,7 +18,7 @@ from twingrad.train.interrupt import Bell, bell
 from twingrad.train.metrics import WORST, Evaluation
 from twingrad.train.modes import mode
 from twingrad.train.objective import Objective
-from twingrad.train.parts import Batch, Part
+from twingrad.train.parts import Part
 from twingrad.train.path import path_taken
 from twingrad.train.placement import device_of_model
 from twingrad.train.plan import Plan
@@ -51,9 +51,9 @@ class Trainer:
     ) -> None:
         self.model, self.optimizer, self.objective = model, optimizer, objective
         self.train, self.dev, self.plan, self.callbacks, self.saver = train, dev, plan, callbacks, saver
-        self.step = Stepper(model, optimizer, objective.loss, train.full, plan.accumulate, plan.capture)
+        self.step = Stepper(model, optimizer, objective.loss, train, plan.accumulate, plan.capture)
         self.run = Run(model, optimizer, plan.epochs, train.batches)
-        self.run.history.device = device_of_model(model)
+        self.run.history.device, self.run.history.data = device_of_model(model), train.where
         self.best: dict[str, Any] = {}
         self.lr, self.running = 0.0, RunningLoss()
         self.signal = signal.SIGINT.value
@@ -108,13 +108,13 @@ class Trainer:
         if run.step and not run.stop and (not run.history.records or run.history[-1].step < run.step):
             self._evaluate()
 
-    def _groups(self) -> Iterator[list[Batch]]:
+    def _groups(self) -> Iterator[list[tuple[Any, ...]]]:
         """The batches of each update that is left of this epoch."""
-        found = map(self.objective.learned, self.train.epoch(self.run.epoch - 1, self.run.batch))
+        found = self.train.epoch(self.run.epoch - 1, self.run.batch)
         while group := list(itertools.islice(found, self.plan.accumulate)):
             yield group
 
-    def _update(self, group: list[Batch]) -> None:
+    def _update(self, group: list[tuple[Any, ...]]) -> None:
         run = self.run
         self.lr = self.optimizer.rate
         losses = self.step(group)
