@@ -138,7 +138,8 @@ def bfloat16() -> np.dtype[Any]:
             "precision 'bf16' needs the package ml_dtypes, which gives NumPy and CuPy the dtype bfloat16; "
             "pip install 'twingrad[bf16]'"
         ) from None
-    return np.dtype(scalar)
+    found: np.dtype[Any] = np.dtype(scalar)
+    return found
 
 
 def arithmetic(dtype: Any) -> Any:

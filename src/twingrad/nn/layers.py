@@ -57,7 +57,7 @@ def _cast(layer: Module, tensor: Tensor, dtype: Any) -> Tensor:
 
     dtypes = f"it casts {tensor.dtype} input to its parameters' {dtype}; cast before the step"
     refuse_while_recording(layer.describe(), dtypes)
-    return astype(tensor, dtype)
+    return astype(tensor, dtype)  # type: ignore[no-any-return]
 
 
 def _refuse_device(layer: Module, x: Tensor, like: Parameter) -> None:
