@@ -168,7 +168,9 @@ def matmul_algo_get_heuristic(
     assert things[light_handle].kind == "handle"
     epilogue = Epilogue(things[operation_desc].values[7])
     _shapes(operation_desc, adesc, bdesc, cdesc, ddesc)
-    if epilogue.name in refused:
+    kind, values = things[ddesc].type, things[operation_desc].values
+    beside = {"BIAS", "BGRAD"} & set(epilogue.name.replace("BGRADB", "BGRAD").split("_"))
+    if epilogue.name in refused or (beside and values.get(26, kind) != kind):  # vectors are of the result's type
         raise cuBLASLtError("CUBLAS_STATUS_NOT_SUPPORTED")
     assert things[preference].values[1] >= WORKSPACE
     words = np.ctypeslib.as_array((ctypes.c_uint64 * 9).from_address(heuristic_results_array))

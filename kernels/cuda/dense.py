@@ -5,6 +5,7 @@ the gradient of the next layer's input multiplies with these bits and sums the c
 and that of the bias, without a pass of their own. That product belongs to the next layer, so arrays carry notes:
 MASKS from the forward pass to it, and PASSED from it to the layer whose ReLU it was. Where a note is missing, as where
 a result is used twice, a kernel does the same; a mask that has been multiplied with changes nothing the second time.
+In bfloat16 there is no mask: the sums that come back with it would be bfloat16, and those of the kernel are float32.
 """
 
 from __future__ import annotations
@@ -161,13 +162,14 @@ def _with_epilogue(out: Array, x: Array, weight: Array, bias: Array | None, tail
     relu = tail is not None and tail._replace(negative_slope=RELU.negative_slope) == RELU
     if not (relu or (tail is None and bias is not None)) or not (out.size and x.size and fused()):
         return False
-    mask = None
-    if relu:
+    mask, masked = None, relu and not is_bfloat16(out.dtype)
+    if masked:
         with out.device, graph.memory():
             mask = lt.mask_of(out)
-    epilogue = "_".join(["RELU_AUX"] * relu + ["BIAS"] * (bias is not None))
-    if not lt.multiply(out, x, weight, tb=True, tf32=tf32, epilogue=epilogue, vector=bias, mask=mask):
+    epilogue = "_".join(["RELU"] * relu + ["AUX"] * masked + ["BIAS"] * (bias is not None))
+    vector = bias if bias is None or bias.dtype == out.dtype else converted(bias, out.dtype)
+    if not lt.multiply(out, x, weight, tb=True, tf32=tf32, epilogue=epilogue, vector=vector, mask=mask):
         return False
-    if relu:
+    if masked:
         MASKS.put(out, mask)
     return True

@@ -100,16 +100,17 @@ def multiply(
 
     epilogue, by cublasLt's names: BIAS adds `vector` to each row, RELU follows, AUX writes `mask`; DRELU multiplies
     with a mask, BGRAD then sums the rows of out into `vector`; BGRADB sums those of `a` instead, where `ta`.
-    C-contiguous, none empty, of dtypes as `products.product` takes them; vectors are float32 for bfloat16.
+    C-contiguous, none empty, of dtypes as `products.product` takes them; a vector is of the dtype of `out`.
     """
     import cupy
 
     if vector is not None and vector.data.ptr % ALIGNMENT:
         return False
-    gpu, k = int(out.device.id), a.shape[0 if ta else 1]
+    gpu, k, how = int(out.device.id), a.shape[0 if ta else 1], mode(out, a, tf32=tf32)
     alignments = tuple(_alignment(array) for array in (a, b, out))
+    beside = BFLOAT_16 if vector is not None and is_bfloat16(vector.dtype) else SCALES[how.compute][0]
     with out.device:
-        plan = _plan(gpu, mode(out, a, tf32=tf32), (*out.shape, k), ta, tb, adds, epilogue, alignments)
+        plan = _plan(gpu, how, (*out.shape, k), ta, tb, adds, epilogue, beside, alignments)
         if plan is None:
             return False
         with graph.memory():
@@ -130,6 +131,7 @@ class Plan:
         tb: bool,
         adds: bool,
         epilogue: str,
+        beside: int,
         alignments: tuple[int, int, int],
     ) -> None:
         lt = self.lt = _binding()
@@ -147,7 +149,7 @@ class Plan:
             self._describe("EPILOGUE_AUX_POINTER", ALIGNMENT, np.int64)
         if "BIAS" in epilogue or "BGRAD" in epilogue:
             self._describe("BIAS_POINTER", ALIGNMENT, np.int64)  # the heuristic looks at its alignment alone
-            self._describe("BIAS_DATA_TYPE", scale, np.int32)
+            self._describe("BIAS_DATA_TYPE", beside, np.int32)
         stored_a, stored_b = ((k, m) if ta else (m, k)), ((n, k) if tb else (k, n))
         self.a, self.b, self.out = (
             self._made(lt.matrix_layout_create(kind, columns, rows, columns), lt.matrix_layout_destroy)

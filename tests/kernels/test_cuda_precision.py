@@ -102,6 +102,20 @@ def test_steps_agree_with_the_cpus(gpu, name, bound):
             assert relative_error(host(found.held_grad()), other.held_grad()) < bound
 
 
+def test_bias_and_relu_of_bfloat16_belong_to_the_product(gpu):
+    import fake_cublaslt
+
+    rng = np.random.default_rng(3)
+    x, weight = (fake_cupy.ndarray(rng.standard_normal(shape).astype(BFLOAT16)) for shape in ((16, 24), (8, 24)))
+    bias, before = fake_cupy.ndarray(rng.standard_normal(8).astype(np.float32)), len(fake_cublaslt.calls)
+    master = fake_cupy.ndarray(weight.get().astype(np.float32))
+    with fused("require"):
+        out = F.linear(x, master, bias, tail=F.Tail("relu"), copy=weight)
+    assert [name for name, _, _ in fake_cublaslt.calls[before:]] == ["RELU_BIAS"]
+    wide = x.get().astype(np.float32) @ master.get().T + bias.get().astype(BFLOAT16).astype(np.float32)
+    assert same_bits(out.get(), np.maximum(wide, np.float32(0)).astype(BFLOAT16))
+
+
 def test_copies_are_written_by_the_optimizers_launch(gpu):
     with fused("require"):
         model, _, _ = stepped("cuda", "bf16")
