@@ -137,6 +137,10 @@ REFUSED = {
     "columns": (lambda x: x + np.ones((networks.IN, len(x)), np.float32).T, "an argument is not C-contiguous"),
     "a transpose": (lambda x: x.T, "xp.matrix_transpose cannot be captured: it has no bound form; a captured step"),
     "a maximum": (lambda x: xp.max(x), "xp.max cannot be captured: .* add, divide, expand_dims, mean, multiply, nega"),
+    "a product of matrices": (
+        lambda x: x @ np.ones((networks.IN, 3), np.float32),
+        r"xp.matmul cannot be captured: NumPy.s BLAS adds .*; functional.linear multiplies x \(N, K\) by a weight",
+    ),
     "axes apart": (
         lambda x: xp.sum(x.reshape(2, -1, 5), axis=(0, 2)),
         r"xp.sum cannot be captured: its kernel sums axes that stand side by side; got \(0, 2\) of shape \(2, 8, 5\)",

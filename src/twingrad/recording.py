@@ -150,6 +150,13 @@ bound: dict[str, Callable[..., Any]] = {}
 """What a replay can repeat, registered by the kernels: functions of `twingrad.xp` by name, and SUM of two gradients."""
 
 
+WHY = {
+    "matmul": "NumPy's BLAS adds in an order that its threads decide, which a replay does not have; functional.linear "
+    "multiplies x (N, K) by a weight (M, K) with the same bits in both"
+}
+"""Why a function has no bound form, where there is more to say."""
+
+
 def bound_form(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The result of xp.`name` by kernels, if a step is being captured in this thread, else None.
 
@@ -158,9 +165,9 @@ def bound_form(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if _local.recording is None:
         return None
     if name not in bound:
-        known = ", ".join(sorted(known for known in bound if known != SUM))
+        known, why = ", ".join(sorted(known for known in bound if known != SUM)), WHY.get(name, "it has no bound form")
         raise CaptureError(
-            f"{name if name == SUM else f'xp.{name}'} cannot be captured: it has no bound form; a captured step "
+            f"{name if name == SUM else f'xp.{name}'} cannot be captured: {why}; a captured step "
             f"computes with twingrad.functional, and of twingrad.xp with {known}"
         )
     return bound[name](*args, **kwargs)
