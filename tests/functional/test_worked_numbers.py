@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -163,3 +164,27 @@ def test_l2_gradient_of_a_matrix() -> None:
     ):
         assert float(penalty(w)) == pytest.approx(value, rel=1e-14)
         assert np.allclose(grad(penalty)(w), slope, rtol=1e-14)
+
+
+def test_dropout_is_l2_in_linear_regression(path: str) -> None:
+    """w (1, -2, 3), x (0.5, 1, -1), y 0.7, keep_prob 0.8: over all 8 masks (y - w x)^2 + 0.25 sum (w x)^2 = 30.3525."""
+    terms, y, keep = np.asarray([1.0, -2.0, 3.0]) * np.asarray([0.5, 1.0, -1.0]), 0.7, 0.8
+    masks = np.asarray(list(itertools.product((0.0, 1.0), repeat=3)))
+    weights = np.prod(np.where(masks == 1, keep, 1 - keep), axis=1)
+    over_all = float(weights @ (y - masks @ terms / keep) ** 2)
+    assert over_all == pytest.approx(30.3525, rel=1e-14)
+    assert (y - terms.sum()) ** 2 + (1 - keep) / keep * (terms**2).sum() == pytest.approx(30.3525, rel=1e-14)
+    dropped = F.dropout(np.tile(terms, (20000, 1)), p=1 - keep, seed=0, stream=0, step=0)
+    costs = (y - dropped.sum(axis=1)) ** 2
+    assert abs(costs.mean() - 30.3525) < 4 * costs.std() / math.sqrt(len(costs))
+
+
+def test_the_loss_of_a_negative_example(path: str) -> None:
+    """yhat 0.2 for y = 0: -log(1 - yhat)."""
+    logit = np.log([0.2 / 0.8])
+    assert float(F.binary_cross_entropy(logit, np.zeros(1))) == pytest.approx(0.22314, abs=5e-6)
+
+
+def test_images_of_32_by_32_pixels() -> None:
+    """256^3072 is a number of 7,399 digits."""
+    assert math.floor(3072 * math.log10(256)) + 1 == 7399

@@ -204,3 +204,34 @@ def test_a_layer_takes_its_own_draw():
 def test_float64_weights_are_rounded_once():
     single, double = networks.network(seed=6), networks.network(np.float64, seed=6)
     assert single[0].weight.data.tobytes() == double[0].weight.data.astype(np.float32).tobytes()
+
+
+OF_THE_COURSE = {
+    "lecun": (init.lecun_normal, 0.009021),
+    "glorot": (init.glorot_normal, 0.012745),
+    "glorot uniform": (init.glorot_uniform, 0.012745),
+    "he": (init.he_normal, 0.012758),
+}
+
+
+@pytest.mark.parametrize("name", OF_THE_COURSE)
+def test_deviations_of_the_course(name):
+    """W1 of 12288-25-12-6: the course's Xavier is 1/n_in, Glorot's and PyTorch's is 2/(n_in + n_out)."""
+    draw, deviation = OF_THE_COURSE[name]
+    drawn = draw((25, 12288), seed=0, stream=0)
+    assert abs(drawn.std() / deviation - 1) < 4 / np.sqrt(2 * drawn.size)
+    if name == "glorot uniform":
+        assert 0.99999 * 0.0220746 < np.abs(drawn).max() <= 0.0220747
+
+
+def test_the_network_of_the_course_has_307615_parameters():
+    model = nn.Sequential(nn.Linear(12288, 25), nn.ReLU(), nn.Linear(25, 12), nn.ReLU(), nn.Linear(12, 6))
+    assert model.summary().splitlines()[-1].split() == ["total", "307,615"]
+
+
+def test_small_and_large_random():
+    for std in (0.01, 10.0):
+        drawn = init.normal(std)((500, 400), seed=1, stream=2)
+        assert abs(drawn.std() / std - 1) < 4 / np.sqrt(2 * drawn.size)
+    assert not init.zeros((3, 2)).any()
+    assert (init.constant(1.5)((3, 2)) == 1.5).all()
