@@ -47,6 +47,18 @@ def test_classes_are_matched_by_name(call, trained, tmp_path):
     assert found["classes"]["a"]["recall"] == 0.5
 
 
+def test_classes_that_are_gone_from_the_data_are_still_the_models(call, trained, tmp_path):
+    rows = [f"{i % 3 + i / 100},{'abc'[i % 3]}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]) + "\n")
+    trained("--data", "t.csv", "--target", "y", "--batch-size", "16")
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *(row for row in rows if "a" not in row)]) + "\n")
+    code, out, err = call("evaluate", "run", "--by-class", "--json")
+    assert "has changed since training" in err
+    found = json.loads(out)["parts"]["test"]
+    assert code == 0
+    assert [found["classes"][name]["examples"] for name in "abc"] == [0, 4, 4]
+
+
 def test_labels(call, trained, tmp_path):
     rows = [f"{i % 2},{i // 2 % 2},{i % 2},{i // 2 % 2}" for i in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["p,q,sick,treated", *rows]) + "\n")

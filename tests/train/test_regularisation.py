@@ -127,6 +127,13 @@ def test_an_ensemble_is_the_mean_of_its_members(task):
         assert np.array_equal(predict(ensemble, x), mean.argmax(axis=1))
 
 
+def test_models_that_were_never_called_keep_their_weights():
+    models = [nn.Sequential(nn.Linear(4, 3), seed=seed) for seed in (5, 5, 6)]
+    ensemble = Ensemble(models)
+    for member, model in zip(ensemble, models, strict=True):
+        np.testing.assert_array_equal(weights(member), weights(model))
+
+
 def test_an_ensemble_holds_copies_and_is_evaluated_as_any_model(data, make_model):
     models = [make_model(seed=seed) for seed in range(3)]
     for model in models:
