@@ -19,12 +19,12 @@ def recompute_statistics(model: Module, batches: Iterable[Any]) -> None:
         E[x] = mean_B mu_B        Var[x] = mean_B (n / (n - 1)) sigma_B^2
 
     An alternative to the running averages, which follow the weights with a delay: they may be far off after few steps,
-    after a step with a large learning rate, and for averaged weights. The batches see each other's statistics, as in
-    training; dropout is off, as in a test.
+    after a step with a large learning rate, and for averaged weights. Each batch is normalised by its own
+    statistics, as in training; dropout is off, as in a test.
 
     batches: of what the model takes, (N, ...) arrays on its device with N of 2 or more; of tuples and lists, such as
-    (x, y), the first. Batches of one size make all examples count the same. Modes stay as they are, and where a batch
-    fails the statistics stay too.
+    (x, y), the first. Batches of one size make all examples count the same; so does the whole training set as one,
+    `[x]`, where memory holds it. Modes stay as they are, and where a batch fails the statistics stay too.
 
     Raises ValueError for a model without BatchNorm, and for no batches.
     Source: Ioffe and Szegedy 2015, Algorithm 2 (steps 8 to 11). PyTorch: torch.optim.swa_utils.update_bn, with dropout.
