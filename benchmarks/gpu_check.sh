@@ -105,6 +105,9 @@ benchmark() {
 report() {
   trap - EXIT
   "$PYTHON" benchmarks/gpu_report.py "$work" "$gpu" "$OUT" || failed=1
+  if [ "$gpu" = yes ] && [ -z "$OUT" ]; then
+    "$PYTHON" -m twingrad.benchmarks.report --update README.md || failed=1
+  fi
   rm -rf "$work"
   exit "$failed"
 }

@@ -14,13 +14,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from twingrad.benchmarks import fidelity_table, machine
+from twingrad.benchmarks import fidelity_table, gpu_table, machine
 from twingrad.benchmarks.claims import table as table_of_claims
 
 UNKNOWN = "the load of other programs is unknown"
 MARKED = re.compile(
     r"(<!-- results/(?P<name>(?:claims/)?[\w-]+\.json)(?P<short> in short)? -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )
+
+OF_GPU = re.compile(r"(<!-- results of gpu_check.sh -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def markdown(result: dict[str, Any], short: bool = False) -> str:
@@ -187,7 +189,8 @@ def updated(text: str, results: Path) -> str:
         result = json.loads(file.read_text(encoding="utf-8"))
         return f"{match[1]}{markdown(result, bool(match['short']))}{match['end']}"
 
-    return MARKED.sub(fresh, text)
+    of_gpu = OF_GPU.sub(lambda match: f"{match[1]}{gpu_table.markdown(results)}{match[2]}", text)
+    return MARKED.sub(fresh, of_gpu)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

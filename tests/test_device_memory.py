@@ -53,7 +53,8 @@ def test_buffers_and_results_of_kernels(full):
 def test_info_tells_memory_and_what_is_free(full, monkeypatch):
     monkeypatch.setattr(overrides, "unavailable", lambda: "they are not asked for")
     (gpu,) = info.config()["device"]["gpus"]
-    assert (gpu["memory"], gpu["memory_free"]) == (4, 3)
+    assert (gpu["memory"], gpu["memory_free"], gpu["memory_pool"]) == (4, 3, 0)
+    assert gpu["precisions"] == ["float32", "tf32", "bf16"]
 
 
 @pytest.mark.parametrize(

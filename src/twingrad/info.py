@@ -161,8 +161,11 @@ def _device() -> dict[str, Any]:
 def _gpu(index: int) -> dict[str, Any]:
     import cupy
 
+    from twingrad.precision import LEAST, PRECISIONS
+
     runtime, gpu = cupy.cuda.runtime, cupy.cuda.Device(index)
     properties = runtime.getDeviceProperties(index)
+    capability = 10 * properties["major"] + properties["minor"]
     with gpu:
         pool = int(cupy.get_default_memory_pool().total_bytes())
     return {
@@ -172,6 +175,7 @@ def _gpu(index: int) -> dict[str, Any]:
         "memory": int(properties["totalGlobalMem"]),
         "memory_free": int(gpu.mem_info[0]),
         "memory_pool": pool,
+        "precisions": list(PRECISIONS if capability >= LEAST else PRECISIONS[:1]),
         "driver": int(runtime.driverGetVersion()),
         "runtime": int(runtime.runtimeGetVersion()),
     }

@@ -1,0 +1,79 @@
+"""What runs where, and what the results of gpu_check.sh show of the GPU; see `report` for how pages quote it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+NOT_YET = "not yet verified on hardware"
+HEAD = ("", "NumPy on a CPU", "CuPy on an NVIDIA GPU", "any other array API library")
+ROWS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
+    ("layers, losses, `fit`, gradients", "yes", "written", "reference path", ("tests",)),
+    (
+        "optimizers, dropout, random words",
+        "fused, bit-equal to the reference",
+        "kernels compile for sm_75 to sm_120 and give the reference's bits when their source runs on a CPU",
+        "reference path",
+        ("tests", "fidelity"),
+    ),
+    (
+        "dense layers, normalisation, activations, losses",
+        "fused",
+        "kernels around cuBLAS's products compile for sm_75 to sm_120 and agree with the reference when their source "
+        "runs on a CPU",
+        "reference path",
+        ("tests", "fidelity"),
+    ),
+    (
+        "captured step",
+        "one C call",
+        "one CUDA graph, with NVIDIA's nvmath-python; gives plain steps' bits on a stand-in for CUDA",
+        "`fit` and `fallback=True` run plain steps, and tell the reason",
+        ("tests", "step"),
+    ),
+    (
+        "data set",
+        "in memory, or streamed from the disk",
+        "resident where it fits, gathered in the step; else streamed through page-locked buffers, in the right order "
+        "on streams as late as CUDA allows",
+        "",
+        ("tests",),
+    ),
+)
+"""What, on each kind of array, and the parts of gpu_check.sh that must have passed to verify the GPU's."""
+
+
+def markdown(results: Path) -> str:
+    """The table, by the newest file of a GPU in the folder."""
+    found = newest(results)
+    lines = [_row(HEAD), "|---|---|---|---|"]
+    lines += [_row((what, cpu, f"{gpu}; **{verdict(found, parts)}**", other)) for what, cpu, gpu, other, parts in ROWS]
+    return "\n".join([*lines, ""])
+
+
+def newest(results: Path) -> dict[str, Any] | None:
+    """The last result of gpu_check.sh on a GPU, by its date; None where there is none."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in results.glob("gpu-*.json")]
+    return max((one for one in found if passed(one, "device")), key=lambda one: str(one["date"]), default=None)
+
+
+def verdict(found: dict[str, Any] | None, parts: tuple[str, ...]) -> str:
+    """What the file shows of these parts: verified, where and when; or which failed or are missing."""
+    if found is None:
+        return NOT_YET
+    where = f"on {found['machine'].split(',')[0]}, {found['date'][:10]}"
+    wrong = [part for part in parts if not passed(found, part)]
+    return f"verified {where}" if not wrong else f"{NOT_YET}: {', '.join(wrong)} did not pass {where}"
+
+
+def passed(found: dict[str, Any], part: str) -> bool:
+    """Whether the part ran and passed; tests also must be some, and not all skipped."""
+    if found["parts"].get(part, {}).get("status") != 0:
+        return False
+    tests = found["tests"]
+    return part != "tests" or (isinstance(tests, dict) and tests["tests"] > tests["skipped"])
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
