@@ -15,6 +15,7 @@ from twingrad.devices import Device
 from twingrad.errors import PrecisionError
 from twingrad.precision import PRECISIONS, PrecisionWarning, use_precision
 
+from kernels_here import no_kernels
 from networks import OPTIMIZERS, batch, everything, network, stepper
 from numerics import relative_error, same_bits
 
@@ -166,7 +167,7 @@ def test_a_fit_in_bf16_learns_and_resumes_to_the_same_bits(tmp_path):
 
     history, whole = run(4)
     assert history.best.dev_accuracy > 0.8
-    assert "narrow" in history.step
+    assert history.step.startswith("eager (")  # a rounding has no bound form on a CPU
     run(2, out=tmp_path / "run")
     _, resumed = run(4, resume=tmp_path / "run")
     assert same_bits(resumed.flat().theta, whole.flat().theta)
@@ -236,6 +237,7 @@ def test_arrays_of_other_libraries_have_float32_alone():
         assert model(x).dtype == strict.float32
 
 
+@pytest.mark.skipif(no_kernels() is not None, reason="no CPU kernels: nothing can be captured")
 def test_a_captured_step_holds_for_its_precision():
     model = network()
     step = tg.capture(stepper(model, optim.Adam(model)))

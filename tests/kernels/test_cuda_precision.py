@@ -145,6 +145,38 @@ def test_masters_have_the_bits_of_the_path_without_copies(gpu):
     assert all(same_bits(a, b) for a, b in zip(*found, strict=True))
 
 
+def ran(wrap, name):
+    """Losses and masters of five steps, eager or captured, between which a weight is assigned."""
+    model, rng, losses = net(), np.random.default_rng(0), []
+    model.to("cuda")
+    optimizer = optim.Adam(model, lr=1e-2)
+
+    def step(x, y):
+        loss = F.softmax_cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step = wrap(step)
+    with precision.use_precision(name):
+        for i in range(5):
+            x, y = rng.standard_normal((32, 20)).astype(np.float32), rng.integers(0, 5, 32)
+            losses.append(float(step(fake_cupy.ndarray(x), fake_cupy.ndarray(y))))
+            if i == 2:
+                model[4].weight = model[4].weight.data * 0.5
+    return losses, model
+
+
+@pytest.mark.parametrize("name", precision.PRECISIONS)
+def test_captured_steps_have_the_bits_of_eager_ones(gpu, name):
+    (expected, eager), (found, captured) = ran(lambda step: step, name), ran(tg.capture, name)
+    assert found == expected
+    assert same_bits(host(captured.flat().theta), host(eager.flat().theta))
+    if name == "bf16":
+        assert captured.flat().copies.fresh() == eager.flat().copies.fresh() != []
+
+
 def test_a_gpu_without_bf16_says_so(gpu, monkeypatch):
     monkeypatch.setattr(fake_cupy.FakeDevice, "compute_capability", "75")
     with pytest.raises(tg.PrecisionError, match=r"'bf16' needs a GPU of .* 8\.0 or newer, and cuda has 7\.5"):

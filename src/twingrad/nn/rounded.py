@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twingrad import functional as F
 from twingrad.namespace import Array, namespace_of
+from twingrad.recording import current
 
 if TYPE_CHECKING:
     from twingrad.nn.flat import FlatParameters
@@ -29,10 +30,24 @@ class RoundedParameters:
             offset, length = self.flat.segments[segment].tolist()
             view = namespace_of(self.array).reshape(self.array[offset : offset + length], parameter.shape)
             self.views[segment] = view
+        self._prepare_replays()
         if self.seen.get(segment) != parameter.version:
-            view[...] = F.narrow(parameter.data)
+            view[...] = namespace_of(parameter.data).astype(parameter.data, view.dtype)
             self.seen[segment] = parameter.version
         return view
+
+    def _prepare_replays(self) -> None:
+        """Have the step that is being captured find the copies up to date at each replay."""
+        recording = current()
+        if recording is not None and self not in recording.seen:
+            recording.seen.add(self)
+            recording.undo.append(self.seen.clear)
+            recording.before_replay.append(self._refresh)
+
+    def _refresh(self) -> Callable[[], None]:
+        for segment in self.views:
+            self.of(segment)
+        return lambda: None
 
     def fresh(self) -> list[int]:
         """The segments whose copies are up to date."""

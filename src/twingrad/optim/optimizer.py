@@ -18,6 +18,7 @@ from twingrad.functional.terms import Terms
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.nn import FlatParameters, Module, Parameter
 from twingrad.nn.flat import moved
+from twingrad.nn.rounded import RoundedParameters
 from twingrad.optim import average
 from twingrad.optim.schedules import Schedule
 from twingrad.optim.state import gathered, load
@@ -302,11 +303,8 @@ class Optimizer:
         if self._plan:
             theta, grad = flat.buffers()
             copies = flat.copies if asked_for() == "bf16" else None
-            fresh = [] if copies is None else copies.fresh()
             self.rule(theta, grad, *self._tables(grad), None if copies is None else copies.array)
-            flat.memory.write()
-            if copies is not None:
-                copies.followed(fresh)
+            self._count_write(flat, copies)
 
     def steps_of(self, parameter: Parameter) -> int:
         """How often `parameter` was updated."""
@@ -442,11 +440,15 @@ class Optimizer:
 
         recording.guards.append(why_not)
         recording.before_replay.append(advance)
-        recording.after_replay.append(lambda: self._count_write(flat))
+        copies = flat.copies if asked_for() == "bf16" else None
+        recording.after_replay.append(lambda: self._count_write(flat, copies))
         recording.undo.append(self._back_to_here())
 
-    def _count_write(self, flat: FlatParameters) -> None:
+    def _count_write(self, flat: FlatParameters, copies: RoundedParameters | None) -> None:
+        fresh = [] if copies is None else copies.fresh()
         flat.memory.write()
+        if copies is not None:
+            copies.followed(fresh)
 
     def _back_to_here(self) -> Callable[[], None]:
         """A function that puts parameters, moments and step numbers back as they are now."""
