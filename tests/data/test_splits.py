@@ -64,9 +64,9 @@ BAD = {
     "a dev part of one class": (
         classes(100, 2),
         {"train": 0.9, "dev": 0.05},
-        r"dev would hold class 'c0' alone, in 5 examples of 102; each part needs two classes or more",
+        r"dev would hold class 'c0' alone, in 5 of 102 examples; each part needs two classes or more",
     ),
-    "data of one class": (classes(50), {}, r"train would hold class 'c0' alone, in 30 examples of 50"),
+    "data of one class": (classes(50), {}, r"train would hold class 'c0' alone, in 30 of 50 examples"),
     "a negative share": (classes(50, 50), {"train": -0.2, "dev": 0.6}, "shares must be at least 0 and sum to 1"),
 }
 
@@ -137,7 +137,7 @@ WRONG = {
     "share": ({"dev": 1.5}, "dev is a share from 0.0 to 1.0.* got 1.5"),
     "train_dev": ({"train_dev": -1}, "train_dev is a share .* examples left for training; got -1"),
     "empty": ({"dev": 0.01}, "dev would hold none"),
-    "one class": ({"dev": 1}, "dev would hold class '.' alone, in 1 examples"),
+    "one class": ({"dev": 1}, "dev would hold class '.' alone, in 1 of 520 examples"),
     "source": ({"source": ["car"]}, r"source must be \(520,\), one for each example; got \(1,\)"),
 }
 

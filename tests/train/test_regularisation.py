@@ -10,7 +10,7 @@ from twingrad import functional as F
 from twingrad import nn, optim
 from twingrad.data import Dataset
 from twingrad.random import normal
-from twingrad.train import Ensemble, Snapshots, evaluate, predict, predict_probabilities
+from twingrad.train import Ensemble, Snapshots, dense, evaluate, predict, predict_probabilities
 
 QUICK = {"batch_size": 32, "device": "cpu"}
 
@@ -67,7 +67,11 @@ def test_smoothed_labels_of_a_sigmoid(task):
 BAD = {
     "smoothing": ({"label_smoothing": 1.0}, ValueError, r"label_smoothing must be in \[0, 1\), got 1.0"),
     "negative": ({"label_smoothing": -0.1}, ValueError, r"label_smoothing must be in \[0, 1\), got -0.1"),
-    "function": ({"label_smoothing": 0.1, "loss": lambda z, y: z.sum()}, ValueError, "suits the cross-entropies"),
+    "function": (
+        {"label_smoothing": 0.1, "loss": lambda z, y: z.sum()},
+        ValueError,
+        "does not apply to the loss .*; it suits the cross-entropies",
+    ),
     "dropout": ({"dropout": 0.5}, TypeError, r"dropout is True or False, .* got 0.5"),
 }
 
@@ -83,10 +87,22 @@ def test_bad_arguments(data, make_model, case):
 
 
 def test_a_regression_has_no_labels_to_smooth():
-    with pytest.raises(ValueError, match="label_smoothing suits the cross-entropies; the loss is 'mean_squared_error'"):
+    with pytest.raises(ValueError, match="label_smoothing does not apply to the loss 'mean_squared_error'"):
         tg.fit(
             nn.Sequential(nn.Linear(2, 1)), Dataset(np.zeros((4, 2)), np.zeros(4)), label_smoothing=0.1, batch_size=2
         )
+
+
+def test_dropout_of_each_layer():
+    model = dense(8, 3, hidden=[7, 6, 5], dropout=[0.5, 0.0, 0.2])
+    assert [layer.p for layer in model if isinstance(layer, nn.Dropout)] == [0.5, 0.2]
+    for dropout, message in (
+        ([0.5], r"each of 3 hidden layers; got \[0.5\]"),
+        ([0, 1, 0], "got 1"),
+        (-0.1, "got -0.1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            dense(8, 3, hidden=[7, 6, 5], dropout=dropout)
 
 
 REGULARISERS = {

@@ -88,7 +88,7 @@ def check_parts(
     for name, part in filled.items():
         labels = data.y[part]
         if (labels == labels[0]).all():
-            told = f"{name} would hold class {data.classes[labels[0]]!r} alone, in {len(part)} examples of {len(data)}"
+            told = f"{name} would hold class {data.classes[labels[0]]!r} alone, in {len(part)} of {len(data)} examples"
             raise ValueError(f"split: {told}; each part needs two classes or more: give it a larger share, or 0")
 
 

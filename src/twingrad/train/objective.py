@@ -74,7 +74,7 @@ def make_objective(
     if class_weight is not None and (callable(loss) or task == "regression"):
         raise ValueError(f"fit: class_weight suits the cross-entropies; the loss is {name!r}")
     if label_smoothing and (callable(loss) or task == "regression"):
-        raise ValueError(f"fit: label_smoothing suits the cross-entropies; the loss is {name!r}")
+        raise ValueError(f"fit: label_smoothing does not apply to the loss {name!r}; it suits the cross-entropies")
     weighted: Callable[..., Any] = plain
     if class_weight is not None:
         weighted = functools.partial(plain, class_weight=class_weight)
