@@ -151,7 +151,7 @@ def test_a_folder_that_may_not_be_written(call, tmp_path, quick):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [([], "required: {train,evaluate,predict,"), (["trian"], "unknown command 'trian'; did you mean train?")],
+    [([], "required: {train,tune,evaluate,"), (["trian"], "unknown command 'trian'; did you mean train?")],
 )
 def test_bad_commands(call, arguments, message):
     code, out, err = call(*arguments)
