@@ -128,7 +128,8 @@ part info 30 "$PYTHON" -m twingrad info --json
 part device 40 bash -c device
 [ "$(head -n 1 "$work/device.status" | cut -d' ' -f1)" = 0 ] || gpu=no
 gpu_part tests 180 "$PYTHON" -m pytest -q -m gpu tests --junitxml="$work/tests.xml"
-gpu_part step 90 "$PYTHON" -m twingrad.benchmarks.gpu_step
+gpu_part step 120 "$PYTHON" -m twingrad.benchmarks.gpu_step
+gpu_part targets 90 "$PYTHON" -m twingrad.benchmarks.gpu_targets
 gpu_part adam 50 bash -c 'benchmark adam'
 gpu_part dropout 50 bash -c 'benchmark dropout'
 gpu_part fidelity 60 "$PYTHON" -m twingrad.benchmarks.fidelity --column cuda --update docs/fidelity.md

@@ -75,6 +75,7 @@ def gathered(work: Path, now: datetime.datetime) -> dict[str, Any]:
         "info": or_why_not(last_line, work, "info"),
         "tests": or_why_not(tests, work),
         "step": or_why_not(last_line, work, "step"),
+        "targets": or_why_not(last_line, work, "targets"),
         **{name: or_why_not(timings, work, name) for name in TIMED},
     }
 

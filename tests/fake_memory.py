@@ -58,8 +58,8 @@ class MemoryPool:
 
 
 def aligned(size: int) -> Any:
-    """Bytes of any value at a multiple of 512, as CuPy's pools give them."""
-    room = np.empty(size + UNIT, np.uint8)
+    """Bytes at a multiple of 512, as CuPy's pools give them: NaN, which whoever reads before writing will see."""
+    room = np.full(size + UNIT, 0xFF, np.uint8)
     start = -room.ctypes.data % UNIT
     return room[start : start + size]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from twingrad import devices
-from twingrad.benchmarks import gpu_report, gpu_step
+from twingrad.benchmarks import gpu_report, gpu_step, gpu_targets
 
 ROOT = Path(__file__).parents[2]
-GPU_PARTS = ("tests", "step", "adam", "dropout", "fidelity", "optimizers", "kernels")
+GPU_PARTS = ("tests", "step", "targets", "adam", "dropout", "fidelity", "optimizers", "kernels")
 
 
 def check(**environment):
@@ -95,16 +95,74 @@ def test_the_report_takes_what_a_part_left(tmp_path):
     ]
 
 
+@pytest.fixture
+def torch():
+    torch = pytest.importorskip("torch", reason="PyTorch, of the extra oracle, is the peer")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield torch
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("torch")
 @pytest.mark.filterwarnings("ignore::twingrad.precision.PrecisionWarning")
 def test_steps_are_timed_and_compared_with_pytorchs_in_each_precision(capsys):
     pytest.importorskip("ml_dtypes", reason="bf16 needs ml_dtypes, of the extra bf16")
-    torch = pytest.importorskip("torch", reason="PyTorch, of the extra oracle, is the peer")
-    torch.set_num_threads(1)
     assert gpu_step.main(["--device", "cpu", "--quick"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["device"] == "cpu"
     assert all(seconds > 0 for seconds in found["first_step"].values())
     assert [name.rpartition(", ")[2] for name in found["steps"]] == ["float32", "tf32", "bf16"]
     for case in found["steps"].values():
-        for who in gpu_step.CONTENDERS:
-            assert 0 < case[who]["low_us"] <= case[who]["median_us"] <= case[who]["high_us"]
+        timed = {who: times for who, times in case.items() if not isinstance(times, str)}
+        assert timed.keys() >= {"twingrad eager", "PyTorch eager"}
+        assert all(0 < times["low_us"] <= times["median_us"] <= times["high_us"] for times in timed.values())
+        assert "PyTorch has CUDA graphs on a GPU alone" in case["PyTorch CUDA graph"]
+    assert all(found["epoch_ms"][who] > 0 for who in ("twingrad captured", "twingrad eager", "PyTorch eager"))
+
+
+@pytest.mark.usefixtures("torch")
+def test_a_contender_that_fails_or_differs_is_told_and_the_others_measured(capsys, monkeypatch):
+    def breaks(*_):
+        raise RuntimeError("no luck")
+
+    def differs(*made):
+        step = gpu_step.CONTENDERS["twingrad eager"](*made)
+        return step._replace(run=lambda *index: float(step.run(*index)) + 1)
+
+    whole = gpu_step.CONTENDERS["twingrad eager"]
+    monkeypatch.setattr(gpu_step, "first_steps", breaks)
+    monkeypatch.setattr(gpu_step, "SMALL", dict([next(iter(gpu_step.SMALL.items()))]))
+    monkeypatch.setattr(
+        gpu_step, "CONTENDERS", {"twingrad eager": whole, "PyTorch": differs, "twingrad captured": breaks}
+    )
+    assert gpu_step.main(["--device", "cpu", "--quick"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    (case,) = found["steps"].values()
+    assert found["first_step"] == case["twingrad captured"] == "RuntimeError: no luck"
+    assert case["PyTorch"].startswith("AssertionError")
+    assert case["twingrad eager"]["median_us"] > 0
+
+
+@pytest.mark.usefixtures("torch")
+def test_what_memory_limits_is_measured_beside_a_copy(capsys, monkeypatch):
+    def without_compiler(quick):
+        return {
+            name: {who: make for who, make in contenders.items() if "compile" not in who}
+            for name, contenders in workloads(quick).items()
+        }
+
+    workloads = gpu_targets.workloads
+    monkeypatch.setattr(gpu_targets, "workloads", without_compiler)
+    assert gpu_targets.main(["--device", "cpu", "--quick"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["copy_gb_per_s"] > 0
+    assert len(found["workloads"]) == 4
+    for contenders in found["workloads"].values():
+        assert len(contenders) == 2
+        assert all(times["of_copy"] > 0 and times["median_us"] > 0 for times in contenders.values())
+    sizes = [4096, 40, 7]
+    step, _, moved = gpu_targets.adam("cpu", sizes)
+    step()
+    assert moved == 28 * sum(sizes)
+    assert gpu_targets.workloads(False).keys() >= {"Adam, 100,000,000 parameters", "Adam, 400 small tensors"}

@@ -11,6 +11,7 @@ from twingrad import backends, fusable, nn, optim
 from twingrad import functional as F
 from twingrad.data import Resident, batches
 from twingrad.kernels.cuda import graph, launching
+from twingrad.precision import use_precision
 
 import fake_cublaslt
 import fake_streams
@@ -206,6 +207,28 @@ def test_a_recording_that_does_not_hold(change):
     other = {"shape": (x[:5], y[:5]), "dtype": (x.astype(np.float64), y), "mode": (x, y)}[change]
     with pytest.raises(tg.CaptureError, match=r"was captured for \(float32\[16, 5\], int64|capture it again"):
         captured(*map(there, other))
+
+
+def test_the_precision_of_a_recording_is_kept():
+    model = networks.network()
+    model.to("cuda")
+    captured = tg.capture(networks.stepper(model, optim.Adam(model, lr=0.01)))
+    x, y = map(there, networks.batch())
+    captured(x, y)
+    with use_precision("tf32"), pytest.raises(tg.CaptureError, match="precision is no longer 'float32'; capture it"):
+        captured(x, y)
+
+
+def test_a_rehearsal_copies_no_data_set(monkeypatch):
+    held, model = Resident(*networks.batch(40), device="cuda"), networks.network()
+    model.to("cuda")
+    plain = networks.stepper(model, optim.Adam(model, lr=0.01))
+    captured = tg.capture(lambda index: plain(*held.gather(index)))
+    captured(np.arange(8))
+    assert not {id(array) for array in held.arrays} & {id(array) for array in captured._program.arrays}
+    assert {id(array) for call in captured._program.calls for array in call.keep} >= {
+        id(array) for array in held.arrays
+    }
 
 
 def test_a_mirror_waits_for_the_copy_whose_memory_it_takes_again(gpu):

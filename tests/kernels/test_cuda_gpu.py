@@ -246,3 +246,72 @@ def test_a_gradient_through_fused_dropout(cupy):
     key = {"p": 0.5, "seed": 0, "stream": 1, "step": 2}
     slope = tg.grad(lambda a: (F.dropout(a, **key) * a).sum())(backends.get("cuda").asarray(x))
     np.testing.assert_allclose(backends.get("cpu").asarray(slope), 2 * F.dropout.reference(x, **key), rtol=1e-12)
+
+
+def left_by(wrap, layers, steps=4):
+    """The losses of captured or plain steps, on batches gathered on the GPU, and what they leave."""
+    model = nn.Sequential(*layers(), seed=4)
+    model.to("cuda")
+    optimizer = optim.Adam(model, lr=lambda step: 0.01 / (step + 1), clip_norm=0.5)
+    rng = np.random.default_rng(0)
+    held = tg.data.Resident(rng.standard_normal((96, 20)).astype(np.float32), rng.integers(0, 5, 96), device="cuda")
+
+    def step(index):
+        x, y = held.gather(index)
+        loss = F.softmax_cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    run = wrap(step)
+    orders = (index for epoch in range(steps) for index in tg.data.batches(96, 48, seed=0, epoch=epoch))
+    losses = [float(run(backends.get("cuda").asarray(index))) for index in orders]
+    return losses, {name: np.asarray(value) for name, value in model.state_dict().items()}
+
+
+NETWORKS = {
+    "batch norm and dropout": lambda: (
+        *(nn.Linear(20, 33, bias=False), nn.BatchNorm(33), nn.ReLU(), nn.Dropout(0.3)),
+        nn.Linear(33, 5),
+    ),
+    "plain": lambda: (nn.Linear(20, 33), nn.ReLU(), nn.Linear(33, 17), nn.ReLU(), nn.Linear(17, 5)),
+}
+
+
+@pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
+def test_captured_steps_leave_the_bits_of_plain_ones(cupy, layers):
+    if lt.unavailable() is not None:
+        pytest.skip(str(lt.unavailable()))
+    captured, plain = (left_by(wrap, layers) for wrap in (tg.capture, lambda step: step))
+    assert captured[0] == plain[0]
+    assert captured[0][-1] < captured[0][0]
+    for name, value in plain[1].items():
+        assert captured[1][name].tobytes() == value.tobytes(), name
+
+
+@pytest.mark.parametrize("shape", [(48, 20, 33), (128, 784, 512), (7, 5, 3), (1, 9, 130)])
+def test_bias_and_relu_with_a_product(cupy, shape):
+    """cublasLt's epilogues, where it is there, forward and through two layers backward."""
+    n, i, o = shape
+    rng = np.random.default_rng(1)
+    shapes = (n, i), (o, i), (o,), (4, o), (4,)
+    arrays = [rng.standard_normal(size).astype(np.float32) / np.float32(size[-1]) ** 0.5 for size in shapes]
+
+    def gradients(put, mode):
+        leaves = [tg.Tensor(put(array), requires_grad=True) for array in arrays]
+        with fused(mode):
+            hidden = F.linear(*leaves[:3], tail=F.Tail("relu"))
+            (F.linear(hidden, *leaves[3:]) ** 2).sum().backward()
+        return [backends.get("cpu").asarray(leaf.grad) for leaf in leaves]
+
+    for found, expected in zip(gradients(cupy.asarray, "require"), gradients(np.array, "never"), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-4 * float(np.abs(expected).max()))
+
+
+def test_nan_before_a_relu(cupy, record_property):
+    """cublasLt's ReLU is max(x, 0), which may turn NaN into 0; which it does is kept with the results."""
+    x, weight = cupy.full((16, 16), np.nan, np.float32), cupy.ones((16, 16), np.float32)
+    out = F.linear(x, weight, tail=F.Tail("relu")).get()
+    record_property("relu_of_nan", str(float(out[0, 0])))
+    assert np.isnan(out).all() or (out == 0).all()
