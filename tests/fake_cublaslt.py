@@ -1,8 +1,8 @@
 """A stand-in for `nvmath.bindings.cublasLt`: what NVIDIA documents, computed by NumPy over column-major matrices.
 
-Signatures, enumerations and the sizes of attributes are those of nvmath-python 1.0 with cublasLt 13.1. Descriptors that
-were destroyed, attributes of a wrong size, matrices that do not fit, epilogues without their pointers and a ReLU mask
-whose leading dimension is no multiple of 128 are errors, as there.
+Signatures, enumerations and the sizes of attributes are those of nvmath-python 1.0 with cublasLt 13.10. Descriptors
+that were destroyed, attributes of a wrong size, matrices that do not fit, epilogues without their pointers and a
+ReLU mask whose leading dimension is no multiple of 128 are errors, as there.
 """
 
 from __future__ import annotations
