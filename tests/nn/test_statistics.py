@@ -10,6 +10,8 @@ from twingrad import functional as F
 from twingrad import nn
 from twingrad.random import normal
 
+from libraries import LIBRARIES
+
 
 def network(dropout: float = 0.0) -> nn.Sequential:
     layers = [nn.Linear(4, 6), nn.BatchNorm(6), nn.ReLU(), nn.Dropout(dropout), nn.Linear(6, 5), nn.BatchNorm(5)]
@@ -47,6 +49,16 @@ def test_one_batch_of_all_examples_gives_a_test_the_statistics_of_training() -> 
     with nn.without_dropout(model.train()):
         biased = model(x).numpy()
     np.testing.assert_allclose(model.eval()(x).numpy(), biased, atol=0.1)  # sigma^2 over n - 1 there
+
+
+@pytest.mark.parametrize("library", LIBRARIES[2:], ids=repr)
+def test_statistics_of_other_libraries(library) -> None:
+    here, given = network(), batches(16, 9)
+    there = network().to(like=library.asarray(given[0], "float32"))
+    nn.recompute_statistics(here, given)
+    nn.recompute_statistics(there, [library.asarray(x, "float32") for x in given])
+    for name, value in there.state_dict().items():
+        np.testing.assert_allclose(value, here.state_dict()[name], rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def test_modes_and_dropout_masks_stay() -> None:

@@ -12,6 +12,8 @@ from twingrad.data import Dataset
 from twingrad.random import normal
 from twingrad.train import Ensemble, Snapshots, dense, evaluate, predict, predict_probabilities
 
+from libraries import LIBRARIES
+
 QUICK = {"batch_size": 32, "device": "cpu"}
 
 
@@ -141,6 +143,16 @@ def test_an_ensemble_is_the_mean_of_its_members(task):
     assert len(ensemble) == 3
     if task == "multi-class":
         assert np.array_equal(predict(ensemble, x), mean.argmax(axis=1))
+
+
+@pytest.mark.parametrize("library", LIBRARIES[2:], ids=repr)
+@pytest.mark.parametrize("task", ["multi-class", "binary", "regression"])
+def test_ensembles_of_other_libraries(library, task):
+    x = normal((5, 4), seed=1, stream=0).astype(np.float32)
+    ensemble = Ensemble(members(task, TASKS[task]))
+    here = ensemble(x).numpy()
+    there = ensemble.to(like=library.asarray(x, "float32"))(library.asarray(x, "float32"))
+    np.testing.assert_allclose(library.numpy(there), here, rtol=1e-4, atol=1e-5)
 
 
 def test_models_that_were_never_called_keep_their_weights():
