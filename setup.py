@@ -158,6 +158,7 @@ setup(
             "optax",
             "scikit-learn",
             "scipy>=1.17",
+            "statsmodels",
             "array-api-extra>=0.11",
             "autograd",
             "nvidia-cuda-nvrtc",

@@ -49,7 +49,9 @@ def test_mcnemars_test_is_scipys(table):
 @pytest.mark.oracle
 @pytest.mark.parametrize("table", tables(), ids=str)
 def test_mcnemars_test_is_statsmodels(table):
-    tables_of = pytest.importorskip("statsmodels.stats.contingency_tables", reason="statsmodels is not installed")
+    tables_of = pytest.importorskip(
+        "statsmodels.stats.contingency_tables", reason="statsmodels (extra `oracle`) is not installed"
+    )
     both, b, c, neither = table
     if b + c:
         assert compare(*wrong(*table)).p == pytest.approx(
@@ -59,7 +61,9 @@ def test_mcnemars_test_is_statsmodels(table):
 
 @pytest.mark.oracle
 def test_without_correlation_the_interval_is_that_of_independent_rates():
-    proportion = pytest.importorskip("statsmodels.stats.proportion", reason="statsmodels is not installed")
+    proportion = pytest.importorskip(
+        "statsmodels.stats.proportion", reason="statsmodels (extra `oracle`) is not installed"
+    )
     found = compare(*wrong(6, 24, 14, 56))  # 30% and 20%, phi 0
     wanted = proportion.confint_proportions_2indep(30, 100, 20, 100, method="newcomb")
     assert (found.difference.low, found.difference.high) == pytest.approx(wanted, rel=1e-9)
