@@ -185,7 +185,7 @@ BAD = {
     "labels of numbers": (
         GOOD,
         {"task": "multi-label", "target": ["age", "size"]},
-        "line 2, target 'age': task 'multi-label' needs 0 or 1; got 20",
+        "line 2, target 'age': task 'multi-label' needs 0 or 1, or NaN for a missing one; got 20",
     ),
     "classes of columns": (
         GOOD,

@@ -25,7 +25,9 @@ class Dataset:
     Attributes:
         x: (N, ...) features, read-only: an array of floating point numbers or integers, which may be memory-mapped;
             `Rows` of a memory-mapped one; or a `Table` with text.
-        y: read-only targets: (N,) int64 in [0, C); (N, K) int64 of 0 and 1; or floats, (N,) or (N, T).
+        y: read-only targets: (N,) int64 in [0, C); (N, K) int64 of 0 and 1; or floats, (N,) or (N, T). With
+            task="multi-label" floats of 0, 1 and NaN: labels that are missing, which count neither in the loss, a mean
+            over those that are there, nor in what is measured; each example has one at least.
         classes: the C names of the classes, or of the K labels; `()` means "0", "1", ... up to the largest label.
         name: what messages and run folders call it.
         task: "binary", "multi-class", "multi-label" or "regression". Not given: floats are a regression, a matrix of
@@ -260,8 +262,15 @@ def _checked_targets(
             row = int(np.argwhere(~np.isfinite(y))[0][0])
             raise ValueError(f"{who}: targets must be finite; row {row} holds {y[row]}")
         return (y if y.dtype.kind == "f" else y.astype(np.float64)), ()
+    if task == "multi-label" and y.dtype.kind == "f" and y.ndim == 2:
+        y = _with_missing(y, who)
+        return y, classes or tuple(str(label) for label in range(y.shape[1]))
     if y.dtype.kind == "f" or y.ndim != (2 if task == "multi-label" else 1):
-        need = "(N, K) integers of 0 and 1" if task == "multi-label" else "(N,) integers"
+        need = (
+            "(N, K) integers of 0 and 1, or floats with NaN where one is missing"
+            if task == "multi-label"
+            else "(N,) integers"
+        )
         raise TypeError(f"{who}: y for task {task!r} must be {need}; got {y.shape} {y.dtype}")
     y = y.astype(np.int64, copy=False)
     if task == "multi-label":
@@ -273,6 +282,19 @@ def _checked_targets(
     if task == "binary" and len(classes) != 2:
         raise ValueError(f"{who}: task 'binary' needs two classes; got {len(classes)}")
     return y, classes
+
+
+def _with_missing(y: NDArray[Any], who: str) -> NDArray[np.float32]:
+    """Labels as floats, NaN where one is missing."""
+    missing = np.isnan(y)
+    wrong = np.argwhere(~missing & (y != 0) & (y != 1))
+    if len(wrong):
+        row, label = (int(i) for i in wrong[0])
+        raise ValueError(f"{who}: labels must be 0, 1 or NaN for missing; row {row}, label {label} has {y[row, label]}")
+    empty = np.flatnonzero(missing.all(axis=1))
+    if len(empty):
+        raise ValueError(f"{who}: an example needs one label at least; row {int(empty[0])} has none: leave it out")
+    return y.astype(np.float32)
 
 
 def _frozen(array: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -111,6 +111,17 @@ class Preprocessing:
             target_scale=target[1],
             unused_names=tuple(train.unused_names),
         )
+
+    def for_targets(self, train: Dataset, *, scale_targets: bool = True) -> Preprocessing:
+        """The same features for another task: the targets of `train`, for a model whose last layers were replaced.
+
+        Raises:
+            ValueError: features that differ from those fitted.
+        """
+        self.apply(train.take(slice(0, 1)))
+        shift, scale = _target_moments(train, scale_targets) if train.task == "regression" else ((), ())
+        told = {"task": train.task, "classes": tuple(train.classes), "target_names": tuple(train.target_names)}
+        return replace(self, **told, target_shift=shift, target_scale=scale)  # type: ignore[arg-type]
 
     @property
     def width(self) -> int:

@@ -95,7 +95,8 @@ class _Encoder:
     def encode(self, raw: NDArray[Any] | Text) -> Target:
         if isinstance(raw, Text):
             return self._text(raw)
-        wrong = np.argwhere(~np.isfinite(raw))
+        strange = np.isinf(raw) if self.task == "multi-label" else ~np.isfinite(raw)  # there NaN is a missing label
+        wrong = np.argwhere(strange)
         if len(wrong):
             self._refuse(wrong[0], "must be finite", raw)
         return self._one(raw) if raw.ndim == 1 else self._several(raw)
@@ -157,10 +158,11 @@ class _Encoder:
         return self._found(raw.astype(np.float64), "regression", f"{count} target columns hold numbers", ())
 
     def _multi_label(self, raw: NDArray[Any], reason: str) -> Target:
-        wrong = np.argwhere((raw != 0) & (raw != 1))
+        missing = np.isnan(raw)
+        wrong = np.argwhere(~missing & (raw != 0) & (raw != 1))
         if len(wrong):
-            self._refuse(wrong[0], "task 'multi-label' needs 0 or 1", raw)
-        return self._found(raw.astype(np.int64), "multi-label", reason, self.names)
+            self._refuse(wrong[0], "task 'multi-label' needs 0 or 1, or NaN for a missing one", raw)
+        return self._found(raw if missing.any() else raw.astype(np.int64), "multi-label", reason, self.names)
 
     def _classes(self, codes: NDArray[Any], classes: tuple[str, ...], reason: str) -> Target:
         name = self.names[0] if len(self.names) == 1 else _few(self.names)

@@ -10,6 +10,7 @@ from twingrad.nn.parameter import Parameter
 from twingrad.nn.sequential import Sequential
 from twingrad.nn.statistics import recompute_statistics
 from twingrad.nn.switches import without_dropout
+from twingrad.nn.transfer import freeze, replace_last, scale_lr
 
 __all__ = [
     "BatchNorm",
@@ -26,8 +27,11 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "freeze",
     "functional_call",
     "init",
     "recompute_statistics",
+    "replace_last",
+    "scale_lr",
     "without_dropout",
 ]

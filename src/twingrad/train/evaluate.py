@@ -55,11 +55,11 @@ def aligned(data: Dataset, preprocessing: Any) -> Dataset:
 
 def measure(model: Any, part: Part, objective: Objective, batch_size: int = CHUNK) -> Evaluation:
     """`evaluate` on a part of a run."""
-    total, n, meter = 0.0, 0, objective.meter()
+    total, n, meter = 0.0, 0.0, objective.meter()
     with mode(model, training=False), no_grad():
         for x, target, y in part.chunks(batch_size):
             outputs = model(x)
-            total += float(objective.plain(outputs, target)) * len(y)
-            n += len(y)
+            weight = objective.weight(y)
+            total, n = total + float(objective.plain(outputs, target)) * weight, n + weight
             meter.update(outputs.numpy(), y)
     return meter.result(total / n)

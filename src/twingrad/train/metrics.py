@@ -83,23 +83,29 @@ class Hits:
 
 
 class LabelHits:
-    """The share of labels that are right, of each label too, and of examples with all labels right."""
+    """The share of labels that are right, of each label too, and of examples with all labels right.
+
+    Of the labels that are there: a NaN is none. A label that no example has is NaN.
+    """
 
     def __init__(self) -> None:
         self.hits: Any = 0
+        self.present: Any = 0
         self.exact, self.n = 0, 0
 
     def update(self, outputs: NDArray[Any], y: NDArray[Any]) -> None:
         """Count the hits."""
-        right = (outputs > 0) == (y != 0)
-        self.hits = self.hits + right.sum(axis=0)
-        self.exact += int(right.all(axis=1).sum())
+        present = y == y
+        right = ((outputs > 0) == (y != 0)) & present
+        self.hits, self.present = self.hits + right.sum(axis=0), self.present + present.sum(axis=0)
+        self.exact += int((right | ~present).all(axis=1).sum())
         self.n += len(y)
 
     def result(self, loss: float) -> Evaluation:
         """Accuracy over all labels, exact match, accuracy by label."""
-        shares = [int(hits) / self.n for hits in self.hits]
-        metrics = {"accuracy": int(self.hits.sum()) / (self.n * len(shares)), "exact_match": self.exact / self.n}
+        pairs = zip(self.hits.tolist(), self.present.tolist(), strict=True)
+        shares = [hits / present if present else math.nan for hits, present in pairs]
+        metrics = {"accuracy": int(self.hits.sum()) / int(self.present.sum()), "exact_match": self.exact / self.n}
         return Evaluation(loss, metrics, tuple(shares))
 
 

@@ -46,6 +46,12 @@ class Objective:
         """The targets as the loss learns from them: with smoothed labels, of this dtype, where that is asked for."""
         return F.smooth_labels(targets, self.smoothing, self.classes, dtype=dtype) if self.smoothing else targets
 
+    def weight(self, y: NDArray[Any]) -> float:
+        """How much a chunk's mean loss counts: by its examples; where labels are missing, by those that are there."""
+        if self.task != "multi-label" or y.dtype.kind != "f":
+            return len(y)
+        return float((y == y).sum() / y.shape[1])
+
     def meter(self) -> Meter:
         """A new meter for the task."""
         if self.task == "regression":

@@ -1,0 +1,57 @@
+"""One model, watched: it learns a few epochs, is looked at, a hyperparameter is changed, and it goes on; or goes back.
+
+The digits with a rate that is too large, as one might begin: the loss falls no further, so the rate is lowered, twice.
+An attempt with mini-batches of 512 is compared with one of 64 from the same weights, by going back.
+"""
+
+import twingrad as tg
+from twingrad import optim
+from twingrad.train import dense
+from twingrad.tune import Babysit
+
+
+def draw(history, changes):
+    """The losses, with a line at each change: babysitting.png."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    epochs = [record.epoch for record in history]
+    axes.semilogy(epochs, [record.train_loss for record in history], label="train")
+    axes.semilogy(epochs, [record.dev_loss for record in history], label="dev")
+    for epoch, what in changes:
+        axes.axvline(epoch + 0.5, color="#999999", linewidth=0.8, linestyle="--")
+        axes.text(epoch + 0.6, axes.get_ylim()[1] * 0.6, what, rotation=90, va="top", fontsize=8)
+    axes.set(xlabel="epoch", ylabel="loss")
+    axes.legend(frameon=False)
+    figure.savefig("babysitting.png")
+
+
+def main():
+    """Five epochs, a look, a change, and so on."""
+    data = tg.data.load("digits").split(seed=0)
+    run = Babysit(dense(64, 10, hidden=[64, 32], seed=0), data, optimizer=optim.Adam(lr=0.05), device="cpu")
+    changes = []
+    history = run.go(5)
+    print(f"lr 0.05: {history[-1]}, loss {history[-1].train_loss:.4f}")
+    for rate in (0.005, 0.0005):
+        run.set(lr=rate)
+        changes.append((len(run.history), f"lr {rate:g}"))
+        history = run.go(5)
+        print(f"lr {rate:g}: {history[-1]}, loss {history[-1].train_loss:.4f}")
+    run.set(batch_size=512)
+    print(f"mini-batches of 512: loss {run.go(5)[-1].train_loss:.4f}")
+    run.back()
+    run.set(batch_size=64)
+    print(f"back: {len(run.history)} epochs, loss {run.history[-1].train_loss:.4f}")
+    history = run.go(5)
+    print(f"mini-batches of 64 instead: loss {history[-1].train_loss:.4f}")
+    print("log:", *run.log, sep="\n  ")
+    try:
+        draw(history, changes)
+    except ImportError:
+        print("no picture: pip install 'twingrad[plot]'")
+
+
+if __name__ == "__main__":
+    main()
