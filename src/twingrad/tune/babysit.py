@@ -80,6 +80,7 @@ class Babysit:
         self._before.append((self.batch_size, self._now()))
         run = self._trainer.run
         run.epochs, run.stop = run.epoch - 1 + epochs, False
+        run.history.diverged, run.history.interrupted = "", False
         history = self._trainer.go()
         if history.diverged:
             self.log.append(f"epoch {run.epoch}: {history.diverged}")
