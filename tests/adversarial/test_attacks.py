@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -58,6 +59,11 @@ def test_the_courses_targeted_attack_reaches_its_closed_form(gradient):
 def test_the_closed_form_for_any_weight(weight):
     found = targeted(score, X, np.asarray([4.0]), weight=weight, lr=0.02, steps=2000)
     np.testing.assert_allclose(found, X + W * 8 / (28 + 2 * weight), atol=1e-8)
+
+
+def test_there_are_more_small_colour_pictures_than_anyone_can_train_on():
+    """The course's 256^(32 * 32 * 3), a number of 7,399 digits."""
+    assert math.floor(32 * 32 * 3 * math.log10(256)) + 1 == 7399
 
 
 def digits(n=40):

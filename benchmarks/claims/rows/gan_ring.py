@@ -1,0 +1,15 @@
+"""A generator covers a ring of eight modes."""
+
+from twingrad.benchmarks.claims import Claim, at_least, example, less
+
+CLAIM = Claim(
+    "A generator covers all eight modes of a ring, each with 5% of its samples or more, and 80% of them lie within "
+    "three deviations of a mode; asked too: does the minimax form leave a rarer mode.",
+    example("gan_ring"),
+    [
+        at_least("good samples", 0.8),
+        at_least("rarest mode", 0.05),
+        at_least("modes above 2%", 7.5),
+        less("rarest mode, minimax", "rarest mode"),
+    ],
+)
