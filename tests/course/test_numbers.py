@@ -9,7 +9,7 @@ import pytest
 
 import twingrad as tg
 from twingrad import functional as F
-from twingrad import nn, optim
+from twingrad import gan, nn, optim
 from twingrad.adversarial import exact_gradient, fast_gradient_sign
 from twingrad.analysis import signal_report
 from twingrad.data import Dataset, Preprocessing
@@ -102,4 +102,69 @@ def test_a_discriminator_that_knows_both_distributions():
     """p (.5, .5, 0) against q (0, .5, .5): D* = p / (p + q) is (1, .5, 0), and C = 2 JSD - log 4."""
     p, q = np.asarray([0.5, 0.5, 0.0]), np.asarray([0.0, 0.5, 0.5])
     assert (p / (p + q)).tolist() == [1.0, 0.5, 0.0]
-    assert 2 * tg.gan.jsd(p, q) - math.log(4) == pytest.approx(-0.6931472, abs=5e-8)
+    assert 2 * gan.jsd(p, q) - math.log(4) == pytest.approx(-0.6931472, abs=5e-8)
+
+
+OF_THE_GENERATOR = {("non-saturating", 0.01): 4.6051702, ("non-saturating", 0.5): 0.6931472}
+OF_THE_GENERATOR |= {("minimax", 0.01): -0.0100503, ("minimax", 0.5): -0.6931472}
+
+
+@pytest.mark.parametrize(("form", "d"), OF_THE_GENERATOR)
+def test_what_a_generator_pays(form, d):
+    """-log D and log(1 - D), where the discriminator says D of an image that is not real."""
+    logit = np.asarray([[math.log(d / (1 - d))]])
+    assert gan.generator_loss(logit, form) == pytest.approx(OF_THE_GENERATOR[form, d], abs=5e-8)
+
+
+LOSSES = {
+    "discriminator": gan.discriminator_loss,
+    "non-saturating": lambda real, fake: gan.generator_loss(real * fake),
+    "minimax": lambda real, fake: gan.generator_loss(real * fake, "minimax"),
+    "cycle": lambda real, fake: gan.cycle_loss(real, fake, fake, 2.0 * real),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradients_of_the_losses_of_generative_networks(name):
+    real, fake = (tg.random.normal((4, 2), seed=seed, stream=0) for seed in (1, 2))
+    report = tg.check_grads(LOSSES[name], real, fake)
+    assert report.ok, report
+
+
+L1 = {
+    "descent": (lambda m: optim.SGD(m, lr=0.1, l1=0.2), 1 - 0.05 - 0.02),
+    "momentum": (lambda m: optim.SGD(m, lr=0.1, momentum=0.9, l1=0.2), 1 - 0.05 - 0.2),
+    "RMSprop": (lambda m: optim.RMSprop(m, lr=0.1, alpha=0.9, eps=0.0, l1=0.2), 1 - (0.05 + 0.02) / math.sqrt(0.025)),
+    "Adam": (lambda m: optim.Adam(m, lr=0.1, eps=0.0, l1=0.2), 1 - (0.05 + 0.02) / 0.5),
+}
+
+
+@pytest.mark.parametrize("name", L1)
+def test_one_proximal_step(name):
+    """w 1, dW 0.5, alpha 0.1, lambda/(2m) 0.2: towards 0 by 0.02 in the scale of the step, and 0 where it gets there.
+
+    The scale is that by which the rule turns a lasting gradient into steps: 1, 1/(1 - beta), 1 over the root.
+    """
+    make, expected = L1[name]
+    model = nn.Linear(1, 1, bias=False, dtype=np.float64)
+    for start, gradient, found in ((1.0, 0.5, expected), (0.001, 1e-6, 0.0)):
+        model.weight = [[start]]
+        optimizer = make(model)
+        model.weight.grad = np.asarray([[gradient]])
+        optimizer.step()
+        assert float(model.weight.numpy()[0, 0]) == pytest.approx(found, rel=1e-14)
+
+
+def test_differences_in_float32_and_beside_a_kink():
+    """At 1 with 1e-7, theta^3 in float32 is 0.088 off from its right derivative; ReLU at 5e-8 in float64 0.143."""
+
+    def off(f, theta, slope, kind):
+        plus, minus = (f(kind(theta + kind(sign) * kind(1e-7))) for sign in (1, -1))
+        found = float(plus - minus) / 2e-7
+        return abs(found - slope) / (abs(found) + abs(slope))
+
+    assert off(lambda t: t**3, np.float32(1), 3.0, np.float32) == pytest.approx(0.088, abs=5e-4)
+    assert off(lambda t: t**3, np.float64(1), 3.0, np.float64) < 1e-8
+    assert off(lambda t: max(t, 0.0), np.float64(5e-8), 1.0, np.float64) == pytest.approx(0.143, abs=5e-4)
+    assert tg.check_grads(F.relu, 5e-8, epsilon=1e-7).ok
+    assert tg.check_grads(lambda t: t**3, np.float32(1), epsilon=1e-7).ok
