@@ -16,7 +16,7 @@ pytest.importorskip("optuna", reason="Optuna (extra `tune`) is not installed")
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
 
 TUNE = (sys.executable, "-m", "twingrad", "tune")
-OPTIONS = ("--trials", "9", "--strategy", "coarse-to-fine", "--no-prune", "--hidden", "16", "--epochs", "10")
+OPTIONS = ("--trials", "9", "--strategy", "coarse-to-fine", "--no-prune", "--hidden", "16", "--epochs", "30")
 OPTIONS += ("--device", "cpu", "--quiet")
 
 
@@ -76,7 +76,7 @@ def test_worker_and_parent_killed_and_resumed(whole, tmp_path, seed):
     workers = workers_of(process)
     if workers and seed == 0:
         os.kill(workers[0], signal.SIGKILL)
-        wait_for(lambda: set(workers_of(process)) - set(workers) or process.poll() is not None)
+        time.sleep(draw.uniform(0, 0.3))  # the parent may be about to replace it, or have done so
     workers = workers_of(process)
     assert process.poll() is None, "it ended before it could be killed"
     process.kill()
