@@ -1,0 +1,47 @@
+"""The examples about logistic regression, inputs, first weights and signals."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+PLOT = importlib.util.find_spec("matplotlib") is not None
+
+
+def test_logistic_regression(printed):
+    out = printed("logistic_regression")
+    costs = re.findall(r"costs (0.69315 [0-9. ]+);", out)
+    assert len(costs) == 6
+    assert len(set(costs)) == 2
+    assert Path("logistic_regression.png").exists() == PLOT
+
+
+def test_normalising(printed, number):
+    out = printed("normalising")
+    assert "as they are: condition number 2.54e+06" in out
+    assert "normalised: condition number 1.14" in out
+    slow, fast = (float(each) for each in re.findall(r"after 49 (\S+)", out))
+    assert fast < 1e-10 < 0.1 < slow
+    assert Path("normalising.png").exists() == PLOT
+
+
+def test_large_weights(printed, number):
+    out = printed("large_weights")
+    assert "zeros: first cost by the formula 0.6931, from logits 0.6931" in out
+    first, last = (number(rf"deviation 10: .*{what} ([0-9.]+)", out) for what in ("from logits", "60 epochs"))
+    assert "deviation 10: first cost by the formula inf" in out
+    assert first > 100
+    assert number(r"He: .*60 epochs ([0-9.]+)", out) < 0.05 < last
+    assert Path("large_weights.png").exists() == PLOT
+
+
+def test_signals(printed):
+    out = printed("signals")
+    assert "1.5^10 in float64: 57.665\n1.5^152 in float64: 5.83272e+26" in out
+    assert "0.5^10 in float64: 0.000976562\n0.5^152 in float64: 1.75162e-46\n0.5^152 in float32: 0\n" in out
+    exploding, vanishing = (
+        re.search(rf"{c}\^152 in float32: .*\nlayers that explode: (.*); that vanish: (.*)", out) for c in (1.5, 0.5)
+    )
+    assert exploding[1] != "()" == exploding[2]
+    assert vanishing[1] == "()" != vanishing[2]
+    assert "He: activations times 0.968 from layer to layer; 0 layers vanish, 0 explode" in out
+    assert Path("signals.png").exists() == PLOT

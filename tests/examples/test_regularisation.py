@@ -1,0 +1,53 @@
+"""The examples about regularisation."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from twingrad.data.fashion_mnist import folders
+
+PLOT = importlib.util.find_spec("matplotlib") is not None
+IMAGES = any(folder.is_dir() for folder in folders())
+
+
+def test_dropout_as_l2(printed, number):
+    out = printed("dropout_as_l2")
+    assert "mean over all 8 masks 30.3525, closed form 30.3525" in out
+    assert number(r"differ by at most ([0-9.]+)", out) < 0.02
+    assert Path("dropout_as_l2.png").exists() == PLOT
+
+
+def test_large_lambda(printed):
+    out = printed("large_lambda")
+    straight, errors = (
+        [float(each) for each in re.findall(pattern, out)]
+        for pattern in (r"straight (\S+),", r"train error ([0-9.]+)%")
+    )
+    assert straight == sorted(straight)
+    assert straight[0] < 0.9 < 0.98 < straight[3]
+    assert errors[0] < 2 < 8 < errors[3]
+    assert Path("large_lambda.png").exists() == PLOT
+
+
+def test_regularisation(measure):
+    found = measure("regularisation")(0, epochs=30)
+    for name in ("plain", "L2", "dropout"):
+        assert found[f"gap, {name}"] == pytest.approx(found[f"test error, {name}"] - found[f"train error, {name}"])
+        assert found[f"test error, {name}"] < 0.12
+    assert found["gap of costs, strong L2"] < found["gap of costs, plain"]
+
+
+def test_regularisation_runs(printed):
+    assert "lambda/m 0.1: train error" in printed("regularisation")
+    assert Path("regularisation.png").exists() == PLOT
+
+
+@pytest.mark.skipif(not IMAGES, reason="Fashion-MNIST (Debian's package dataset-fashion-mnist) is not on this machine")
+def test_ensembles(printed, number):
+    out = printed("ensembles")
+    for name in ("models", "snapshots"):
+        one, mean = (number(rf"error, {what} of {name}: ([0-9.]+)%", out) for what in ("ensemble", "mean"))
+        assert one < mean < 20
+    assert Path("ensembles.png").exists() == PLOT
