@@ -1,4 +1,4 @@
-"""The examples about generative adversarial networks: short runs of what the claims measure, and one as it stands."""
+"""The examples about generative networks: short runs of what the claims measure, and one as it stands."""
 
 import importlib.util
 import runpy
@@ -40,6 +40,16 @@ def test_cyclegan(measure):
     assert set(found) == {
         f"{name}{more}" for name in ("right", "right in one game") for more in ("", ", without the cycle")
     }
+
+
+def test_repair(printed, number):
+    out = printed("repair")
+    assert number("error, repaired: ([0-9.]+)", out) < number("error, mean digit: ([0-9.]+)", out) - 0.05
+    empty, repaired, whole = (
+        number(f"accuracy, {name}: ([0-9.]+)", out) for name in ("left empty", "repaired", "whole")
+    )
+    assert empty + 0.2 < repaired < whole
+    assert Path("repair.png").exists() == PLOT
 
 
 def test_gan_digits(measure):

@@ -87,7 +87,7 @@ class Sometimes(Augmentation):
 
     >>> import numpy as np
     >>> from twingrad.augment import Flip
-    >>> Sometimes(Flip(p=1.0), p=0.5)(np.arange(6.0).reshape(3, 1, 2), seed=2)[:, 0]
+    >>> Sometimes(Flip(p=1.0), p=0.5)(np.arange(6.0).reshape(3, 1, 2), seed=3)[:, 0]
     array([[0., 1.],
            [3., 2.],
            [4., 5.]])
