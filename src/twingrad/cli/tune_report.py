@@ -14,8 +14,8 @@ from twingrad.tune import Search
 from twingrad.tune.result import shown
 
 STATES = ("complete", "pruned", "diverged", "failed")
-ROWS = 10
-"""So many trials are listed."""
+ROWS, WIDTH = 10, 20
+"""So many trials are listed, and so many characters a column may have."""
 
 
 def as_csv(found: Search, metric: str) -> str:
@@ -45,12 +45,12 @@ def show(found: Search, facts: dict[str, str], metric: str, file: Any) -> None:
 
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("trial", f"dev {HEADINGS.get(metric, metric)}", *found.space, "seconds"):
-        table.add_column(heading.replace("_", " "), justify="right", overflow="fold")
+        table.add_column(heading.replace("_", " "), justify="right")
     for trial in found.ranked[:ROWS]:
         value = shown_metric(metric, trial.value or 0.0)
         cells = [value, *(shown(trial.values[name]) for name in found.space), f"{trial.seconds:.1f}"]
         table.add_row(str(trial.index), *cells, style="bold" if trial is found.ranked[0] else None)
-    console = Console(file=file, highlight=False)
+    console = Console(file=file, highlight=False, width=WIDTH * len(table.columns))  # no number is folded in two
     with console.capture() as drawn:
         console.print(table)
     print("\n".join(line.rstrip() for line in drawn.get().splitlines() if line.strip()), file=file)

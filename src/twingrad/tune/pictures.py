@@ -70,8 +70,11 @@ def _slice(panel: Any, found: Search, name: str, scale: Any) -> None:
         panel.scatter([place], [found.best.value], s=70, facecolors="none", edgecolors="#c0392b", linewidths=1.4)
     if isinstance(scale, Choice):
         panel.set_xticks(range(len(scale.values)), [str(value) for value in scale.values], rotation=30)
-    elif isinstance(scale, LogUniform | OneMinusLogUniform) or (isinstance(scale, Integers) and scale.log):
+    elif isinstance(scale, LogUniform | OneMinusLogUniform) or getattr(scale, "log", False):
         panel.set_xscale("log")
+    if isinstance(scale, Integers):
+        panel.minorticks_off()
+        panel.set_xticks(scale.grid(5), [str(value) for value in scale.grid(5)])
     panel.set_xlabel(scale.label(name))
     panel.spines[["top", "right"]].set_visible(False)
 
