@@ -120,7 +120,7 @@ def test_the_order_is_argument_then_context_then_variable_then_automatic(install
             assert resolve() == "cuda"
         assert resolve() == "cpu"
         assert resolve("cuda") == "cuda"
-        assert resolve("auto") == "cuda:1"
+        assert resolve("auto") == "cpu"
     assert resolve() == "cuda:1"
     assert resolve("cpu") == "cpu"
 

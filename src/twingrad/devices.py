@@ -97,7 +97,7 @@ def resolve(device: str | None = None) -> Device:
     if device is not None and device != AUTO:
         return _usable(_named(device))
     chosen = _chosen.get()
-    if device is None and chosen is not None:
+    if chosen is not None:
         return chosen
     wanted = os.environ.get("TWINGRAD_DEVICE", "").strip()
     if wanted and wanted != AUTO:

@@ -59,6 +59,18 @@ def test_every_bfloat16_is_widened_exactly_and_comes_back(gpu):
     assert same_bits(F.narrow(fake_cupy.ndarray(wide)).get(), every)
 
 
+@pytest.mark.parametrize("name", ["narrow", "widen"])
+def test_the_gradient_of_a_conversion_is_converted_back(gpu, name):
+    operation, narrows = getattr(F, name), name == "narrow"
+    given, made = (np.float32, BFLOAT16) if narrows else (BFLOAT16, np.float32)
+    with np.errstate(all="ignore"):
+        grads = adversarial().astype(made)
+        expected = grads.astype(given)
+    x = Tensor(fake_cupy.ndarray(np.ones(grads.shape, given)), requires_grad=True)
+    operation(x).backward(fake_cupy.ndarray(grads))
+    assert same_bits(x.grad.get(), expected)
+
+
 @pytest.mark.parametrize("shifts", [(0, 0), (0, 1), (3, 0), (8, 4)])
 @pytest.mark.parametrize("adds", [False, True])
 def test_conversions_of_all_sizes_at_any_address(gpu, adds, shifts):

@@ -83,7 +83,7 @@ def _of_run(options: Options, given: dict[str, Any]) -> tuple[Any, Dataset, dict
 
 
 def _device(values: dict[str, Any]) -> str:
-    return str(resolve(None if values["device"] == "auto" else values["device"]))
+    return str(resolve(values["device"]))
 
 
 def _chosen(model: Any, train: Dataset, values: dict[str, Any]) -> Dataset:

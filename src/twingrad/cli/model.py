@@ -27,7 +27,7 @@ def loaded(options: Options) -> Any:
     for name, array in model.state_dict().items():
         if not np.isfinite(array).all():
             raise ValueError(f"{options.run} holds a model that diverged: {name} is not finite; train it anew")
-    return model.to(resolve(None if device == "auto" else device))
+    return model.to(resolve(device))
 
 
 def beside(run: str, name: str) -> Path | None:

@@ -31,7 +31,7 @@ def run(options: Options) -> None:
     given = options.given()
     quiet, as_json = given.get("quiet", False), given.get("json", False)
     values, data = _resolved(given)
-    values["device"] = str(resolve(None if values["device"] == "auto" else values["device"]))
+    values["device"] = str(resolve(values["device"]))
     parts = recipe.split(values, data)
     preprocessing = recipe.fit_preprocessing(values, parts.train)
     preprocessing.check_categories(parts.test)  # what the train part lacks is told before anything is trained

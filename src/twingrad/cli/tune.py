@@ -113,7 +113,7 @@ def _requested(given: dict[str, Any]) -> Request:
     else:
         fixed = given | (read_toml(Path(given["config"]), TRAIN_OPTIONS, recipe.COMMAND) if "config" in given else {})
     values, data = recipe.resolved(given, Path(given["config"]) if "config" in given else None)
-    values["device"] = str(resolve(None if values["device"] == "auto" else values["device"]))
+    values["device"] = str(resolve(values["device"]))
     asked = {option.name: given.get(option.name, option.default) for option in SEARCH if option.kept}
     asked["metric"] = tuning.metric_of(asked["metric"], data.task)
     if not values["epochs"]:

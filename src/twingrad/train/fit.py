@@ -167,7 +167,7 @@ def fit(
     weight = checks.check_example_weight(example_weight, train)
     reading = Reading(prefetch, resident, accumulate)
     job = Job(model, optimizer, train, dev, plan, loss, preprocessing, class_weight, weight, reading, augment)
-    target = resolve(None if device == "auto" else device)
+    target = resolve(device)
     on_device(precision, target)
     folder = _folder(out, resume)
     optimizer.bind(model)

@@ -116,7 +116,7 @@ def lr_range_test(
     plan = Plan(1, batch_size, seed, "last", "auto", 1, None)
     job = Job(model, twin, train, None, plan, loss)
     with _restored(model):
-        trainer = job.begin(resolve(None if device == "auto" else device), (), None, Interval(None))
+        trainer = job.begin(resolve(device), (), None, Interval(None))
         twin.bind(model)
         return _risen(trainer, [low * (high / low) ** (i / (steps - 1)) for i in range(steps)])
 

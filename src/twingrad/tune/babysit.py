@@ -135,6 +135,6 @@ class Babysit:
     def _begin(self, batch_size: int) -> Trainer:
         plan = Plan(0, batch_size, self._seed, "last", "auto", 1, None)
         job = Job(self.model, self.optimizer, self._train, self._dev, plan, self._loss, self._preprocessing)
-        device = resolve(None if self._device == "auto" else self._device)
+        device = resolve(self._device)
         self.optimizer.bind(self.model)
         return job.begin(device, self._told, None, Interval(None))
