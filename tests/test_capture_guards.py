@@ -24,6 +24,11 @@ def captured():
     return model, optimizer, step
 
 
+def test_what_is_no_function_is_refused():
+    with pytest.raises(TypeError, match="capture takes a function, the step; got 3"):
+        tg.capture(3)
+
+
 X, Y = networks.batch()
 
 CALLS = {

@@ -35,9 +35,10 @@ def capture(step: Callable[..., Any], *, fallback: bool = False) -> CapturedStep
     them is refused instead of frozen; they are copies, so writing into them is refused too. It returns a Tensor, a
     tuple, list or dict of them, or None. Where it trains, it calls `zero_grad()`, `backward()` and then `step()` of
     each optimizer once.
-    Each call, the first included, does one step: n captured steps leave the same bits as n plain ones. The results are
-    copies. On the CPU a replay is one call into the compiled library over the arrays of the first call, on a GPU one
-    CUDA graph, launched on CuPy's current stream.
+    Each call, the first included, does one step: n captured steps leave the same bits as n plain ones, given arrays in
+    C order. (Others are copied into that order here; plain steps take them on the reference path, to other bits.) The
+    results are copies. On the CPU a replay is one call into the compiled library over the arrays of the first call, on
+    a GPU one CUDA graph, launched on CuPy's current stream.
 
     fallback: where a call cannot be captured or replayed, run the plain step, which leaves the same bits, instead of
     raising CaptureError: always, if the recording was refused (told once by a CaptureWarning), or for that call.
@@ -65,6 +66,8 @@ def capture(step: Callable[..., Any], *, fallback: bool = False) -> CapturedStep
     >>> captured(x, y).shape                                                                # doctest: +SKIP
     ()
     """
+    if not callable(step):
+        raise TypeError(f"capture takes a function, the step; got {step!r}")
     return CapturedStep(step, fallback)
 
 

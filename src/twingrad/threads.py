@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from twingrad.functional.checks import integer
+
 
 @contextmanager
 def use_threads(threads: int) -> Iterator[None]:
@@ -13,7 +15,8 @@ def use_threads(threads: int) -> Iterator[None]:
     1 to 256, the calling one among them; 1 starts none. It holds for the whole process, and for nothing but twingrad's
     own kernels: NumPy's threads stay as they are. Results do not depend on it. Outside of such a block
     TWINGRAD_NUM_THREADS counts, else OMP_NUM_THREADS, else the processors that the process may use.
-    Raises ValueError outside of that range. Where there are no compiled kernels, nothing changes.
+    Where there are no compiled kernels, nothing changes.
+    Raises ValueError outside of that range, TypeError for no integer.
 
     >>> import numpy as np
     >>> from twingrad import functional as F
@@ -23,7 +26,7 @@ def use_threads(threads: int) -> Iterator[None]:
     """
     from twingrad.kernels import cpu
 
-    if not 1 <= threads <= 256:
+    if not 1 <= (threads := integer("use_threads: threads", threads)) <= 256:
         raise ValueError(f"the kernels run on 1 to 256 threads, got {threads}")
     if not cpu.available():
         yield

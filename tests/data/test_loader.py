@@ -67,6 +67,21 @@ BAD = {
 }
 
 
+OTHER_KINDS = {
+    "batch size": ({"batch_size": 2.5}, "batch_size must be an int; got 2.5"),
+    "start": ({"start_batch": "1"}, "start_batch must be an int; got '1'"),
+    "depth": ({"prefetch": 1.5}, "prefetch: the depth must be an int; got 1.5"),
+    "augment": ({"augment": 3}, r"augment must be an Augmentation or a function \(x, \*, seed, step\); got 3"),
+    "preprocessing": ({"preprocessing": "auto"}, "preprocessing must be a Preprocessing or None; got 'auto'"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), OTHER_KINDS.values(), ids=OTHER_KINDS)
+def test_arguments_of_another_kind(options, message):
+    with pytest.raises(TypeError, match=message):
+        loader(DATA, **({"batch_size": 10} | options))
+
+
 @pytest.mark.parametrize(("options", "message"), BAD.values(), ids=BAD)
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):

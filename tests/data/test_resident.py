@@ -75,6 +75,7 @@ def test_a_captured_step_gathers_its_batches():
         ((np.zeros(3), np.zeros((2, 3))), ValueError, r"of one N, got shapes \[\(3,\), \(2, 3\)\]"),
         ((np.zeros(()),), ValueError, r"got shapes \[\(\)\]"),
         ((np.zeros(3, np.uint8),), TypeError, "float32, float64, int64 and, with a table, uint8; got uint8"),
+        (([1.0, 2.0],), TypeError, "array API standard, got list"),
     ],
 )
 def test_what_cannot_be_held(arrays, error, message):

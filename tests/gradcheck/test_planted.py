@@ -72,8 +72,8 @@ CASES: dict[str, list[tuple[Callable[..., Any], list[np.ndarray]]]] = {
 """For each operation whose kernel has a backward: functions of its differentiable arguments, by their names."""
 
 CONVERSIONS = {"narrow", "widen"}
-"""Between float32 and bfloat16, by steps that no finite difference sees: `tests/kernels/test_cuda_bfloat16.py` has their
-gradients to the bit."""
+"""Between float32 and bfloat16, by steps that no finite difference sees: their gradients are tested to the bit in
+`tests/kernels/test_cuda_bfloat16.py`."""
 
 PLACES = [
     (name, case, place)

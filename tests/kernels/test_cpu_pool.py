@@ -212,8 +212,13 @@ def test_threads_of_a_block() -> None:
     with pytest.raises(KeyError), tg.use_threads(2):
         raise KeyError
     assert cpu.threads() == 3
+    with tg.use_threads(np.int64(2)):
+        assert cpu.threads() == 2
     for count in (0, 257):
         with pytest.raises(ValueError, match=f"1 to 256 threads, got {count}"), tg.use_threads(count):
+            pass
+    for wrong in (2.0, "2", True, None):
+        with pytest.raises(TypeError, match=f"threads must be an int; got {wrong!r}"), tg.use_threads(wrong):
             pass
 
 

@@ -11,7 +11,7 @@ import twingrad as tg
 from twingrad import nn, optim
 from twingrad.capture import CapturedStep
 from twingrad.data import Dataset
-from twingrad.train import Callback, Checkpoint, Diverged, History, evaluate, load_model, stepper
+from twingrad.train import Callback, Checkpoint, Diverged, History, evaluate, load_model, lr_range_test, stepper
 
 
 def assert_same(one, other):
@@ -364,6 +364,9 @@ BAD = {
     "no example's weight": ({"example_weight": np.zeros(144)}, ValueError, r"finite and at least 0, not all 0; got sh"),
     "negative weight": ({"class_weight": [-1] * 10}, ValueError, "finite and at least 0"),
     "word of weights": ({"class_weight": "balance"}, ValueError, "'balance'; did you mean 'balanced'"),
+    "callbacks": ({"callbacks": 3}, TypeError, "callbacks must be a list of Callbacks and functions; got 3"),
+    "out": ({"out": 3}, TypeError, "out must be the path of a folder or a RunFolder; got 3"),
+    "resume": ({"out": None, "resume": 3}, TypeError, "resume must be the path of a folder or a RunFolder; got 3"),
     "no data": ({"data": lambda data: data.train.take(slice(0, 0))}, ValueError, "holds no examples"),
 }
 
@@ -379,6 +382,12 @@ def test_bad_arguments_are_refused_before_anything_happens(data, make_model, tmp
     assert_same(before, model.state_dict())
     assert heard == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", [fit, evaluate, lr_range_test])
+def test_what_is_no_model_is_refused(data, call):
+    with pytest.raises(TypeError, match=r"model must be an nn\.Module, .*; got list"):
+        call([1, 2], data.train)
 
 
 def test_batch_size_one_is_fine_without_batch_norm(data):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from twingrad.functional.checks import integer
 from twingrad.random import permutation, stream_of
 
 SHUFFLE_STREAM = stream_of("data.shuffle")
@@ -18,12 +19,12 @@ def batch_bounds(n: int, batch_size: int, smallest: int = 1) -> list[tuple[int, 
     Batch normalisation cannot train on one example: `smallest=2` keeps every example and no batch of one.
 
     Raises:
-        ValueError: the batch size is below 1 or above n.
+        ValueError: the batch size is below 1 or above n. TypeError: it is no integer.
 
     >>> batch_bounds(7, 3), batch_bounds(7, 3, smallest=2)
     ([(0, 3), (3, 6), (6, 7)], [(0, 3), (3, 7)])
     """
-    if not 1 <= batch_size <= n:
+    if not 1 <= (batch_size := integer("batch_size", batch_size)) <= n:
         raise ValueError(f"batch_size must lie between 1 and the {n} training examples; got {batch_size}")
     starts = list(range(0, n, batch_size))
     if len(starts) > 1 and n - starts[-1] < smallest:
@@ -47,7 +48,7 @@ def batches(
     [0, 1, 2, 3, 4]
     """
     bounds = batch_bounds(n, batch_size, smallest)
-    if not 0 <= start_batch <= len(bounds):
+    if not 0 <= (start_batch := integer("start_batch", start_batch)) <= len(bounds):
         raise ValueError(f"start_batch must lie between 0 and the epoch's {len(bounds)} batches; got {start_batch}")
     order = permutation(n, seed=seed, stream=SHUFFLE_STREAM, step=epoch) if shuffle else np.arange(n)
     return (order[start:stop] for start, stop in bounds[start_batch:])

@@ -48,11 +48,16 @@ def loader(
 
     Raises:
         ValueError: a batch size or start_batch out of range, weights of another length or not finite and >= 0.
+        TypeError: an argument of another kind.
 
     >>> data = Dataset(np.arange(10.0).reshape(5, 2), np.arange(5) % 2)
     >>> [len(y) for x, y in loader(data, batch_size=2)]
     [2, 2, 1]
     """
+    if not (augment is None or callable(augment)):
+        raise TypeError(f"loader: augment must be an Augmentation or a function (x, *, seed, step); got {augment!r}")
+    if not isinstance(preprocessing, Preprocessing | None):
+        raise TypeError(f"loader: preprocessing must be a Preprocessing or None; got {preprocessing!r}")
     if weight is not None:
         weight = _checked_weight(weight, len(data))
     order = batches(

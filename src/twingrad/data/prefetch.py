@@ -10,6 +10,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from twingrad.functional.checks import integer
+
 T = TypeVar("T")
 PATIENCE = 5.0
 """Seconds that `close` waits for a source that is still computing an item."""
@@ -34,7 +36,7 @@ class Prefetch(Generic[T]):
     """
 
     def __init__(self, source: Iterable[T], depth: int = 2) -> None:
-        if depth < 0:
+        if integer("prefetch: the depth", depth) < 0:
             raise ValueError(f"prefetch: the depth must be at least 0; got {depth}")
         self._source = iter(source)
         self._items: queue.Queue[Any] = queue.Queue(max(1, depth))

@@ -10,7 +10,7 @@ from twingrad import backends
 from twingrad import functional as F
 from twingrad.autodiff import Tensor
 from twingrad.devices import Device, resolve
-from twingrad.namespace import Array, backend_of
+from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.recording import current
 
 HELD = tuple(map(np.dtype, (np.float32, np.float64, np.int64)))
@@ -29,8 +29,8 @@ class Resident:
     examples, a few hundred bytes, and no batch crosses the bus. The order of an epoch (`data.batches`) can be uploaded
     at once, and cut there.
 
-    Raises ValueError for no arrays, or of different lengths; TypeError for another dtype; DeviceMemoryError where the
-    device has no room.
+    Raises ValueError for no arrays, or of different lengths; TypeError for another dtype, or no array;
+    DeviceMemoryError where the device has no room.
 
     >>> x = np.asarray([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], np.float32)
     >>> held = Resident(x, np.asarray([0, 1, 2]), device="cpu")
@@ -43,6 +43,7 @@ class Resident:
         self.device: Device = resolve(device)
         backend = backends.get(self.device)
         for array in arrays:
+            namespace_of(array)
             if np.dtype(array.dtype) not in HELD and (table is None or array.dtype != np.uint8):
                 raise TypeError(
                     f"Resident holds float32, float64, int64 and, with a table, uint8; got {array.dtype}; convert it"

@@ -1,8 +1,9 @@
-"""Checks of hyperparameters, of optimizers and of update rules alike: each names the argument and the value."""
+"""Checks of numbers, of hyperparameters above all: each names the argument and the value."""
 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,16 @@ def number(name: str, value: Any) -> float:
     except TypeError:
         pass
     raise TypeError(f"{name} must be a number, got {value!r}")
+
+
+def integer(name: str, value: Any) -> int:
+    """`value`, any kind of integer but a bool, as an int; else a TypeError."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} must be an int; got {value!r}")
 
 
 def positive_or_none(name: str, value: float | None) -> float | None:

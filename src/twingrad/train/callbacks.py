@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from twingrad.train.checks import integer
+from twingrad.functional.checks import integer
 from twingrad.train.history import History, Record
 
 
@@ -96,7 +96,14 @@ class EarlyStopping(Callback):
         return f"EarlyStopping({self.patience})"
 
 
-def as_callback(callback: Callback | Callable[[Record], object]) -> Callback:
+def as_callbacks(callbacks: Any) -> list[Callback]:
+    """The callbacks, those that are plain functions wrapped; a TypeError for anything else."""
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"fit: callbacks must be a list of Callbacks and functions; got {callbacks!r}")
+    return [_as_callback(callback) for callback in callbacks]
+
+
+def _as_callback(callback: Callback | Callable[[Record], object]) -> Callback:
     """`callback`, wrapped where it is a plain function; a TypeError for anything else."""
     if isinstance(callback, Callback):
         return callback

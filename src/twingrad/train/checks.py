@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from pathlib import PurePath
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from twingrad import nn, optim
 from twingrad.choice import choose
 from twingrad.data import BatchSource, Dataset, Splits, Table
+from twingrad.functional.checks import integer
 from twingrad.train.parts import as_source, is_batches
 
 OPTIMIZERS: dict[str, Any] = {"sgd": optim.SGD, "rmsprop": optim.RMSprop, "adam": optim.Adam, "adamw": optim.AdamW}
@@ -35,6 +35,12 @@ def parts(data: Any, dev: Any) -> tuple[Dataset | BatchSource, Dataset | None]:
         "fit: data must be a Dataset or the Splits of one, an iterable of batches, or a function of the epoch that "
         f"gives one; got {type(data).__name__}"
     )
+
+
+def check_model(who: str, model: Any) -> None:
+    """Raise a TypeError unless it is a Module."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"{who}: model must be an nn.Module, such as nn.Sequential(...); got {type(model).__name__}")
 
 
 def task_of(train: Dataset | BatchSource, dev: Dataset | None) -> str:
@@ -91,16 +97,6 @@ def _count(name: str, value: Any) -> int:
         below = f" and {limit}" if whole >= high or name == "seed" else ""
         raise ValueError(f"fit: {name} must be at least {low}{below}; got {value}")
     return whole
-
-
-def integer(name: str, value: Any) -> int:
-    """`value`, any kind of integer but a bool, as an int; else a TypeError."""
-    try:
-        if not isinstance(value, bool | np.bool_):
-            return operator.index(value)
-    except TypeError:
-        pass
-    raise TypeError(f"{name} must be an int; got {value!r}")
 
 
 def check_reading(prefetch: int | None, resident: Any, augment: Any) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 from twingrad import nn
 from twingrad.choice import choose
 from twingrad.data import TASKS
+from twingrad.functional.checks import integer
 from twingrad.functional.reduction import plain
 from twingrad.namespace import Array, namespace_of
 from twingrad.nn.copies import copied
 from twingrad.train.callbacks import Callback
-from twingrad.train.checks import integer
 from twingrad.train.history import Record
 from twingrad.train.predict import task_of
 

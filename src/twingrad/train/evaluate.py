@@ -6,7 +6,8 @@ from typing import Any
 
 from twingrad.autodiff import no_grad
 from twingrad.data import Dataset
-from twingrad.train.checks import integer
+from twingrad.functional.checks import integer
+from twingrad.train.checks import check_model
 from twingrad.train.losses import AUTO, Loss, check_loss
 from twingrad.train.metrics import Evaluation
 from twingrad.train.modes import mode
@@ -26,6 +27,7 @@ def evaluate(model: Any, data: Dataset, *, loss: str | Loss = AUTO, batch_size: 
     Raises:
         ValueError: no examples, features or targets that do not suit the model, a batch size below 1.
     """
+    check_model("evaluate", model)
     if integer("evaluate: batch_size", batch_size) < 1:
         raise ValueError(f"evaluate: batch_size must be at least 1; got {batch_size}")
     check_loss(loss)

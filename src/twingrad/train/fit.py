@@ -15,7 +15,7 @@ from twingrad.functional.checks import below_one
 from twingrad.precision import check_precision, on_device, use_precision
 from twingrad.threads import use_threads
 from twingrad.train import checks
-from twingrad.train.callbacks import Callback, as_callback
+from twingrad.train.callbacks import Callback, as_callbacks
 from twingrad.train.diverged import Diverged, cures
 from twingrad.train.history import History, Record
 from twingrad.train.interrupt import Interrupted
@@ -147,6 +147,7 @@ def fit(
     >>> len(history), history.best.dev_accuracy > 0.9
     (3, True)
     """
+    checks.check_model("fit", model)
     epochs, batch_size, seed = checks.counts(epochs=epochs, batch_size=batch_size, seed=seed)
     accumulate, evaluate_every, prefetch, threads = checks.counts(
         accumulate=accumulate, evaluate_every=evaluate_every, prefetch=prefetch, threads=threads
@@ -162,7 +163,7 @@ def fit(
         raise TypeError(f"fit: dropout is True or False, a layer has its own probability; got {dropout!r}")
     decided = accumulate, evaluate_every, dropout, smoothing, train_loss, precision
     plan = Plan(epochs, batch_size, seed, keep, capture, *decided)
-    told, every = [as_callback(callback) for callback in callbacks], Interval(checkpoint_every)
+    told, every = as_callbacks(callbacks), Interval(checkpoint_every)
     optimizer, (train, dev) = checks.make_optimizer(optimizer), checks.parts(data, dev)
     weight = checks.check_example_weight(example_weight, train)
     reading = Reading(prefetch, resident, accumulate)
@@ -190,11 +191,10 @@ def fit(
 def _folder(out: Any, resume: Any) -> RunFolder | None:
     if out is not None and resume is not None:
         raise ValueError(f"fit: give out for a new run or resume to go on with one, not both; got {out} and {resume}")
-    if isinstance(resume, str | Path):
-        return RunFolder(resume, resume=True)
-    if isinstance(out, str | Path):
-        return RunFolder(out)
-    return out if resume is None else resume  # type: ignore[no-any-return]
+    name, given = ("out", out) if resume is None else ("resume", resume)
+    if not isinstance(given, str | Path | RunFolder | None):
+        raise TypeError(f"fit: {name} must be the path of a folder or a RunFolder; got {given!r}")
+    return RunFolder(given, resume=given is resume) if isinstance(given, str | Path) else given
 
 
 def _finish(trainer: Trainer, title: str, folder: RunFolder | None) -> History:

@@ -12,7 +12,7 @@ from typing import Any
 from twingrad.capture import capture
 from twingrad.data import Dataset, Splits
 from twingrad.devices import resolve
-from twingrad.functional.checks import number
+from twingrad.functional.checks import integer, number
 from twingrad.optim import EWA
 from twingrad.train import checks, curves
 from twingrad.train.interval import Interval
@@ -105,9 +105,10 @@ def lr_range_test(
     >>> 1e-4 < found.suggestion < 1
     True
     """
+    checks.check_model("lr_range_test", model)
     if not 0 < number("lr_range_test: low", low) < number("lr_range_test: high", high) < math.inf:
         raise ValueError(f"lr_range_test: 0 < low < high is needed, both finite; got low={low} and high={high}")
-    if checks.integer("lr_range_test: steps", steps) < 2:
+    if integer("lr_range_test: steps", steps) < 2:
         raise ValueError(f"lr_range_test: steps must be at least 2; got {steps}")
     batch_size, seed = checks.counts(batch_size=batch_size, seed=seed)
     check_loss(loss)

@@ -8,7 +8,7 @@ from typing import Any
 from twingrad.data import Dataset, Splits
 from twingrad.devices import resolve
 from twingrad.train import checks
-from twingrad.train.callbacks import as_callback
+from twingrad.train.callbacks import as_callbacks
 from twingrad.train.checkpoint import Checkpoint
 from twingrad.train.diverged import Diverged, cures
 from twingrad.train.history import History
@@ -62,7 +62,7 @@ class Babysit:
                 "Babysit goes on from the weights themselves, not from their average: make the optimizer without ema"
             )
         self._train, self._dev = checks.parts(data, None)
-        self._told = [as_callback(callback) for callback in callbacks]
+        self._told = as_callbacks(callbacks)
         self._device, self._preprocessing = device, preprocessing
         self.batch_size = batch_size
         self.log: list[str] = []

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from twingrad.functional.checks import number
-from twingrad.train.checks import integer
+from twingrad.functional.checks import integer, number
 
 
 class Scale:

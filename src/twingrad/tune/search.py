@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from twingrad.choice import choose
-from twingrad.train.checks import integer
+from twingrad.functional.checks import integer
 from twingrad.tune.report import Report
 from twingrad.tune.result import Search, Trial, trial_of
 from twingrad.tune.space import Space, check_space
