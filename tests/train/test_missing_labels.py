@@ -96,6 +96,22 @@ def test_arrays_on_disk(tmp_path):
     assert history.best.dev_accuracy > 0.7
 
 
+def test_empty_cells_of_a_csv_file(tmp_path):
+    x, y = table()
+    rows = [[f"{v:.6f}" for v in a] + ["" if np.isnan(v) else f"{v:.0f}" for v in b] for a, b in zip(x, y, strict=True)]
+    file = tmp_path / "table.csv"
+    file.write_text("\n".join(",".join(row) for row in [["a", "b", "c", "d", "e", "p", "q", "r", "s"], *rows]))
+    data = tg.data.load(file, target=["p", "q", "r", "s"], task="multi-label")
+    assert np.array_equal(data.y, y, equal_nan=True)
+    with pytest.raises(ValueError, match=r"column 'p': the cell is empty; fill it in or remove the row"):
+        tg.data.load(file, target=["p", "q"], features=["a", "b"])
+    with pytest.raises(ValueError, match=r"column 'p': the cell is empty"):
+        tg.data.load(file, target=["q", "r"], features=["a", "p"], task="multi-label")
+    file.write_text(file.read_text().replace("," + rows[3][-1] + "\n" + rows[4][0], ",inf\n" + rows[4][0]))
+    with pytest.raises(ValueError, match=r"line 5, column 's': must be finite, got 'inf'"):
+        tg.data.load(file, target=["p", "q", "r", "s"], task="multi-label")
+
+
 @pytest.mark.parametrize(
     ("y", "message"),
     [

@@ -48,15 +48,16 @@ class Tally:
 
 
 def numbers(
-    cells: tuple[str, ...], lines: NDArray[np.int64], name: str, path: Path, trained: bool = False
+    cells: tuple[str, ...], lines: NDArray[np.int64], name: str, path: Path, trained: bool = False, gaps: bool = False
 ) -> NDArray[np.float64]:
-    """The cells as float64; trained: because a model takes numbers there.
+    """The cells as float64; trained: because a model takes numbers there; gaps: an empty cell is a NaN.
 
     Raises:
         ValueError: a gap, text, NaN or infinity; with line, column and value.
     """
+    cells = tuple(cell if cell.strip() else "nan" for cell in cells) if gaps else cells
     found = _as_floats(cells)
-    if found is not None and np.isfinite(found).all():
+    if found is not None and (np.isfinite(found) | (gaps & np.isnan(found))).all():
         return found
     for line, cell in zip(lines, cells, strict=True):
         value = _as_floats((cell,))
@@ -68,7 +69,7 @@ def numbers(
                 "; the model takes numbers" if trained else f", or declare the column to be text: categories=[{name!r}]"
             )
             raise ValueError(f"{where}: a number is due, got {cell!r}; mend or remove the row{other}")
-        if not np.isfinite(value[0]):
+        if not np.isfinite(value[0]) and not (gaps and np.isnan(value[0])):
             raise ValueError(f"{where}: must be finite, got {cell.strip()!r}; fill it in or remove the row")
     raise AssertionError("unreachable: some cell is no finite number")
 

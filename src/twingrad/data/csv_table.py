@@ -29,6 +29,7 @@ def csv(
 ) -> Dataset:
     """The data set of a CSV file: UTF-8, a header, fields in quotes where they hold the delimiter, decimal points.
 
+    An empty cell is an error, with its line and column; in a target of task="multi-label" it is a missing label.
     A column is text where most of its cells are, or where `categories` names it; `like`, a `Preprocessing`, decides as
     for the data that it was fitted on, and names the target. See `pick_columns` for x, `encode` for y.
 
@@ -43,7 +44,9 @@ def csv(
             column_roles(names, column, targets, str(path))
     kinds = _kinds(path, delimiter, names, (*chosen, *targets), _declared(like, categories))
     trained = () if like is None else like.names
-    table = _joined(list(_tables(path, delimiter, names, kinds, csv_records.ROWS, trained)), kinds, path)
+    labels = targets if "multi-label" in (task, getattr(like, "task", None)) else ()
+    tables = _tables(path, delimiter, names, kinds, csv_records.ROWS, trained, tuple(labels))
+    table = _joined(list(tables), kinds, path)
     unused = tuple(column for column in names if column not in kinds)
     return pick_columns(table, chosen, targets, name=name or _stem(path), task=task, like=like, unused=unused)
 
@@ -93,15 +96,21 @@ def _kinds(
 
 
 def _tables(
-    path: Path, delimiter: str, names: tuple[str, ...], kinds: dict[str, str], rows: int, trained: tuple[str, ...]
+    path: Path,
+    delimiter: str,
+    names: tuple[str, ...],
+    kinds: dict[str, str],
+    rows: int,
+    trained: tuple[str, ...],
+    labels: tuple[str, ...] = (),
 ) -> Iterator[Table]:
-    """The columns of `kinds`; trained: those that a model takes."""
+    """The columns of `kinds`; trained: those that a model takes; labels: those whose cells may be empty."""
     for chunk in csv_records.records(path, delimiter, rows):
         columns: list[Column] = []
         for name, kind in kinds.items():
             cells = chunk.cells[names.index(name)]
             if kind == NUMBERS:
-                columns.append(numbers(cells, chunk.lines, name, path, name in trained))
+                columns.append(numbers(cells, chunk.lines, name, path, name in trained, name in labels))
             else:
                 columns.append(Text.of(texts(cells, chunk.lines, name, path)))
         yield Table(tuple(kinds), tuple(columns), chunk.lines, str(path))
