@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+pytestmark = pytest.mark.filterwarnings("ignore::twingrad.CaptureWarning")  # without kernels plain steps run
 PLOT = importlib.util.find_spec("matplotlib") is not None
 
 

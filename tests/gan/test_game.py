@@ -11,6 +11,8 @@ from twingrad.random import normal
 
 from kernels_here import no_kernels
 
+pytestmark = pytest.mark.filterwarnings("ignore::twingrad.CaptureWarning")  # without kernels plain steps run
+
 
 def networks():
     generator = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2), seed=1)
