@@ -47,6 +47,12 @@ def test_losses_are_finite_for_large_logits():
             assert np.isfinite(loss)
 
 
+def test_a_cycle_has_a_gradient_in_all_it_is_of():
+    x, again, y, other = (normal((4, 3), seed=seed, stream=0) for seed in range(4))
+    report = tg.check_grads(gan.cycle_loss, x, again, y, other)
+    assert report.ok, report
+
+
 @pytest.mark.oracle
 def test_losses_and_gradients_are_pytorchs():
     torch = pytest.importorskip("torch", reason="PyTorch (extra `oracle`) is not installed")

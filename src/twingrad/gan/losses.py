@@ -55,7 +55,12 @@ def cycle_loss(x: Array, x_again: Array, y: Array, y_again: Array) -> Array:
     >>> print(cycle_loss(x, (2 * x) / 2 + 0.25, y, 2 * (y / 2 + 0.25)))
     0.75
     """
-    return F.mean_absolute_error(x_again, x) + F.mean_absolute_error(y_again, y)
+    return _mean_size(x_again - x) + _mean_size(y_again - y)
+
+
+def _mean_size(gap: Array) -> Array:
+    """The mean absolute value, with a gradient for whatever the gap is of."""
+    return F.mean_absolute_error(gap, namespace_of(plain(gap)).zeros_like(plain(gap)))
 
 
 def _loss_beside(logits: Array, target: float) -> Array:
