@@ -148,7 +148,7 @@ def test_a_pretrained_part_keeps_values_averages_and_counters():
 
 def test_two_streams_of_one_number_raise(monkeypatch):
     monkeypatch.setattr(
-        "twingrad.nn.module.stream_of", lambda path: 0 if "weight" in path else zlib.crc32(path.encode())
+        "twingrad.nn.drawing.stream_of", lambda path: 0 if "weight" in path else zlib.crc32(path.encode())
     )
     with pytest.raises(ValueError, match=r"'0\.weight' and '1\.weight' would draw the same random numbers; rename one"):
         nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)).parameters()
@@ -156,7 +156,7 @@ def test_two_streams_of_one_number_raise(monkeypatch):
 
 def test_a_mask_and_a_weight_of_one_stream_raise(monkeypatch):
     numbers = {"0.weight": 5, "1.mask": 5}
-    monkeypatch.setattr("twingrad.nn.module.stream_of", lambda path: numbers.get(path, zlib.crc32(path.encode())))
+    monkeypatch.setattr("twingrad.nn.drawing.stream_of", lambda path: numbers.get(path, zlib.crc32(path.encode())))
     with pytest.raises(ValueError, match=r"'0\.weight' and '1\.mask'"):
         nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))(np.ones((1, 2), np.float32))
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from twingrad import backends, devices
-from twingrad import functional as F
 from twingrad.autodiff import Tensor
-from twingrad.namespace import Array, backend_of, is_bfloat16
+from twingrad.namespace import Array
+from twingrad.nn.drawing import check_dtypes, drawn, like_on
 from twingrad.nn.flat import FlatParameters, moved
+from twingrad.nn.guarding import guard
 from twingrad.nn.hidden import refuse_hidden
 from twingrad.nn.parameter import Parameter
-from twingrad.nn.state import fitting, host_copy, write
+from twingrad.nn.rounded import widened
+from twingrad.nn.state import fitting, load, state_of
+from twingrad.nn.summary import sparsity, summary
 from twingrad.precision import asked_for
-from twingrad.random import DEFAULT_SEED, Counter, stream_of
+from twingrad.random import DEFAULT_SEED, Counter
 from twingrad.recording import current, refuse_while_recording
 
 
@@ -72,7 +73,7 @@ class Module:
         if not self._ready:
             self.root()._settle()
         if current() is not None:
-            self._guard()
+            guard(self)
 
     # -- the tree -----------------------------------------------------------------------------------------------------
 
@@ -115,10 +116,10 @@ class Module:
 
     def materialise(self, like: Array | None = None) -> None:
         """Draw what is not drawn yet and gather all parameters in one flat buffer, as this module's own."""
-        parameters = self._drawn()
+        parameters = drawn(self)
         if like is None:
             like = parameters[0].data if parameters else np.zeros((), np.float32)
-            _check_dtypes(parameters)
+            check_dtypes(parameters)
         buffers = [(module, name, buffer) for _, module in self.modules() for name, buffer in module._buffers.items()]
         there = [moved(buffer, like, keep_integers=True) for _, _, buffer in buffers]
         self._flat = FlatParameters(parameters, like)
@@ -151,21 +152,14 @@ class Module:
         if root is not self:
             raise ValueError(f"move the whole model: {self.path!r} is part of a {type(root).__name__}")
         like = like.data if isinstance(like, Tensor) else like
-        self.materialise(self._target(device, dtype) if like is None else like)
+        self.materialise(like_on(self, device, dtype) if like is None else like)
         return self
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
         """Parameters and buffers by path, under PyTorch's names and in its shapes: copies, as NumPy arrays."""
         refuse_while_recording("Module.state_dict()", "it reads values that change from replay to replay")
         self._prepare()
-        found: dict[str, Any] = {}
-        for path, module in self.modules():
-            own = {**module._parameters, **module._buffers}
-            if "num_batches_tracked" in module._counters:
-                own["num_batches_tracked"] = np.asarray(module._counters["num_batches_tracked"].value, np.int64)
-            for name, value in own.items():
-                found[f"{path}.{name}" if path else name] = host_copy(value)
-        return found
+        return state_of(self)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy `state`, as `state_dict` gives it, into the parameters and buffers.
@@ -174,28 +168,13 @@ class Module:
         cast, before anything is written.
         """
         own = self.state_dict()
-        missing, unexpected = own.keys() - state.keys(), state.keys() - own.keys()
-        if missing or unexpected:
-            raise ValueError(
-                f"the state does not fit this {type(self).__name__}: "
-                f"missing {_listed(missing)}; unexpected {_listed(unexpected)}"
-            )
-        arrays = {name: fitting(name, value, own[name]) for name, value in state.items()}
-        for path, module in self.modules():
-            module._load(path, arrays)
+        load(self, fitting(type(self).__name__, state, own))
 
     def summary(self) -> str:
         """A table of the layers with their parameter counts, and in whose pass a layer runs that joins another's; below
         it, biases that do nothing, which stay where they are.
         """
-        rows = [(path or "model", module.describe(), module._own_size()) for path, module in self.modules()]
-        rows = [row for row in rows if row[0] != "model" or not self._modules]
-        total, passes = sum(p.size for p in self._unique()), self._passes()
-        widths = [max(len(str(row[i])) for row in [*rows, ("layer", "", "parameters")]) for i in range(3)]
-        lines = [f"{'layer':{widths[0]}}  {'':{widths[1]}}  {'parameters':>{widths[2]}}"]
-        lines += [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]},}{passes.get(a, '')}" for a, b, c in rows]
-        lines += [f"{'total':{widths[0]}}  {'':{widths[1]}}  {total:>{widths[2]},}", *self._advice()]
-        return "\n".join(lines)
+        return summary(self)
 
     def joined(self) -> dict[str, str]:
         """The modules of this one that run in the pass of another, by their names: see `Sequential`."""
@@ -212,10 +191,7 @@ class Module:
         """
         refuse_while_recording("Module.sparsity()", "it reads values that change from replay to replay")
         self._prepare()
-        weights = {path: p for p, path in self._unique().items() if p.decay and p.size}
-        zeros = {path: int((host_copy(p) == 0).sum()) for path, p in weights.items()}
-        shares = {path: zeros[path] / p.size for path, p in weights.items()}
-        return shares | {"total": sum(zeros.values()) / max(1, sum(p.size for p in weights.values()))}
+        return sparsity({path: p for p, path in self._unique().items() if p.decay and p.size})
 
     def describe(self) -> str:
         """The layer in one line, as `summary` and `repr` show it."""
@@ -254,7 +230,7 @@ class Module:
         if name in self._parameters:
             self._prepare()
             if current() is not None:
-                self._guard()
+                guard(self)
             return self._parameters[name]
         for kind in (self._buffers, self._modules, self._counters):
             if name in kind:
@@ -333,16 +309,6 @@ class Module:
             found.setdefault(parameter, path)
         return found
 
-    def _drawn(self) -> list[Parameter]:
-        """The parameters, with the values that belong to this outermost module's seed and their paths."""
-        for _, module in self.modules():
-            module._refuse_hidden(vars(module))
-        self._name_streams()
-        unique = self._unique()
-        for parameter, path in unique.items():
-            parameter.draw_for(self.seed, stream_of(path))
-        return list(unique)
-
     def _refuse_hidden(self, attributes: Mapping[str, Any]) -> None:
         """Raise TypeError for layers or parameters in a list, tuple or dict, unless each is in the tree as well."""
         listed = {name: value for name, value in attributes.items() if isinstance(value, list | tuple | dict)}
@@ -351,103 +317,10 @@ class Module:
             for name, value in listed.items():
                 refuse_hidden(type(self).__name__, name, value, (Module, Parameter), tree)
 
-    def _target(self, device: str | None, dtype: Any) -> Array:
-        """An array on `device` with `dtype`, each the model's own where it is None."""
-        parameters = self._drawn()
-        if dtype is None:
-            _check_dtypes(parameters)
-        here = parameters[0].data if parameters else np.zeros((), np.float32)
-        if backend_of(here) is None and device is None:
-            raise TypeError("this model's arrays are of another library; give `like`, an array of the wanted kind")
-        target = devices.resolve(device) if device is not None else devices.device_of(here)
-        return backends.get(target).zeros_aligned(0, here.dtype if dtype is None else dtype)
-
     def _named(self, kind: str) -> Iterator[tuple[str, Any]]:
         for path, module in self.modules():
             for name, value in module.__dict__[kind].items():
                 yield f"{path}.{name}" if path else name, value
-
-    def _passes(self) -> dict[str, str]:
-        """What `summary` says of each layer, by path, that runs in the pass of another."""
-        below = [(f"{path}." if path else "", module) for path, module in self.modules()]
-        return {
-            f"{prefix}{name}": f"  in the pass of {prefix}{head}"
-            for prefix, module in below
-            for name, head in module.joined().items()
-        }
-
-    def _advice(self) -> list[str]:
-        """A line for each bias that does nothing."""
-        below = [(f"{path}." if path else "", module) for path, module in self.modules()]
-        return [
-            f"{prefix}{name}: bias=False is enough, for {prefix}{by} subtracts the mean and adds a bias of its own"
-            for prefix, module in below
-            for name, by in module.useless_biases().items()
-        ]
-
-    def _name_streams(self) -> None:
-        """Tell each module its path, and make sure that no two random streams are the same."""
-        streams: dict[int, str] = {}
-        for path, module in self.modules():
-            object.__setattr__(module, "path", path)
-            for name in (*module._parameters, *module.random_names):
-                full = f"{path}.{name}" if path else name
-                other = streams.setdefault(stream_of(full), full)
-                if other != full:
-                    raise ValueError(f"{other!r} and {full!r} would draw the same random numbers; rename one of them")
-
-    def _load(self, path: str, arrays: Mapping[str, Any]) -> None:
-        prefix = f"{path}." if path else ""
-        for name, parameter in self._parameters.items():
-            parameter.assign(moved(arrays[prefix + name], parameter.data))
-        for name, buffer in self._buffers.items():
-            write(buffer, arrays[prefix + name])
-        if "num_batches_tracked" in self._counters:
-            self._counters["num_batches_tracked"].value = int(arrays[prefix + "num_batches_tracked"])
-
-    def _own_size(self) -> int:
-        return sum(p.size for p in self._parameters.values())
-
-    def _guard(self) -> None:
-        """Have a captured step check that this module is in the same mode, and put its buffers back on failure."""
-        recording = current()
-        assert recording is not None
-        if self in recording.seen:
-            return
-        recording.seen.add(self)
-        self.flat().guard()
-        mode = self.training
-        precision = asked_for()
-        other = f"the precision is no longer {precision!r}"
-        recording.guards.append(lambda: None if asked_for() == precision else other)
-        changed = f"{self.path or 'the model'} is no longer in {'train' if mode else 'eval'} mode"
-        recording.guards.append(lambda: None if self.training == mode else changed)
-        for buffer in self._buffers.values():
-            recording.undo.append(functools.partial(write, buffer, host_copy(buffer)))
-
-
-def _check_dtypes(parameters: list[Parameter]) -> None:
-    dtypes = sorted({str(p.dtype) for p in parameters})
-    if len(dtypes) > 1:
-        raise TypeError(
-            f"the parameters of a model share one dtype, got {' and '.join(dtypes)}; "
-            "give the layers one dtype, or call model.to(dtype=...)"
-        )
-
-
-def widened(out: Any) -> Any:
-    """What a model returns, with Tensors of bfloat16 in float32: so is what is computed of it, such as a loss."""
-    if isinstance(out, Tensor):
-        return F.widen(out) if is_bfloat16(out.dtype) else out
-    if isinstance(out, dict):
-        return {key: widened(part) for key, part in out.items()}
-    if type(out) in (tuple, list):
-        return type(out)(map(widened, out))
-    return out
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(sorted(names)) or "nothing"
 
 
 _KINDS: dict[type, str] = {Parameter: "_parameters", Module: "_modules", Counter: "_counters"}

@@ -1,11 +1,13 @@
-"""The bfloat16 copies of a model's weights: what products take under the precision "bf16"."""
+"""Under the precision "bf16": the copies of a model's weights that products take, and results made wide again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twingrad.namespace import Array, namespace_of
+from twingrad import functional as F
+from twingrad.autodiff import Tensor
+from twingrad.namespace import Array, is_bfloat16, namespace_of
 from twingrad.recording import current
 
 if TYPE_CHECKING:
@@ -57,3 +59,14 @@ class RoundedParameters:
         """These were up to date before an optimizer's step that wrote the copies of all segments that it changed."""
         for segment in fresh:
             self.seen[segment] = self.flat.parameters[segment].version
+
+
+def widened(out: Any) -> Any:
+    """What a model returns, with Tensors of bfloat16 in float32: so is what is computed of it, such as a loss."""
+    if isinstance(out, Tensor):
+        return F.widen(out) if is_bfloat16(out.dtype) else out
+    if isinstance(out, dict):
+        return {key: widened(part) for key, part in out.items()}
+    if type(out) in (tuple, list):
+        return type(out)(map(widened, out))
+    return out

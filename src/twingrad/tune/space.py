@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from twingrad.choice import choose
-from twingrad.train.checks import OPTIMIZERS, integer
+from twingrad.functional.checks import integer
+from twingrad.train.checks import OPTIMIZERS
 from twingrad.tune.scales import Choice, Integers, LogUniform, OneMinusLogUniform, Scale
 
 Space = Mapping[str, Scale]
