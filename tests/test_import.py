@@ -1,5 +1,6 @@
 """What `import twingrad` does not do: import what is optional, or change anything in the process."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -24,7 +25,13 @@ OPTIONAL = {
     "concurrent",
     "asyncio",
     "http",
+    "twingrad.adversarial",
+    "twingrad.analysis",
+    "twingrad.augment",
     "twingrad.cli",
+    "twingrad.gan",
+    "twingrad.gradcheck",
+    "twingrad.tune",
     "twingrad.benchmarks",
     "twingrad.kernels.cpu.overrides",
     "twingrad.kernels.cuda",
@@ -46,6 +53,15 @@ def test_nothing_optional_is_imported(module, tmp_path):
     assert "twingrad" in loaded
     assert "numpy" in loaded
     assert not loaded & OPTIONAL
+
+
+def test_every_public_name_is_there_also_what_is_imported_at_its_first_use(tmp_path):
+    code = "import json, twingrad as tg; print(json.dumps([name for name in tg.__all__ if not hasattr(tg, name)]))"
+    assert run(code, tmp_path) == []
+    code = "import json; from twingrad import *; print(json.dumps([gan.__name__, tune.__name__, check_grads.__name__]))"
+    assert run(code, tmp_path) == ["twingrad.gan", "twingrad.tune", "check_grads"]
+    with pytest.raises(AttributeError, match="module 'twingrad' has no attribute 'nothing'"):
+        importlib.import_module("twingrad").nothing  # noqa: B018
 
 
 STATE = """

@@ -14,8 +14,8 @@ from twingrad.augment.base import Augmentation, Compose, Sometimes
 from twingrad.augment.elastic import Elastic
 from twingrad.augment.geometry import Crop, Flip, Rotate, Shift, Zoom
 from twingrad.augment.light import Blur, Brightness, Contrast, Noise, Saturation
-from twingrad.augment.of_batch import of_batch
 from twingrad.augment.signals import BandStop, Gain, MixNoise
+from twingrad.data.augmenting import of_batch
 
 __all__ = [
     "Augmentation",

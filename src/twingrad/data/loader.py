@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twingrad.augment.of_batch import Augment, of_batch
+from twingrad.data.augmenting import Augment, of_batch
 from twingrad.data.batches import batches
 from twingrad.data.dataset import Dataset
 from twingrad.data.prefetch import Prefetch

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from twingrad.augment.of_batch import Augment
-from twingrad.augment.of_batch import described as described_augment
 from twingrad.data import Dataset, Table
+from twingrad.data.augmenting import Augment
+from twingrad.data.augmenting import described as described_augment
 from twingrad.devices import device_of
 from twingrad.optim.schedules import Function, Warmup, described
 from twingrad.train.architecture import describe

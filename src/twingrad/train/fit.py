@@ -7,9 +7,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from twingrad.augment.of_batch import Augment
 from twingrad.choice import choose
 from twingrad.data import Dataset, Preprocessing, Splits
+from twingrad.data.augmenting import Augment
 from twingrad.devices import resolve
 from twingrad.functional.checks import below_one
 from twingrad.precision import check_precision, on_device, use_precision

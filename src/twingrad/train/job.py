@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from twingrad.augment.of_batch import Augment
 from twingrad.data import BatchSource, Dataset, Preprocessing, batch_bounds
+from twingrad.data.augmenting import Augment
 from twingrad.train import checks
 from twingrad.train.callbacks import Callback
 from twingrad.train.configuration import configuration

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twingrad import backends, data
-from twingrad.augment.of_batch import Augment, of_batch
 from twingrad.autodiff import Tensor
 from twingrad.backends.memory import DeviceMemoryError
 from twingrad.data import BatchSource, Dataset, batch_bounds, batches, loader
+from twingrad.data.augmenting import Augment, of_batch
 from twingrad.train.inputs import Change, Inputs
 from twingrad.train.objective import Objective
 from twingrad.train.placement import device_of_model, on_disk, placed
@@ -233,7 +233,7 @@ class Order:
 
 
 def change_of(augment: Augment | None, seed: int, epoch: int, batch: int) -> Change:
-    """See `twingrad.augment.of_batch`."""
+    """See `twingrad.data.augmenting`."""
     return None if augment is None else functools.partial(of_batch, augment, seed=seed, epoch=epoch, batch=batch)
 
 
