@@ -86,16 +86,17 @@ def test_worker_and_parent_killed_and_resumed(whole, tmp_path):
     assert table(folder) == whole
 
 
-def test_ctrl_c_says_how_to_go_on(whole, tmp_path):
+@pytest.mark.parametrize(("number", "workers", "code"), [(signal.SIGINT, "1", 130), (signal.SIGTERM, "2", 143)])
+def test_a_signal_says_how_to_go_on(whole, tmp_path, number, workers, code):
     folder = tmp_path / "study"
-    process = begin(folder, *OPTIONS, "--out", str(folder))
+    process = begin(folder, *OPTIONS, "--workers", workers, "--out", str(folder))
     wait_for(lambda: ended(folder) >= 2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     told = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, told
+    assert process.returncode == code, told
     assert f"go on with it: --resume {folder}" in told
     assert (folder / "best.toml").exists()
-    finish(begin(folder, "--resume", str(folder), "--workers", "2", "--quiet"))
+    finish(begin(folder, "--resume", str(folder), "--quiet"))
     assert table(folder) == whole
 
 

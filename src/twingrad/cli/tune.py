@@ -94,7 +94,7 @@ def _searched(request: Request, folder: Path, quiet: bool) -> Search:
     except KeyboardInterrupt as stopped:
         for found in so_far:
             _write(found, folder, request)
-        done = f"after {len(so_far[0])} trials" if so_far else "before the first trial ended"
+        done = f"after {len(so_far[0])} trials" if so_far else "before a trial ended"
         number = getattr(stopped, "number", signal.SIGINT.value)
         raise Interrupted(f"interrupted {done}; go on with it: --resume {folder}", History(), number) from None
     finally:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from twingrad.choice import choose
 from twingrad.functional.checks import integer
+from twingrad.train.history import History
+from twingrad.train.interrupt import Interrupted, bell
 from twingrad.tune.report import Report
 from twingrad.tune.result import Search, Trial, trial_of
 from twingrad.tune.space import Space, check_space
 from twingrad.tune.store import KILLED, TRIAL, Store
 from twingrad.tune.strategies import STRATEGIES, TPE, Done, Random
 
+MOMENT = 0.2
+"""So many seconds pass at most before a signal is seen."""
 ATTEMPTS = 3
 """A trial whose process was killed is begun so often at most."""
 
@@ -59,6 +63,7 @@ def search(
         TypeError, ValueError: a bad argument; a folder that holds another study, by what differs.
         OSError: the folder cannot be used, or another process is at work there.
         ImportError: Optuna, of the extra `tune`, is not installed.
+        Interrupted: Ctrl-C or SIGTERM (a KeyboardInterrupt); called again with its folder, the search goes on.
         Whatever else the objective raises: the trial counts as failed, and is begun anew when the search goes on.
 
     >>> from twingrad.tune import LogUniform, search
@@ -160,26 +165,29 @@ def _parallel(desk: Desk, objective: Callable[..., float], count: int) -> None:
 
     threads = max(1, len(os.sched_getaffinity(0)) // count) if hasattr(os, "sched_getaffinity") else 1
     pool: list[Any] = []
-    try:
-        while not desk.over:
-            pool += [Worker(objective, threads) for _ in range(count - len(pool))]
+    with bell() as rings:
+        try:
+            while not desk.over:
+                pool += [Worker(objective, threads) for _ in range(count - len(pool))]
+                for worker in pool:
+                    if worker.index is None and (given := desk.next()) is not None:
+                        worker.give(*given)
+                for worker in _ready(pool):
+                    if not _hear(desk, worker):
+                        pool.remove(worker)
+                if rings.number:
+                    raise Interrupted(f"interrupted after {len(desk.ended)} trials", History(), rings.number)
+        finally:
             for worker in pool:
-                if worker.index is None and (given := desk.next()) is not None:
-                    worker.give(*given)
-            for worker in _ready(pool):
-                if not _hear(desk, worker):
-                    pool.remove(worker)
-    finally:
-        for worker in pool:
-            worker.stop()
+                worker.stop()
 
 
-def _ready(pool: Sequence[Any]) -> Iterator[Any]:
-    """The workers that have something to say, or have died."""
+def _ready(pool: Sequence[Any]) -> list[Any]:
+    """The workers that have something to say, or have died; none where a moment passes without."""
     from multiprocessing.connection import wait
 
-    heard = wait([worker.here for worker in pool])
-    return (worker for worker in list(pool) if worker.here in heard)
+    heard = wait([worker.here for worker in pool], timeout=MOMENT)
+    return [worker for worker in pool if worker.here in heard]
 
 
 def _hear(desk: Desk, worker: Any) -> bool:
