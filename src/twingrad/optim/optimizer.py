@@ -1,80 +1,34 @@
-"""What all optimizers share: flat state over a model's segments, and the scalars of each step."""
+"""What all optimizers share: flat state over a model's segments, updated by one call of a rule."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twingrad import backends, devices
 from twingrad import functional as F
-from twingrad.errors import CaptureError
-from twingrad.functional.checks import below_one, non_negative, number, positive_or_none
+from twingrad.functional.checks import non_negative
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.nn import FlatParameters, Module, Parameter
 from twingrad.nn.flat import moved
 from twingrad.nn.rounded import RoundedParameters
 from twingrad.optim import average
-from twingrad.optim.schedules import Schedule
+from twingrad.optim.arguments import Checked, decay, limit, scale
+from twingrad.optim.captured import record_host_work
+from twingrad.optim.plan import Plan
+from twingrad.optim.rate import Rate, Rated
 from twingrad.optim.state import gathered, load
 from twingrad.precision import asked_for
-from twingrad.recording import Recording, current, refuse_while_recording
-
-Rate = float | Schedule | Callable[[int], float]
-LARGEST_SCALE = 2.0**126
-"""Of a loss: float32 holds it and its inverse."""
+from twingrad.recording import current, refuse_while_recording
 
 
-class Shared(TypedDict, total=False):
-    """The arguments that every optimizer takes; see `Optimizer`."""
-
-    weight_decay: float
-    decoupled: bool
-    l1: float
-    clip_value: float | None
-    clip_norm: float | None
-    ema: float | None
-    loss_scale: float
-
-
-class Checked:
-    """An attribute that is checked whenever it is set."""
-
-    def __init__(self, check: Callable[[str, Any], Any]) -> None:
-        self.check = check
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, optimizer: Optimizer | None, owner: type) -> Any:
-        return self if optimizer is None else optimizer.__dict__[self.name]
-
-    def __set__(self, optimizer: Optimizer, value: Any) -> None:
-        optimizer.__dict__[self.name] = self.check(self.name, value)
-
-
-def _limit(name: str, value: float | None) -> float | None:
-    limit = positive_or_none(name, value)
-    return None if limit == math.inf else limit
-
-
-def _decay(ema: float | None) -> float | None:
-    return None if ema is None else below_one("ema", ema)
-
-
-def _scale(name: str, value: float) -> float:
-    scale = number(name, value)
-    if not LARGEST_SCALE**-1 <= scale <= LARGEST_SCALE:
-        raise ValueError(f"{name} must be positive, between 2^-126 and 2^126; got {value}")
-    return scale
-
-
-class Optimizer:
+class Optimizer(Rated):
     """Updates the parameters of a model, all in one call of its rule.
 
     model: a Module, or None to `bind` one later, as `tg.fit` does.
@@ -105,9 +59,9 @@ class Optimizer:
     options: tuple[str, ...] = ("weight_decay", "decoupled", "l1", "clip_value", "clip_norm", "ema", "loss_scale")
     weight_decay = Checked(non_negative)
     l1 = Checked(non_negative)
-    clip_value = Checked(_limit)
-    clip_norm = Checked(_limit)
-    loss_scale = Checked(_scale)
+    clip_value = Checked(limit)
+    clip_norm = Checked(limit)
+    loss_scale = Checked(scale)
 
     def __init__(
         self,
@@ -122,15 +76,12 @@ class Optimizer:
         ema: float | None = None,
         loss_scale: float = 1.0,
     ) -> None:
-        self.lr = lr
+        super().__init__(lr)
         self.weight_decay, self.l1, self.decoupled = weight_decay, l1, bool(decoupled)
         self.clip_value, self.clip_norm, self.loss_scale = clip_value, clip_norm, loss_scale
-        self._ema, self.holds_average = _decay(ema), False
+        self._ema, self.holds_average = decay(ema), False
         if ema is not None:
             self.state_names = (*self.state_names, average.AVERAGE)
-        self.steps_per_epoch: int | None = None
-        self.steps_taken = 0
-        self._epoch_began = 0, 0
         self.state: dict[str, Array] = {}
         self._model: Module | None = None
         self._flat: FlatParameters | None = None
@@ -151,68 +102,19 @@ class Optimizer:
     # -- use ----------------------------------------------------------------------------------------------------------
 
     @property
-    def lr(self) -> Rate:
-        """The learning rate; may be set between steps. `rate` tells what a schedule gives."""
-        return self._lr
-
-    @lr.setter
-    def lr(self, value: Rate) -> None:
-        if current() is not None:
-            raise CaptureError(
-                "the learning rate cannot be set inside a captured step, where it would be frozen; set optimizer.lr "
-                "between steps, or give a function of the step number as lr"
-            )
-        self._lr = value if callable(value) else non_negative("lr", value)
-
-    @property
     def ema(self) -> float | None:
         """The decay of the average of the weights, or None where there is none; another may be set between steps."""
         return self._ema
 
     @ema.setter
     def ema(self, value: float | None) -> None:
-        decay = _decay(value)
-        if (decay is None) != (self._ema is None):
+        asked = decay(value)
+        if (asked is None) != (self._ema is None):
             raise ValueError(
                 f"ema cannot become {value}: an optimizer averages the weights from its first step on or never; it was "
                 f"made with ema={self._ema}"
             )
-        self._ema = decay
-
-    @property
-    def steps_per_epoch(self) -> int | None:
-        """How many steps make an epoch, for schedules that count epochs; `tg.fit` sets it."""
-        return self._steps_per_epoch
-
-    @steps_per_epoch.setter
-    def steps_per_epoch(self, value: int | None) -> None:
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise ValueError(f"steps_per_epoch must be a positive integer, got {value!r}")
-        self._steps_per_epoch = value
-
-    @property
-    def epochs_done(self) -> int:
-        """How many epochs have ended, for schedules that count them: of `steps_per_epoch` steps each, or as told."""
-        steps, epochs = self._epoch_began
-        return epochs + (self.steps_taken - steps) // (self.steps_per_epoch or 2**31)
-
-    def count_epochs(self, steps: int) -> None:
-        """From here on an epoch has so many steps; those done stay done, and one that had begun begins anew."""
-        self.steps_per_epoch = self.steps_per_epoch or steps
-        self._epoch_began = self.steps_taken, self.epochs_done
-        self.steps_per_epoch = steps
-
-    def end_epoch(self) -> None:
-        """An epoch ends here, however many steps it had."""
-        self._epoch_began = self.steps_taken, self._epoch_began[1] + 1
-
-    @property
-    def rate(self) -> float:
-        """The learning rate of the next step."""
-        lr = self._lr
-        if isinstance(lr, Schedule):
-            return non_negative("lr", lr(self.steps_taken, self._epoch(lr)))
-        return non_negative("lr", lr(self.steps_taken)) if callable(lr) else lr
+        self._ema = asked
 
     @property
     def step_gain(self) -> float:
@@ -290,17 +192,17 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients: `.grad` is None until the next backward pass."""
-        self._follow().zero_grad(self._mine)
+        self._follow().zero_grad(self._plan.mine)
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
         flat = self._follow()
-        self._plan_for(flat, flat.active() & self._mine)
+        self._choose(flat.active() & self._plan.mine)
         recording = current()
         if recording is not None:
-            self._record_host_work(recording, flat)
+            record_host_work(self, recording, flat)
         self._advance()
-        if self._plan:
+        if self._plan.groups:
             theta, grad = flat.buffers()
             copies = flat.copies if asked_for() == "bf16" else None
             self.rule(theta, grad, *self._tables(grad), None if copies is None else copies.array)
@@ -309,7 +211,7 @@ class Optimizer:
     def steps_of(self, parameter: Parameter) -> int:
         """How often `parameter` was updated."""
         self._follow()
-        return int(self._steps[parameter.segment])
+        return int(self._plan.steps[parameter.segment])
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -322,26 +224,19 @@ class Optimizer:
             self._adopt(flat)
         return flat
 
-    def _epoch(self, lr: Schedule) -> int:
-        if self.steps_per_epoch is None and lr.counts_epochs:
-            raise ValueError(
-                f"{lr!r} counts epochs, and the optimizer does not know how many steps make one: "
-                "set optimizer.steps_per_epoch (tg.fit does)"
-            )
-        return self.epochs_done
-
     def _tables(self, grad: Array) -> tuple[Array, Array]:
         """The segments and their scalars for the rule; clipping writes its factor into the latter, where they lie."""
+        tables: tuple[Array, Array] = self._plan.segments, self._plan.control
         if self.clip_norm is None:
-            return self._segments, self._control
-        tables = self._segments, self._control
+            return tables
         if backend_of(grad) == "cuda":
             there = backends.get(devices.device_of(grad))
             recording = current()
-            control = (
-                there.asarray(self._control) if recording is None else recording.mirror(self._control, there.asarray)
+            segments, control = tables
+            tables = (
+                there.asarray(segments),
+                there.asarray(control) if recording is None else recording.mirror(control, there.asarray),
             )
-            tables = there.asarray(self._segments), control
         F.clip_segments(grad, *tables, self._norm, max_norm=self.clip_norm, unscale=1.0 / self.loss_scale)
         return tables
 
@@ -349,58 +244,35 @@ class Optimizer:
         mine = self._model.parameters()  # type: ignore[union-attr]
         theta, _ = flat.buffers()
         state = {name: namespace_of(theta).zeros_like(theta) for name in self.state_names}
-        count = len(flat.parameters)
-        steps = np.zeros(count, np.int64)
+        steps = np.zeros(len(flat.parameters), np.int64)
         for parameter, (old_offset, length, old_step) in self._held_now().items():
             if parameter.flat is flat and parameter.size == length:
                 offset = int(flat.segments[parameter.segment, 0])
                 steps[parameter.segment] = old_step
                 for name, old in self.state.items():
                     state[name][offset : offset + length] = moved(old[old_offset : old_offset + length], theta)
-        self._mine: NDArray[np.bool_] = np.zeros(count, np.bool_)
-        self._mine[[parameter.segment for parameter in mine]] = True
-        self._segments = flat.segments.copy()
-        self._control: NDArray[np.float64] = np.zeros((count, len(self.columns)))
         device = devices.device_of(theta) if backend_of(theta) == "cuda" else "cpu"
         self._norm: Array = backends.get(device).zeros_aligned(1, np.float64)
-        self.state, self._steps, self._flat = state, steps, flat
+        self.state, self._plan, self._flat = state, Plan(flat, mine, steps, len(self.columns)), flat
         self._held = {p: (int(flat.segments[p.segment, 0]), p.size, 0) for p in mine}
-        self._plan_key: Any = None
 
     def _held_now(self) -> dict[Parameter, tuple[int, int, int]]:
         """Where each parameter's state lies in the arrays held now: offset, length, steps."""
         if self._flat is None:
             return self._held
         index = {p: i for i, p in enumerate(self._flat.parameters)}  # not list.index: == of tensors is elementwise
-        return {p: (o, n, int(self._steps[index[p]])) for p, (o, n, _) in self._held.items()}
+        return {p: (o, n, int(self._plan.steps[index[p]])) for p, (o, n, _) in self._held.items()}
 
-    def _plan_for(self, flat: FlatParameters, active: NDArray[np.bool_]) -> None:
-        """Group the active segments that share their scalars: same step number, learning-rate scale and decay."""
-        shrinks = self.weight_decay != 0.0 or self.l1 != 0.0
-        key = (flat.settings, active.tobytes(), shrinks)
-        if key == self._plan_key:
-            return
-        groups: dict[tuple[int, float, bool], list[int]] = {}
-        for i in np.flatnonzero(active).tolist():
-            parameter = flat.parameters[i]
-            groups.setdefault((int(self._steps[i]), parameter.lr_scale, shrinks and parameter.decay), []).append(i)
-        everything = len(groups) == 1 and bool(active.all())
-        self._plan: list[tuple[Any, int, float, bool]] = [
-            (slice(None) if everything else members, members[0], lr_scale, decays)
-            for (_, lr_scale, decays), members in groups.items()
-        ]
-        self._plan_key, self._active = key, active
-        self._segments[:, 1] = np.where(active, flat.segments[:, 1], 0)
+    def _choose(self, active: NDArray[np.bool_]) -> None:
+        self._plan.choose(active, self.weight_decay != 0.0 or self.l1 != 0.0)
 
     def _advance(self) -> None:
         """The host's part of a step: count it, and write each segment's scalars."""
         if self.holds_average:
             raise ValueError(f"the weights are their averages: leave averaged() before {type(self).__name__}.step()")
-        rate = self.rate
-        self._steps += self._active
-        for members, first, lr_scale, decays in self._plan:
-            lr, step = rate * lr_scale, int(self._steps[first])
-            self._control[members] = self.row(step=step, lr=lr, around=self._around(step, lr, decays))
+        self._plan.advance(
+            self.rate, lambda step, lr, decays: self.row(step=step, lr=lr, around=self._around(step, lr, decays))
+        )
         self.steps_taken += 1
 
     def _around(self, step: int, lr: float, decays: bool) -> Terms:
@@ -411,57 +283,11 @@ class Optimizer:
         l2, shrink = (0.0, 1.0 - lr * self.weight_decay) if self.decoupled else (self.weight_decay, 1.0)
         return Terms(factor, limit, l2, shrink, lr * self.l1 * self.step_gain, blend)
 
-    def _record_host_work(self, recording: Recording, flat: FlatParameters) -> None:
-        if self in recording.seen:
-            raise CaptureError(
-                "a captured step calls an optimizer's step() once: its scalars are written once a replay"
-            )
-        recording.seen.add(self)
-        flat.guard()
-        active = self._active
-
-        def advance() -> Callable[[], None]:
-            self._plan_for(flat, active)
-            self._advance()
-            return take_back
-
-        def take_back() -> None:
-            self._steps -= active
-            self.steps_taken -= 1
-
-        held, constants = dict(self.state), {"clip_norm": self.clip_norm, "loss_scale": self.loss_scale}
-
-        def why_not() -> str | None:
-            for name, was in constants.items():
-                if getattr(self, name) != was:
-                    return f"{name} of {type(self).__name__} is {getattr(self, name)}, and was {was}"
-            same = all(self.state.get(name) is array for name, array in held.items())
-            return None if same else f"an array of the state of {type(self).__name__} was replaced"
-
-        recording.guards.append(why_not)
-        recording.before_replay.append(advance)
-        copies = flat.copies if asked_for() == "bf16" else None
-        recording.after_replay.append(lambda: self._count_write(flat, copies))
-        recording.undo.append(self._back_to_here())
-
     def _count_write(self, flat: FlatParameters, copies: RoundedParameters | None) -> None:
         fresh = [] if copies is None else copies.fresh()
         flat.memory.write()
         if copies is not None:
             copies.followed(fresh)
-
-    def _back_to_here(self) -> Callable[[], None]:
-        """A function that puts parameters, moments and step numbers back as they are now."""
-        theta, _ = self._flat.buffers()  # type: ignore[union-attr]
-        arrays = [theta, self._steps, *self.state.values()]
-        copies, taken = [array.copy() for array in arrays], self.steps_taken
-
-        def put_back() -> None:
-            for array, copy in zip(arrays, copies, strict=True):
-                array[...] = copy
-            self.steps_taken = taken
-
-        return put_back
 
     def __getstate__(self) -> dict[str, Any]:
         if self.holds_average:
@@ -469,6 +295,6 @@ class Optimizer:
                 f"leave averaged() before {type(self).__name__} is copied: the weights themselves are there"
             )
         held = self._held_now()
-        left = ("_flat", "_mine", "_segments", "_control", "_steps", "_norm")
+        left = ("_flat", "_plan", "_norm")
         kept = {k: v for k, v in self.__dict__.items() if k not in left}
         return kept | {"_held": held, "_flat": None}

@@ -11,8 +11,10 @@ from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
 from twingrad.optim.adam import EPS_FORMS
+from twingrad.optim.arguments import Shared
 from twingrad.optim.average import AVERAGE
-from twingrad.optim.optimizer import Optimizer, Rate, Shared
+from twingrad.optim.optimizer import Optimizer
+from twingrad.optim.rate import Rate
 
 
 class RMSprop(Optimizer):

@@ -53,12 +53,11 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     for option in ("lr", *optimizer.options):
         setattr(optimizer, option, getattr(twin, option))
     optimizer.steps_taken, optimizer._epoch_began = taken, (began[0], began[1])
+    optimizer._plan.load((parameter.segment, counts[path]) for path, parameter in paths.items())
     for path, parameter in paths.items():
-        optimizer._steps[parameter.segment] = counts[path]
         for moment, given in arrays.items():
             view = _view(optimizer, optimizer.state[moment], parameter)
             view[...] = moved(given[path], view)
-    optimizer._plan_key = None
 
 
 def _paths(optimizer: Optimizer) -> dict[str, Parameter]:
