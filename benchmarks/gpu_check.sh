@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # For the owner of an NVIDIA GPU: one command that tests the CUDA kernels on it, times them, and writes one JSON.
 #
-#   benchmarks/gpu_check.sh                          # with python3 and what it has: CuPy, NumPy, pytest; no network needed
+#   benchmarks/gpu_check.sh                          # with python3 and what it has; no network needed
 #   PYTHON=.venv/bin/python benchmarks/gpu_check.sh
 #   INSTALL=cuda13 benchmarks/gpu_check.sh           # first: pip install '.[cuda13,test,bench]' (cuda12 for older drivers)
 #
+# It needs CuPy, NumPy, array-api-compat and safetensors; pytest for the tests, and pytest-benchmark for four parts.
+# nvmath-python captures steps, PyTorch is what times are compared with, ml_dtypes brings bf16: what is missing is told.
+# For a machine without network bring them along: `pip download`, then `pip install --no-index --find-links FOLDER`.
+#
 # The checkout is used in place, uninstalled, unless INSTALL is given; its CPU kernels are compiled if there is a compiler.
 # Each part runs whatever became of the others, within a time limit; all end inside ten minutes. The result lands in
-# benchmarks/results/, or in the folder OUT; without a GPU only in OUT. The exit status is 0 if every part passed.
+# benchmarks/results/ and in the tables of README.md and docs/fidelity.md, or in the folder OUT alone; without a GPU only
+# in OUT. The exit status is 0 if every part passed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -17,6 +22,8 @@ OUT=${OUT:-}
 LIMIT=${LIMIT:-570}
 unset OPENBLAS_CORETYPE
 export TWINGRAD_REQUIRE_GPU=1 PYTHONUNBUFFERED=1
+page="--update docs/fidelity.md"
+[ -z "$OUT" ] || page=
 work=$(mktemp -d) || exit 1
 failed=0
 gpu=yes
@@ -79,11 +86,17 @@ modules() {
 import importlib.util
 import sys
 
-needed = ("numpy", "cupy", "array_api_compat", "safetensors", "pytest", "pytest_benchmark", "hypothesis", "rich")
-missing = [name for name in needed if importlib.util.find_spec(name) is None]
+needed = ("numpy", "cupy", "array_api_compat", "safetensors", "pytest", "pytest_benchmark")
+useful = ("nvmath", "ml_dtypes", "torch")
+missing, absent = ([name for name in names if importlib.util.find_spec(name) is None] for names in (needed, useful))
+print("absent, so that parts measure less:", ", ".join(absent) or "nothing")
 print("missing:", ", ".join(missing) or "nothing")
 sys.exit(bool(missing))
 PYTHON
+}
+
+gpu_tests() {
+  grep -rlF pytest.mark.gpu tests | xargs "$PYTHON" -m pytest -q -m gpu --junitxml="$work/tests.xml"
 }
 
 have_cpu_kernels() {
@@ -104,9 +117,14 @@ benchmark() {
 
 report() {
   trap - EXIT
+  echo
   "$PYTHON" benchmarks/gpu_report.py "$work" "$gpu" "$OUT" || failed=1
+  if [ "$gpu" = yes ]; then
+    "$PYTHON" benchmarks/gpu_goals.py "${OUT:-benchmarks/results}" || failed=1
+  fi
   if [ "$gpu" = yes ] && [ -z "$OUT" ]; then
     "$PYTHON" -m twingrad.benchmarks.report --update README.md || failed=1
+    echo "README.md and docs/fidelity.md tell it: please commit or send what git status shows"
   fi
   rm -rf "$work"
   exit "$failed"
@@ -114,7 +132,7 @@ report() {
 trap report EXIT
 trap 'failed=1; exit 1' INT TERM
 
-export -f modules have_cpu_kernels cpu_kernels device benchmark
+export -f modules gpu_tests have_cpu_kernels cpu_kernels device benchmark
 export PYTHON INSTALL work
 
 if [ -n "$INSTALL" ]; then
@@ -127,11 +145,11 @@ part cpu_kernels 90 bash -c cpu_kernels
 part info 30 "$PYTHON" -m twingrad info --json
 part device 40 bash -c device
 [ "$(head -n 1 "$work/device.status" | cut -d' ' -f1)" = 0 ] || gpu=no
-gpu_part tests 180 "$PYTHON" -m pytest -q -m gpu tests --junitxml="$work/tests.xml"
+gpu_part tests 180 bash -c gpu_tests
 gpu_part step 120 "$PYTHON" -m twingrad.benchmarks.gpu_step
 gpu_part targets 90 "$PYTHON" -m twingrad.benchmarks.gpu_targets
 gpu_part adam 50 bash -c 'benchmark adam'
 gpu_part dropout 50 bash -c 'benchmark dropout'
-gpu_part fidelity 60 "$PYTHON" -m twingrad.benchmarks.fidelity --column cuda --update docs/fidelity.md
+gpu_part fidelity 60 "$PYTHON" -m twingrad.benchmarks.fidelity --column cuda $page
 gpu_part optimizers 60 bash -c 'benchmark optimizers'
 gpu_part kernels 90 bash -c 'benchmark kernels'

@@ -80,10 +80,20 @@ def gathered(work: Path, now: datetime.datetime) -> dict[str, Any]:
     }
 
 
+def summary(parts: dict[str, dict[str, Any]]) -> str:
+    """Which parts passed, failed, and did not run."""
+    kinds = {0: "passed", -1: "not run"}
+    found: dict[str, list[str]] = {"passed": [], "failed": [], "not run": []}
+    for name, part in parts.items():
+        found[kinds.get(part["status"], "failed")].append(name)
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.items() if names)
+
+
 def main(work: str, gpu: str, out: str) -> int:
     """Write the JSON, and say where; without a GPU only where a folder is named."""
     now = datetime.datetime.now(datetime.UTC)
     found = gathered(Path(work), now)
+    print(summary(found["parts"]))
     if gpu != "yes" and not out:
         print('no GPU could be used, so nothing is verified and no result is kept; part "device" tells why')
         return 1

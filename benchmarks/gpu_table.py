@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-NOT_YET = "not yet verified on hardware"
+from twingrad.benchmarks import gpu_goals
+from twingrad.benchmarks.gpu_goals import NOT_YET
+
 HEAD = ("", "NumPy on a CPU", "CuPy on an NVIDIA GPU", "any other array API library")
 ROWS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
     ("layers, losses, `fit`, gradients", "yes", "written", "reference path", ("tests",)),
@@ -45,26 +46,23 @@ ROWS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
 
 
 def markdown(results: Path) -> str:
-    """The table, by the newest file of a GPU in the folder."""
-    found = newest(results)
+    """The table, by the newest file of a GPU in the folder; below it the goals, by the newest that shows each."""
+    found = gpu_goals.on_a_gpu(results)
     lines = [_row(HEAD), "|---|---|---|---|"]
-    lines += [_row((what, cpu, f"{gpu}; **{verdict(found, parts)}**", other)) for what, cpu, gpu, other, parts in ROWS]
+    lines += [
+        _row((what, cpu, f"{gpu}; **{verdict(found[:1], parts)}**", other)) for what, cpu, gpu, other, parts in ROWS
+    ]
+    lines += ["", _row(gpu_goals.HEAD), "|---|---|---|---|", *map(_row, gpu_goals.rows(found))]
     return "\n".join([*lines, ""])
 
 
-def newest(results: Path) -> dict[str, Any] | None:
-    """The last result of gpu_check.sh on a GPU, by its date; None where there is none."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in results.glob("gpu-*.json")]
-    return max((one for one in found if passed(one, "device")), key=lambda one: str(one["date"]), default=None)
-
-
-def verdict(found: dict[str, Any] | None, parts: tuple[str, ...]) -> str:
-    """What the file shows of these parts: verified, where and when; or which failed or are missing."""
-    if found is None:
+def verdict(newest: list[dict[str, Any]], parts: tuple[str, ...]) -> str:
+    """What the newest file, if there is one, shows of these parts: verified, where and when; or which did not pass."""
+    if not newest:
         return NOT_YET
-    where = f"on {found['machine'].split(',')[0]}, {found['date'][:10]}"
-    wrong = [part for part in parts if not passed(found, part)]
-    return f"verified {where}" if not wrong else f"{NOT_YET}: {', '.join(wrong)} did not pass {where}"
+    (found,) = newest
+    wrong, where = [part for part in parts if not passed(found, part)], gpu_goals.where(found)
+    return f"verified on {where}" if not wrong else f"{NOT_YET}: {', '.join(wrong)} did not pass on {where}"
 
 
 def passed(found: dict[str, Any], part: str) -> bool:

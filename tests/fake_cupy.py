@@ -1,8 +1,9 @@
 """A stand-in for CuPy that keeps its arrays on the host, so that the code of the CUDA path runs without a GPU.
 
 It is as strict as CuPy where the two differ from NumPy: no implicit conversion to a NumPy array, no NumPy array among
-its own in any operation, and arrays, never scalars, as the results of reductions and indexing. It says nothing of what
-a GPU computes: `cuda_on_host` runs the kernels' sources, and only the tests marked `gpu` run them where they belong.
+its own in any operation, no array of a GPU that is not current, and arrays, never scalars, as the results of reductions
+and indexing. It says nothing of what a GPU computes: `cuda_on_host` runs the kernels' sources, and only the tests
+marked `gpu` run them where they belong.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ COMPARE = ("lt", "le", "gt", "ge", "eq", "ne")
 UNARY = ("neg", "pos", "abs", "invert")
 METHODS = ("astype", "sum", "max", "min", "mean", "any", "all", "ravel", "copy", "transpose", "squeeze", "argmax")
 ATTRIBUTES = ("dtype", "size", "ndim", "flags", "itemsize", "nbytes", "strides")
+VIEWS = ("reshape", "ravel", "transpose", "permute_dims", "matrix_transpose", "squeeze", "expand_dims", "broadcast_to")
+"""What launches no kernel, so that CuPy does not ask on which GPU."""
 TAKES_HOST_ARRAYS = ("asarray", "array", "ascontiguousarray")
 
 
@@ -169,6 +172,12 @@ def _call(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     _checked(list(kwargs.values()))
     fake_streams.forbid("an operation of CuPy that allocates")
     gpus = [a.gpu for a in (*args, *kwargs.values()) if isinstance(a, ndarray)]
+    for gpu in gpus:
+        if gpu != FakeDevice.current[-1] and getattr(function, "__name__", "") not in VIEWS:
+            raise ValueError(
+                f"The device where the array resides ({gpu}) is different from the current device "
+                f"({FakeDevice.current[-1]}). Peer access is unavailable between these devices."
+            )
     found = function(*_bare(tuple(args)), **{key: _bare(value) for key, value in kwargs.items()})
     return _wrapped(found, gpus[0] if gpus else None)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import array_api_strict
 import numpy as np
+
+try:
+    import array_api_strict
+except ImportError:  # tests that name it fail; those of a GPU run on a machine that has no more than CuPy and NumPy
+    array_api_strict = None
 
 
 class Library:
@@ -47,12 +51,14 @@ class Library:
         return 1e-12 if self.floats[-1] == "float64" else 2e-6
 
 
-DEVICE1 = array_api_strict.Device("device1")
-NO_FLOAT64 = array_api_strict.Device("no_float64")
-
 LIBRARIES = [
     Library("numpy", np, "cpu", ("float32", "float64")),
     Library("numpy-read-only", np, "cpu", ("float32", "float64"), read_only=True),
-    Library("strict-device1", array_api_strict, DEVICE1, ("float32", "float64")),
-    Library("strict-no_float64", array_api_strict, NO_FLOAT64, ("float32",)),
 ]
+if array_api_strict is not None:
+    DEVICE1 = array_api_strict.Device("device1")
+    NO_FLOAT64 = array_api_strict.Device("no_float64")
+    LIBRARIES += [
+        Library("strict-device1", array_api_strict, DEVICE1, ("float32", "float64")),
+        Library("strict-no_float64", array_api_strict, NO_FLOAT64, ("float32",)),
+    ]

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from twingrad.autodiff import AutodiffError, Tensor, is_recording, record
 from twingrad.errors import FusedError
-from twingrad.namespace import backend_of, is_bfloat16, namespace_of
+from twingrad.namespace import backend_of, check_one_gpu, is_bfloat16, namespace_of
 from twingrad.recording import computing_again, refuse_while_recording, under_way
 
 PROVIDERS = {"cpu": "twingrad.kernels.cpu.overrides", "cuda": "twingrad.kernels.cuda.overrides"}
@@ -153,6 +153,8 @@ class Fusable:
 
     def _by_reference(self, args: tuple[Any, ...], arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The reference, which computes in float32 what is stored in bfloat16."""
+        if backend_of(arrays[0]) == "cuda":
+            check_one_gpu(*arrays, *kwargs.values(), name=self.name)
         stored = [is_bfloat16(getattr(array, "dtype", None)) for array in arrays]
         if not any(stored) or self.name in ("narrow", "widen"):
             return self.reference(*args, **kwargs)

@@ -7,9 +7,13 @@ has not imported already.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
+from twingrad.devices import device_of
+from twingrad.errors import DeviceError
 
 Array = Any
 """An array of any library that follows the array API standard, or a `Tensor`."""
@@ -27,12 +31,12 @@ def namespace_of(*arrays: Array) -> Any:
     """The array API namespace of `arrays`: `twingrad.xp` where any of them is a `Tensor`, else that of the first array.
 
     Python scalars and None are passed over. Raises TypeError where no argument is an array, or where arrays of two
-    libraries are mixed.
+    libraries are mixed, and DeviceError where CuPy's arrays are on two GPUs.
 
     >>> namespace_of(np.ones(2), 3.0).__name__
     'numpy'
     """
-    found = None
+    found = first = None
     for array in arrays:
         kind = type(array)
         namespace = _namespaces.get(kind)
@@ -41,9 +45,11 @@ def namespace_of(*arrays: Array) -> Any:
                 continue
             namespace = _look_up(array)
         if namespace is found:
+            if namespace is not np and backend_of(array) == "cuda":
+                check_one_gpu(first, array)
             continue
         if found is None or namespace is _tensor_namespace:
-            found = namespace
+            found, first = namespace, array
         elif found is not _tensor_namespace:
             raise TypeError(f"arrays of two libraries in one operation: {found.__name__} and {namespace.__name__}")
     if found is None:
@@ -81,6 +87,23 @@ def backend_of(array: Array) -> str | None:
     except KeyError:
         backend = _backends[kind] = {"numpy": "cpu", "cupy": "cuda"}.get(kind.__module__.partition(".")[0])
         return backend
+
+
+def check_one_gpu(*arrays: Any, name: str = "") -> None:
+    """Raise DeviceError where CuPy's arrays among `arrays` are on two GPUs: CuPy refuses them only where one GPU cannot
+    reach the other's memory, and else reads slowly through it and answers on whichever is current.
+    """
+    devices = dict.fromkeys(device_of(array) for array in arrays if backend_of(array) == "cuda")
+    if len(devices) > 1:
+        raise DeviceError(f"{name}{': ' * bool(name)}{two_devices(devices)}")
+
+
+def two_devices(devices: Iterable[str]) -> str:
+    """What is said of arrays of these devices in one operation."""
+    return (
+        f"arrays of two devices in one operation: {' and '.join(devices)}; move one with x.to_device, a model's with "
+        "model.to"
+    )
 
 
 def is_bfloat16(dtype: Any) -> bool:

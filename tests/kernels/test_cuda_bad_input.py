@@ -10,9 +10,9 @@ import cuda_on_host
 import numpy as np
 import pytest
 
+from twingrad import Tensor, fused, fused_report, xp
 from twingrad import functional as F
-from twingrad import fused, fused_report
-from twingrad.errors import FusedError
+from twingrad.errors import DeviceError, FusedError
 from twingrad.fusable import clear_fused_report
 from twingrad.kernels.cuda import build, launching, nvrtc, overrides
 
@@ -128,13 +128,45 @@ def test_a_truncated_cubin_is_compiled_again(gpu, tmp_path):
     assert LOADED[0] == LOADED[1]
 
 
-def test_arrays_of_two_gpus_are_told_apart(gpu, monkeypatch):
+def on(number, *shape):
+    return fake_cupy.ndarray(np.ones(shape, np.float32), number)
+
+
+TWO_GPUS = {
+    "linear": (lambda: F.linear(on(0, 2, 2), on(1, 2, 2)), "linear: "),
+    "tensors": (lambda: F.linear(Tensor(on(0, 2, 2), requires_grad=True), on(0, 2, 2), on(1, 2)), "linear: "),
+    "by name": (lambda: F.layer_norm(on(0, 2, 2), on(0, 2), bias=on(1, 2)), "layer_norm: "),
+    "in place": (lambda: F.adam_update(on(0, 2), on(1, 2), on(0, 2), on(0, 2), step=1, lr=1e-3), ""),
+    "operator": (lambda: Tensor(on(0, 2)) + on(1, 2), "xp.add: "),
+    "reflected": (lambda: on(1, 2, 2) @ Tensor(on(0, 2, 2), requires_grad=True), "xp.matmul: "),
+    "joined": (lambda: xp.concat([Tensor(on(0, 2)), on(1, 2)]), "xp.concat: "),
+    "three": (lambda: xp.where(Tensor(on(0, 2)) > 0, on(0, 2), on(1, 2)), "xp.where: "),
+}
+
+
+@pytest.mark.parametrize("mode", ["auto", "never"])
+@pytest.mark.parametrize("label", TWO_GPUS)
+def test_arrays_of_two_gpus_in_one_operation(label, mode, gpu, monkeypatch):
     cuda_on_host.stand_in(monkeypatch)
-    x, weight = (fake_cupy.ndarray(np.ones((2, 2), np.float32), number) for number in (0, 1))
+    call, name = TWO_GPUS[label]
+    said = rf"^{name}arrays of two devices in one operation: (cuda and cuda:1|cuda:1 and cuda); move one with x\.to_dev"
+    with fused(mode), pytest.raises(DeviceError, match=said):
+        call()
+
+
+def test_a_kernel_tells_which_array_lives_on_another_gpu(gpu, monkeypatch):
+    cuda_on_host.stand_in(monkeypatch)
+    x, weight = on(0, 2, 2), on(1, 2, 2)
     with fused("require"), pytest.raises(FusedError, match="weight lives on cuda:1, its neighbour on cuda; move one"):
         F.linear(x, weight)
     with fused("require"), pytest.raises(FusedError, match=r"bias is a numpy\.ndarray, not a CuPy array"):
         F.linear(x, x, np.ones(2, np.float32))
+
+
+def test_arrays_of_two_libraries_in_one_operation(gpu, monkeypatch):
+    cuda_on_host.stand_in(monkeypatch)
+    with pytest.raises(TypeError, match=r"arrays of two libraries in one operation: .*cupy.* and numpy"):
+        F.linear(on(0, 2, 2), np.ones((2, 2), np.float32))
 
 
 def test_plain_cupy_multiplies_where_its_binding_of_cublas_is_missing(gpu, monkeypatch):

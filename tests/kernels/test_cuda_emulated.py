@@ -61,33 +61,3 @@ def test_the_benchmarks_of_the_gpu_check_begin_on_the_emulation(emulated):
     names = ("adam", "dropout", "kernels", "optimizers")
     files = [str(HERE.parents[1] / "benchmarks" / f"bench_{name}.py") for name in names]
     emulated(*files, "--device", "cuda", "--benchmark-disable", "-k", "not peers")
-
-
-GPU_STEP = """
-import emulated_gpu
-emulated_gpu.pytest_configure(None)
-from twingrad.benchmarks import gpu_step, gpu_targets
-gpu_step.first_steps = lambda device: None  # other processes, which find no stand-in
-ours = lambda of: {who: make for who, make in of.items() if who.startswith("twingrad")}
-gpu_step.CONTENDERS = ours(gpu_step.CONTENDERS)
-workloads = gpu_targets.workloads
-gpu_targets.workloads = lambda quick: {name: ours(of) for name, of in workloads(quick).items()}
-assert gpu_step.main(["--quick"]) == 0
-assert gpu_targets.main(["--quick"]) == 0
-"""
-
-
-def test_the_steps_of_the_gpu_check_run_on_the_emulation(nvrtc, tmp_path):
-    if nvrtc.version[0] != 13:
-        pytest.skip(f"the stand-in says CUDA 13; the compiler found here is of CUDA {nvrtc.version[0]}")
-    path = os.pathsep.join([str(HERE.parent), str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", GPU_STEP],
-        env={**os.environ, "PYTHONPATH": path, "TWINGRAD_CACHE_DIR": str(tmp_path), "TWINGRAD_DEVICE": "cuda"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
-    assert '"twingrad captured": {"median_us"' in ran.stdout
-    assert '"of_copy"' in ran.stdout

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from twingrad.devices import device_of
 from twingrad.errors import DeviceError
+from twingrad.namespace import backend_of, two_devices
 
 BROADCAST = "broadcast: from the right, each pair of axes is equal, or one of them is 1"
 RULES = {
@@ -33,11 +35,9 @@ def complaint(name: str, operands: tuple[Any, ...], error: Exception, broadcasts
             f"xp.{name}: arrays of two libraries in one operation: {' and '.join(libraries)}; "
             "make one of them an array of the other's library first"
         )
-    devices = list(dict.fromkeys(str(a.device) for a in arrays if hasattr(a, "device")))
+    devices = dict.fromkeys(_device(a) for a in arrays if hasattr(a, "device"))
     if len(devices) > 1:
-        return DeviceError(
-            f"xp.{name}: arrays of two devices in one operation: {' and '.join(devices)}; move one with to_device"
-        )
+        return DeviceError(f"xp.{name}: {two_devices(devices)}")
     shapes = [tuple(a.shape) for a in arrays]
     rule = RULES.get(name, BROADCAST if broadcasts else None)
     if rule is not None and len(shapes) > 1 and isinstance(error, ValueError | RuntimeError) and not _fit(name, shapes):
@@ -69,3 +69,7 @@ def _broadcast(shapes: list[tuple[int, ...]]) -> bool:
 
 def _library(array: Any) -> str:
     return "numpy" if isinstance(array, np.ndarray | np.generic) else type(array).__module__.partition(".")[0]
+
+
+def _device(array: Any) -> str:
+    return str(array.device) if backend_of(array) is None else device_of(array)
