@@ -12,9 +12,9 @@ import pytest
 
 from twingrad import CaptureError, FusedError, Tensor, fused, fused_report, recording
 from twingrad import functional as F
-from twingrad import fusable as module
 from twingrad.autodiff import Destination
 from twingrad.fusable import clear_fused_report, fusable, fused_mode, registry
+from twingrad.fusable.kernel import providers
 
 from kernels_here import no_kernels
 
@@ -71,7 +71,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Double]:
 
     def make(unavailable: str | None = None, **options: Any) -> Double:
         registry.pop("double", None)
-        monkeypatch.setitem(module._providers, "cpu", SimpleNamespace(unavailable=lambda: unavailable))
+        monkeypatch.setitem(providers, "cpu", SimpleNamespace(unavailable=lambda: unavailable))
         return Double(**options)
 
     yield make

@@ -1,55 +1,23 @@
-"""The whole dispatch: an operation is its readable reference, with a fused kernel beside it on backends that have one.
-
-    @fusable(validate=check)
-    def relu(x): ...                                            # the reference: array API only, any backend
-
-    @relu.kernel("cpu", accepts=why_not, backward=relu_backward)
-    def relu_cpu(x): return out, saved                          # the override: raw arrays in and out
-
-Callers call `relu(x)` and never know which ran. `fused("never")` keeps to the reference, `fused("require")` raises
-where a kernel refuses, and under "auto" each refusal is counted with its reason: see `fused_report`.
-"""
+"""An operation: its readable reference, and the choice between that and a kernel."""
 
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-from twingrad.autodiff import AutodiffError, Tensor, is_recording, record
+from twingrad.autodiff import Tensor, is_recording, record
 from twingrad.errors import FusedError
+from twingrad.fusable.arguments import bind, by_position
+from twingrad.fusable.kernel import Kernel, provider, providers, pulled
+from twingrad.fusable.mode import asked
+from twingrad.fusable.report import note
 from twingrad.namespace import backend_of, check_one_gpu, is_bfloat16, namespace_of
 from twingrad.recording import computing_again, refuse_while_recording, under_way
 
-PROVIDERS = {"cpu": "twingrad.kernels.cpu.overrides", "cuda": "twingrad.kernels.cuda.overrides"}
-"""The module of each backend that registers its kernels, imported when the backend's first array arrives."""
-
-MODES = ("auto", "never", "require")
-
 registry: dict[str, Fusable] = {}
 """Every fusable operation by name: the parity tests walk it."""
-
-_mode: ContextVar[str] = ContextVar("fused", default="auto")
-_refusals: Counter[tuple[str, str, str]] = Counter()
-_providers: dict[str, Any] = {}
-
-
-class Kernel(NamedTuple):
-    """A fused override of one operation on one backend.
-
-    accepts(*args, **kwargs) -> None, or the reason why the kernel cannot take these arguments.
-    forward(*args, **kwargs) -> the result, or (result, saved) where there is a backward.
-    backward(saved, grad, into) -> one gradient for each positional argument, None where into[i] is None.
-    """
-
-    accepts: Callable[..., str | None]
-    forward: Callable[..., Any]
-    backward: Callable[..., tuple[Any, ...]] | None
 
 
 class Fusable:
@@ -111,7 +79,7 @@ class Fusable:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs and len(args) < len(self.arguments):
-            args = self._by_position(args, kwargs)
+            args = by_position(self.arguments, args, kwargs)
         arrays, plain = args, True
         for given in args:
             if isinstance(given, Tensor):
@@ -120,10 +88,10 @@ class Fusable:
         if self.validate is not None:
             self._check(arrays, kwargs)
         elif kwargs or len(args) != len(self.arguments):
-            self._bind(arrays, kwargs)
+            bind(self.name, self.reference, arrays, kwargs)
         if self.overwrites is not None and computing_again():
             args, arrays = self._spared(args, arrays, kwargs)
-        mode = _mode.get()
+        mode = asked.get()
         if self.of_few is not None and plain and mode == "auto" and not under_way:
             out = self.of_few(*args, **kwargs)
             if out is not None:
@@ -148,7 +116,7 @@ class Fusable:
             return out
         if not is_recording(args):
             return Tensor(out)
-        backward = functools.partial(_backward, self.name, kernel.backward, saved)
+        backward = functools.partial(pulled, self.name, kernel.backward, saved)
         return record(self.name, out, args, backward, fresh=True)
 
     def _by_reference(self, args: tuple[Any, ...], arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -167,32 +135,14 @@ class Fusable:
         first = next(low for a, low in zip(arrays, stored, strict=True) if low or a.dtype.kind == "f")
         return narrow(out) if first and not self.widens else out
 
-    def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """`args` with what follows them and was given by name, which leaves `kwargs`; defaults in between."""
-        following = list(self.arguments.items())[len(args) :]
-        while following and following[-1][0] not in kwargs:
-            following.pop()
-        for name, default in following:
-            if name not in kwargs and default is inspect.Parameter.empty:
-                break
-            args += (kwargs.pop(name, default),)
-        return args
-
     def _check(self, arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Validate; what is no array, missing or unknown is said of the operation, not of its check."""
         try:
             self.validate(*arrays, **kwargs)  # type: ignore[misc]
         except (AttributeError, TypeError):
-            self._bind(arrays, kwargs)
+            bind(self.name, self.reference, arrays, kwargs)
             namespace_of(*arrays)
             raise
-
-    def _bind(self, arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise TypeError naming the operation where the reference has no such parameters, or misses one."""
-        try:
-            inspect.signature(self.reference).bind(*arrays, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self.name}: {error}") from None
 
     def _spared(
         self, args: tuple[Any, ...], arrays: tuple[Any, ...], kwargs: dict[str, Any]
@@ -214,18 +164,17 @@ class Fusable:
         backend = backend_of(arrays[0])
         if backend is None:
             return None, f"no kernels for arrays of type {type(arrays[0]).__name__}"
-        provider = _providers.get(backend) or _provider(backend)
+        refusal = (providers.get(backend) or provider(backend)).unavailable()
         kernel = self.kernels.get(backend)
-        refusal = provider.unavailable()
         if refusal is None:
             refusal = kernel.accepts(*arrays, **kwargs) if kernel is not None else f"no kernel for {backend}"
         return (kernel, "") if refusal is None else (None, refusal)
 
     def _refuse(self, array: Any, reason: str) -> None:
-        if _mode.get() == "require":
+        if asked.get() == "require":
             raise FusedError(f'{self.name} would take the reference path, and fused("require") forbids it: {reason}')
         refuse_while_recording(self.name, reason)
-        _refusals[self.name, backend_of(array) or type(array).__module__.partition(".")[0], reason] += 1
+        note(self.name, backend_of(array) or type(array).__module__.partition(".")[0], reason)
 
 
 def fusable(
@@ -248,68 +197,3 @@ def fusable(
         return operation
 
     return decorate
-
-
-@contextmanager
-def fused(mode: str) -> Iterator[None]:
-    """Choose the path within a `with` block: "auto" (a kernel where one accepts), "never", or "require".
-
-    "never" is the reference side of every benchmark and parity test. "require" raises FusedError where an operation
-    would fall back, so that nothing times or tests the wrong path.
-
-    >>> import numpy as np
-    >>> from twingrad import functional as F
-    >>> with fused("never"):
-    ...     F.relu(np.asarray([-1.0, 2.0]))
-    array([0., 2.])
-    """
-    if mode not in MODES:
-        raise ValueError(f"fused mode is one of {', '.join(MODES)}; got {mode!r}")
-    token = _mode.set(mode)
-    try:
-        yield
-    finally:
-        _mode.reset(token)
-
-
-def fused_mode() -> str:
-    """The mode in force: "auto", "never" or "require"."""
-    return _mode.get()
-
-
-def note(operation: str, backend: str, reason: str) -> None:
-    """Have `fused_report` tell why an operation takes a slower path than it could, as a kernel found out."""
-    _refusals[operation, backend, reason] += 1
-
-
-def fused_report() -> list[dict[str, Any]]:
-    """Each reason why an operation took the reference path under "auto", or a slower one than it could: operation,
-    backend, reason and count.
-    """
-    return [
-        {"operation": operation, "backend": backend, "reason": reason, "count": count}
-        for (operation, backend, reason), count in sorted(_refusals.items())
-    ]
-
-
-def clear_fused_report() -> None:
-    """Forget the refusals counted so far."""
-    _refusals.clear()
-
-
-def _provider(backend: str) -> Any:
-    provider = _providers.get(backend)
-    if provider is None:
-        provider = _providers[backend] = importlib.import_module(PROVIDERS[backend])
-    return provider
-
-
-def _backward(
-    name: str, backward: Callable[..., tuple[Any, ...]], saved: Any, grad: Any, into: tuple[Any, ...]
-) -> tuple[Any, ...]:
-    if isinstance(grad, Tensor):
-        raise AutodiffError(
-            f"the fused kernel of {name} has no second derivative; compute gradients of gradients "
-            'on the reference path: with tg.fused("never"): ...'
-        )
-    return backward(saved, grad, into)
