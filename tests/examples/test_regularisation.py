@@ -44,10 +44,35 @@ def test_regularisation_runs(printed):
     assert Path("regularisation.png").exists() == PLOT
 
 
+def test_early_stopping(printed, number):
+    out = printed("early_stopping")
+    last, stopped = (number(rf"{name}: .*test error ([0-9.]+)%", out) for name in ("to the end", "stopped early"))
+    assert stopped < last - 2
+    assert number(r"stopped early: (\d+) epochs", out) == number(r"stopped early: .*best (\d+);", out) + 10
+    first, least, at_last = (float(cost) for cost in re.search(r"dev cost (\S+), least (\S+) .* (\S+)", out).groups())
+    assert least < 0.9 * at_last < at_last < first
+    assert Path("early_stopping.png").exists() == PLOT
+
+
+def test_sparsity(printed):
+    out = printed("sparsity")
+    zeros = [int(count) for count in re.findall(r": (\d+) of 50 weights are 0", out)]
+    assert zeros == [0, 0, 45, 45]
+    shares = [float(share) for share in re.findall(r"([0-9.]+)% of the weights are 0", out)]
+    assert shares == sorted(shares)
+    assert shares[0] == 0 < 50 < shares[-1]
+    assert Path("sparsity.png").exists() == PLOT
+
+
 @pytest.mark.skipif(not IMAGES, reason="Fashion-MNIST (Debian's package dataset-fashion-mnist) is not on this machine")
-def test_ensembles(printed, number):
-    out = printed("ensembles")
+def test_ensembles(example, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = example("ensembles")
+    models = made["models"](0, epochs=4, cycle=2)
+    found = made["errors"](*models)
     for name in ("models", "snapshots"):
-        one, mean = (number(rf"error, {what} of {name}: ([0-9.]+)%", out) for what in ("ensemble", "mean"))
-        assert one < mean < 20
-    assert Path("ensembles.png").exists() == PLOT
+        assert found[f"error, ensemble of {name}"] < found[f"error, mean of {name}"] < 0.25
+        assert found[f"error, best of {name}"] <= found[f"error, last of {name}"]
+    if PLOT:
+        made["draw"](*models)
+        assert Path("ensembles.png").exists()

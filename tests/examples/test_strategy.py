@@ -1,0 +1,48 @@
+"""The examples about strategy: what to measure, and what to do next."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+PLOT = importlib.util.find_spec("matplotlib") is not None
+
+
+def test_label_noise(printed, number):
+    out = printed("label_noise")
+    random, systematic = (number(rf"{kind}, 8% wrong: test error ([0-9.]+)%", out) for kind in ("random", "systematic"))
+    assert number(r"random, 0% wrong: test error ([0-9.]+)%", out) == number(r"systematic, 0% .* ([0-9.]+)%;", out)
+    assert random < 7 < 10 < systematic
+    assert number(r"cost .*? \[(\S+), ", out) > 0.03
+    assert Path("label_noise.png").exists() == PLOT
+
+
+def test_threshold(printed, number):
+    out = printed("threshold")
+    found, alarms = (
+        [float(each) for each in re.findall(rf"dev: .*{what} ([0-9.]+)%", out)] for what in ("found", "false alarms")
+    )
+    assert found[1] > found[0] > found[2] > found[3] > 0
+    assert alarms[1] <= 5
+    assert alarms[2] <= 1
+    assert alarms[3] == 0
+    assert number(r"at most 1%.*\n.*\n  test: .*alarms ([0-9.]+)%", out) < 3
+    assert Path("threshold.png").exists() == PLOT
+
+
+def test_strategy(printed):
+    out = printed("strategy")
+    assert "dev           6%  -4%  dev is easier than train-dev" in out
+    assert "scans as they are; first to work on: data mismatch" in out
+    before, after = (float(gap) for gap in re.findall(r"dev .*\+([0-9.]+)%  data mismatch", out)[1:])
+    assert after < 0.6 * before
+    assert Path("strategy.png").exists() == PLOT
+
+
+def test_error_analysis(printed, number):
+    out = printed("error_analysis")
+    error, left, ceiling = (
+        number(pattern, out) for pattern in (r"of an error of ([0-9.]+)%", r"error ([0-9.]+)%;", r"said ([0-9.]+)%")
+    )
+    assert re.search(r"^turned +7\d", out, re.MULTILINE)
+    assert ceiling < left < 0.8 * error
+    assert Path("error_analysis.png").exists() == PLOT
