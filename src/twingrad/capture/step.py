@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from twingrad.autodiff import Tensor
+from twingrad.capture.arguments import copy_of, described, shown, signature
+from twingrad.capture.program import program
+from twingrad.capture.results import copied, detached
 from twingrad.errors import CaptureError
 from twingrad.fusable import fused_mode
-from twingrad.namespace import backend_of
 from twingrad.recording import Recording, record, refuse_while_recording
-
-PROGRAMS = {"cpu": "twingrad.kernels.cpu", "cuda": "twingrad.kernels.cuda.graph"}
-"""Where each backend has `advance(recording, counter, times)` and `Program(recording)`, with its `run` and `arrays`."""
 
 
 def capture(step: Callable[..., Any], *, fallback: bool = False) -> CapturedStep:
@@ -113,21 +111,21 @@ class CapturedStep:
             if buffer is not None:
                 buffer[...] = value.data if isinstance(value, Tensor) else value
         self._replay(self._recording)
-        return _copied(self._result)
+        return copied(self._result)
 
     def _record(self, args: tuple[Any, ...]) -> Any:
         from twingrad.kernels.cpu import overrides  # noqa: F401  registers what a replay can repeat
 
-        given, buffers = [_signature(a) for a in args], [_buffer(a) for a in args]
-        fed = [a if buffer is None else _fed(buffer) for a, buffer in zip(args, buffers, strict=True)]
+        given, buffers = [signature(a) for a in args], [copy_of(a) for a in args]
+        fed = [a if buffer is None else shown(buffer) for a, buffer in zip(args, buffers, strict=True)]
         with record() as recording:
-            self._result = _detached(self._step(*fed))
-            self._program = _program(recording)
+            self._result = detached(self._step(*fed))
+            self._program = program(recording)
             self._rehearse(recording)
         self._given, self._buffers = given, buffers
         self._kept = [a for a, buffer in zip(args, buffers, strict=True) if buffer is None]  # so that ids stay taken
         self._recording = recording
-        return _copied(self._result)
+        return copied(self._result)
 
     def _rehearse(self, recording: Recording) -> None:
         """Do the step once more by a replay from where it started; CaptureError unless it leaves the same bits.
@@ -164,8 +162,8 @@ class CapturedStep:
             raise CaptureError(
                 'a replay runs the compiled kernels, and fused("never") forbids them; call the plain step'
             )
-        if [_signature(a) for a in args] != self._given:
-            was, is_now = ", ".join(map(_described, self._given)), ", ".join(_described(_signature(a)) for a in args)
+        if [signature(a) for a in args] != self._given:
+            was, is_now = ", ".join(map(described, self._given)), ", ".join(described(signature(a)) for a in args)
             raise CaptureError(
                 f"this step was captured for ({was}) and is called with ({is_now}); "
                 "call the plain step for these, or capture another"
@@ -178,98 +176,6 @@ class CapturedStep:
                 raise CaptureError(f"the captured step no longer holds: {reason}; capture it again")
 
 
-def _program(recording: Recording) -> Any:
-    """What the step did as a thing to run again, by the device that its kernels ran on."""
-    kinds = {launch.backend for launch in recording.launches}
-    if not kinds:
-        raise CaptureError("the step launched no kernel: there is nothing to replay")
-    if len(kinds) > 1:
-        raise CaptureError("the step launches kernels on the CPU and on a GPU; capture one step for each")
-    device = importlib.import_module(PROGRAMS[kinds.pop()])
-    for counter, times in recording.advances.items():
-        device.advance(recording, counter, times)
-        recording.undo.append(functools.partial(np.subtract, counter.cell, times, out=counter.cell))
-    recording.finish()
-    return device.Program(recording)
-
-
-def _signature(value: Any) -> Any:
-    """What must be the same at each call: an array's type, dtype and shape, the value of a number or a text, and
-    which object anything else is.
-    """
-    array = value.data if isinstance(value, Tensor) else value
-    if type(array) is np.ndarray:
-        return np.ndarray, array.dtype, array.shape
-    if isinstance(array, np.generic | int | float | complex | str | bytes | None):
-        return type(array), repr(array)
-    if hasattr(array, "shape"):
-        place = array.device.id if backend_of(array) == "cuda" else str(getattr(array, "device", ""))
-        return type(array), array.dtype, array.shape, place
-    if isinstance(array, tuple | list | dict):
-        parts = [*array, *array.values()] if isinstance(array, dict) else array
-        return (type(array), *map(_signature, _without_arrays(parts)))
-    return type(array), id(array)
-
-
-def _without_arrays(parts: Any) -> Any:
-    if any(hasattr(part, "shape") and not isinstance(part, np.generic) for part in parts):
-        raise CaptureError("a captured step takes arrays as arguments of their own, not inside a tuple, list or dict")
-    return parts
-
-
 def _same_bits(a: Any, b: Any) -> bool:
     words = [array.reshape(-1).view(np.uint8) for array in (a, b)]
     return bool((words[0] == words[1]).all())
-
-
-def _described(signature: Any) -> str:
-    kind, *rest = signature
-    if len(rest) in (2, 3) and isinstance(rest[1], tuple) and not isinstance(rest[0], tuple):
-        return f"{rest[0]}{list(rest[1])}"
-    if len(rest) == 1 and isinstance(rest[0], str):
-        return rest[0]
-    return f"a {kind.__name__}" if kind not in (tuple, list, dict) else f"{kind.__name__} of {len(rest)}"
-
-
-def _buffer(value: Any) -> Any:
-    """A private copy of an array argument, which each replay overwrites; None for anything else."""
-    array = value.data if isinstance(value, Tensor) else value
-    if isinstance(value, Tensor) and value.requires_grad:
-        raise CaptureError("an argument of a captured step requires a gradient, which is not kept; pass x.detach()")
-    if isinstance(array, np.ndarray):
-        return np.array(array, order="C")
-    return array.copy(order="C") if backend_of(array) == "cuda" else None
-
-
-def _fed(buffer: Any) -> Tensor:
-    """`buffer` as the step sees it: a Tensor, so that the array's own library cannot compute with it unseen; and
-    read-only where the library knows that, for what is written into a copy never reaches the caller's array.
-    """
-    view = buffer.view()
-    if isinstance(view, np.ndarray):
-        view.flags.writeable = False
-    return Tensor(view)
-
-
-def _detached(result: Any) -> Any:
-    """The result without its tape, so that the arrays behind it are kept by the program alone."""
-    return _map(lambda tensor: tensor.detach(), result)
-
-
-def _copied(result: Any) -> Any:
-    return _map(lambda tensor: Tensor(tensor.data.copy()), result)
-
-
-def _map(function: Callable[[Tensor], Tensor], result: Any) -> Any:
-    if isinstance(result, Tensor):
-        return function(result)
-    if isinstance(result, tuple | list):
-        make = getattr(type(result), "_make", type(result))  # named tuples take their parts one by one
-        return make([_map(function, part) for part in result])
-    if isinstance(result, dict):
-        return {key: _map(function, part) for key, part in result.items()}
-    if result is None:
-        return None
-    raise CaptureError(
-        f"a captured step returns Tensors, in tuples, lists or dicts, or None; got {type(result).__name__}"
-    )
