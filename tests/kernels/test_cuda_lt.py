@@ -11,6 +11,7 @@ import pytest
 import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn, optim
+from twingrad.autodiff import Tensor
 from twingrad.autodiff.tape import PASSING, Destination
 from twingrad.fusable import fused
 from twingrad.kernels.cuda import dense, graph, lt
@@ -149,6 +150,27 @@ def test_a_vector_at_an_odd_address_is_added_by_a_kernel():
     out, _ = dense.linear(x, weight, bias)
     np.testing.assert_allclose(out.get(), x.get() @ weight.get().T + bias.get(), rtol=1e-5, atol=1e-6)
     assert epilogues() == ["DEFAULT"]
+
+
+def test_a_rule_that_gives_its_argument_back_sees_the_gradient_before_the_relu():
+    """Its length is another once it is masked."""
+
+    def scaled(g, out, x):
+        return g / float((g * g).sum())
+
+    kept = tg.custom_rule(scaled)(lambda values: values)
+
+    def gradients():
+        first, second = Tensor(drawn(6, 5), requires_grad=True), Tensor(drawn(4, 6, seed=1), requires_grad=True)
+        hidden = kept(F.linear(drawn(9, 5, seed=2), first, tail=F.Tail("relu")))
+        F.linear(hidden, second).backward(drawn(9, 4, seed=3))
+        return first.grad.get(), second.grad.get()
+
+    found = gradients()
+    with fused("never"):
+        expected = gradients()
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 def test_notes_end_with_their_arrays_and_plans_give_back_their_descriptors():

@@ -29,7 +29,7 @@ class Destination(NamedTuple):
 
 FRESH = Destination(None, False)
 PASSING = Destination(None, False)
-"""As FRESH, told apart by identity: only the operation that made the input will see this gradient, or a sum with it."""
+"""As FRESH, told apart by identity: only the kernel that made the input will see this gradient, or a sum with it."""
 
 
 class Memory:

@@ -151,7 +151,9 @@ def _wants(given: Any) -> bool:
 
 
 def _destination(given: Any) -> Destination:
-    return PASSING if given.node is not None else given.grad_destination()
+    if given.node is None:
+        return given.grad_destination()
+    return PASSING if given.node.operation.fresh else FRESH
 
 
 def _add(pending: dict[Any, Any], node: Node, gradient: Any) -> None:
