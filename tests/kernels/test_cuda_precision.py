@@ -13,6 +13,7 @@ from twingrad.fusable import fused
 from twingrad.kernels.cuda import dense, lt, products
 
 import fake_cupy
+from networks import stepper
 from numerics import relative_error, same_bits
 
 ml_dtypes = pytest.importorskip("ml_dtypes", reason="the dtype bfloat16 is that of ml_dtypes, of the extra bf16")
@@ -151,14 +152,7 @@ def ran(wrap, name):
     model.to("cuda")
     optimizer = optim.Adam(model, lr=1e-2)
 
-    def step(x, y):
-        loss = F.softmax_cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    step = wrap(step)
+    step = wrap(stepper(model, optimizer))
     with precision.use_precision(name):
         for i in range(5):
             x, y = rng.standard_normal((32, 20)).astype(np.float32), rng.integers(0, 5, 32)
@@ -175,6 +169,58 @@ def test_captured_steps_have_the_bits_of_eager_ones(gpu, name):
     assert same_bits(host(captured.flat().theta), host(eager.flat().theta))
     if name == "bf16":
         assert captured.flat().copies.fresh() == eager.flat().copies.fresh() != []
+
+
+CHANGES = {
+    "a weight": lambda model, kept: setattr(model[4], "weight", model[4].weight.data * 0.5),
+    "all of it": lambda model, kept: model.load_state_dict(kept),
+    "a plain step": lambda model, kept: model.flat().memory.write(),
+}
+
+
+@pytest.mark.parametrize("eager_steps", [0, 2])
+@pytest.mark.parametrize("change", CHANGES)
+def test_replays_of_bfloat16_follow_what_changes_between_them(gpu, change, eager_steps):
+    found = []
+    for wrap in (tg.capture, lambda step: step):
+        model, rng, losses = net(), np.random.default_rng(0), []
+        model.to("cuda")
+        kept, step = model.state_dict(), stepper(model, optim.Adam(model, lr=1e-2))
+        captured = wrap(step)
+        with precision.use_precision("bf16"):
+            for i in range(6):
+                x, y = rng.standard_normal((32, 20)).astype(np.float32), rng.integers(0, 5, 32)
+                run = step if i < eager_steps else captured
+                losses.append(float(run(fake_cupy.ndarray(x), fake_cupy.ndarray(y))))
+                if i == 3:
+                    CHANGES[change](model, kept)
+            losses.append(host(model(fake_cupy.ndarray(x)).data).tobytes())
+        found.append((losses, host(model.flat().theta).tobytes()))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("forward", [True, False])
+def test_a_refused_step_leaves_no_copy_of_what_was_undone(gpu, forward):
+    """Also where the copies were made before the step, which takes none of them."""
+    model = nn.Sequential(nn.Linear(20, 5), seed=1)
+    model.to("cuda")
+    optimizer, x = optim.SGD(model, lr=0.1), fake_cupy.ndarray(np.ones((8, 20), np.float32))
+
+    def step(x):
+        target = fake_cupy.ndarray(np.zeros((8, 5) if forward else (5, 20), np.float32))
+        optimizer.zero_grad()
+        loss = F.mean_squared_error(model(x) if forward else model[0].weight, target)
+        loss.backward()
+        optimizer.step()
+        return float(loss)
+
+    with precision.use_precision("bf16"):
+        expected = model(x).data.get().tobytes()
+        with pytest.raises(tg.CaptureError, match="float"):
+            tg.capture(step)(x)
+        assert model(x).data.get().tobytes() == expected
+        segment = model[0].weight.segment
+        assert same_bits(host(model.flat().rounded(segment)), host(model[0].weight.data).astype(BFLOAT16))
 
 
 def test_a_gpu_without_bf16_says_so(gpu, monkeypatch):

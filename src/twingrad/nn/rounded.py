@@ -43,7 +43,6 @@ class RoundedParameters:
         recording = current()
         if recording is not None and self not in recording.seen:
             recording.seen.add(self)
-            recording.undo.append(self.seen.clear)
             recording.before_replay.append(self._refresh)
 
     def _refresh(self) -> Callable[[], None]:

@@ -55,13 +55,14 @@ def _guard(optimizer: Optimizer) -> Callable[[], str | None]:
 
 def _back_to_here(optimizer: Optimizer) -> Callable[[], None]:
     """A function that puts parameters, moments and step numbers back as they are now."""
-    theta, _ = optimizer._flat.buffers()  # type: ignore[union-attr]
-    arrays = [theta, optimizer._plan.steps, *optimizer.state.values()]
+    flat: FlatParameters = optimizer._flat  # type: ignore[assignment]
+    arrays = [flat.buffers()[0], optimizer._plan.steps, *optimizer.state.values()]
     copies, taken = [array.copy() for array in arrays], optimizer.steps_taken
 
     def put_back() -> None:
         for array, copy in zip(arrays, copies, strict=True):
             array[...] = copy
         optimizer.steps_taken = taken
+        flat.memory.write()  # the bfloat16 copies are of the values before
 
     return put_back
