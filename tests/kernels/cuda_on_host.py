@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import functools
 import os
@@ -33,6 +34,8 @@ C_TYPES = {
     np.float32: ctypes.c_float,
     np.float64: ctypes.c_double,
 }
+BUILT = "TWINGRAD_TEST_GRID"
+"""The environment variable in which a test run tells the processes that it starts where the library is."""
 ORDERS = (0, 1, 2)
 """Of the threads of a block: in turn and forwards; each warp as far as it gets, backwards; the same, shuffled."""
 
@@ -44,12 +47,12 @@ def compiler() -> str | None:
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    """The kernels of all CUDA sources, for the host."""
-    folder = Path(tempfile.mkdtemp(prefix="twingrad-grid-"))
-    try:
-        return ctypes.CDLL(str(_built(folder, SHIM.read_text(encoding="utf-8"))))
-    finally:
-        shutil.rmtree(folder)
+    """The kernels of all CUDA sources, for the host: built once, also for the processes that tests start."""
+    if BUILT not in os.environ:
+        folder = Path(tempfile.mkdtemp(prefix="twingrad-grid-"))
+        atexit.register(shutil.rmtree, folder)
+        os.environ[BUILT] = str(_built(folder, SHIM.read_text(encoding="utf-8")))
+    return ctypes.CDLL(os.environ[BUILT])
 
 
 def built_with(source: str, kernel: str) -> ctypes.CDLL:
