@@ -9,10 +9,12 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.fusable import Fusable
+from twingrad.kernels.cuda import launching
 from twingrad.kernels.cuda.arguments import (
     Into,
     Kernel,
     blocks_of,
+    clear,
     deliver,
     empty,
     loaded,
@@ -112,25 +114,34 @@ def embedding_refusal(indices: Array, weight: Array) -> str | None:
     return stored_refusal(weight, "weight") or table_refusal("indices", indices, np.dtype(np.int64), weight)
 
 
-def embedding_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
-    import cupy
+def order_of(keys: Array) -> Array:
+    """The places of int64 keys, sorted by them, equal ones in order: by launches alone, where CuPy's sorting waits."""
+    order, size = empty(keys, keys.size), np.int64(keys.size)
+    launching.launch("order", "order_tiles", keys.size, keys, order, keys, size)
+    run = launching.THREADS
+    while run < keys.size:
+        before, order = order, empty(keys, keys.size)
+        launching.launch("order", "order_merged", keys.size, keys, order, before, keys, np.int64(run), size)
+        run *= 2
+    return order
 
+
+def embedding_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> tuple[Array | None, ...]:
     indices, weight = saved
-    grad, (vocabulary, width) = plain(grad, weight), weight.shape
-    with weight.device:
-        looked_up = indices.reshape(-1)  # argsort is stable, CuPy's only kind: look-ups of a row stay in order
-        order = cupy.argsort(looked_up, kind="stable") if indices.size else looked_up
+    grad, order, (vocabulary, width) = plain(grad, weight), order_of(indices), weight.shape
 
     def write(out: Array, adds: bool) -> None:
         if not adds:
-            out.fill(0)
+            clear(out)
         numbers = indices.size, vocabulary, width
         EMBEDDING_BACKWARD(weight, blocks_of_rows(indices.size, width), out, indices, order, grad, *numbers)
 
     return None, deliver(into[1], weight, write)
 
 
-@F.embedding.kernel("cuda", accepts=loaded("embedding", embedding_refusal), backward=embedding_backward)
+@F.embedding.kernel(
+    "cuda", accepts=loaded("order", loaded("embedding", embedding_refusal)), backward=embedding_backward
+)
 def embedding(indices: Array, weight: Array) -> Any:
     vocabulary, width = weight.shape
     out = empty(weight, *indices.shape, width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -82,6 +83,11 @@ def empty(like: Array, *shape: int, dtype: Any = None) -> Array:
 def empty_wide(like: Array, *shape: int) -> Array:
     """As `empty`, of the dtype that is computed in: for statistics and sums."""
     return empty(like, *shape, dtype=arithmetic(like.dtype))
+
+
+def clear(out: Array) -> None:
+    """Fill `out` with 0."""
+    graph.perform(int(out.device.id), functools.partial(out.fill, 0))
 
 
 def refusal(**arrays: Array | None) -> str | None:

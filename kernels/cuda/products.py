@@ -13,7 +13,8 @@ import functools
 from typing import Any
 
 from twingrad.fusable import note
-from twingrad.kernels.cuda import graph, lt
+from twingrad.kernels.cuda import lt
+from twingrad.kernels.cuda.arguments import clear
 from twingrad.kernels.cuda.lt import COMPUTE_64, Mode, mode
 from twingrad.namespace import Array
 from twingrad.recording import refuse_while_recording
@@ -34,7 +35,7 @@ def product(
     with out.device:
         if not a.size:
             if not adds:
-                graph.perform(int(out.device.id), functools.partial(out.fill, 0))
+                clear(out)
         elif not (fused() and lt.multiply(out, a, b, ta=ta, tb=tb, adds=adds, tf32=tf32)):
             refuse_while_recording("a matrix product on a GPU", lt.unavailable() or "cublasLt has no algorithm for it")
             _by_cupy(out, a, b, ta, tb, adds, mode(out, a, tf32=tf32))
