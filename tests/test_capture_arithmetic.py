@@ -9,6 +9,7 @@ from twingrad import nn, xp
 from twingrad.kernels import cpu
 
 import networks
+from mixes import MIXES, Mixed
 
 pytestmark = pytest.mark.skipif(not cpu.available(), reason=f"capture needs compiled kernels: {cpu.unavailable()}")
 
@@ -16,38 +17,9 @@ WIDE = 300
 """Columns of the hidden layers: with 64 rows, arrays of several tiles."""
 
 
-class Mixed(nn.Module):
-    """Two layers around `mix`, of their first result and of the second's."""
-
-    def __init__(self, mix, dtype):
-        self.first, self.second = nn.Linear(networks.IN, WIDE, dtype=dtype), nn.Linear(WIDE, WIDE, dtype=dtype)
-        self.last = nn.Linear(WIDE, networks.OUT, dtype=dtype)
-        self.mix = mix
-
-    def __call__(self, x):
-        one = F.tanh(self.first(x))
-        return self.last(self.mix(one, F.tanh(self.second(one))))
-
-
-MIXES = {
-    "a residual sum": lambda one, two: one + two,
-    "three of them": lambda one, two: (one + two) + (two + one),
-    "a difference": lambda one, two: one - two,
-    "a product": lambda one, two: one * two,
-    "a square": lambda one, two: two * two,
-    "a quotient": lambda one, two: one / (two * two + 1.0),
-    "numbers before": lambda one, two: 2.0 * one + (1 - two) / 3,
-    "a number divided": lambda one, two: 0.5 / (one * one + 2),
-    "signs": lambda one, two: -one - -two,
-    "a shape and back": lambda one, two: (one.reshape(-1) + xp.reshape(two, (-1,))).reshape(one.shape),
-    "an axis more and less": lambda one, two: xp.squeeze(xp.expand_dims(one, axis=1), axis=1) + two,
-    "the same tensor in five places": lambda one, two: F.relu(two) + F.sigmoid(two) * two + F.leaky_relu(two) + one,
-}
-
-
 def steps(mix, dtype, wrap):
     """The losses, values and moments that some steps leave."""
-    model = Mixed(MIXES[mix], dtype)
+    model = Mixed(MIXES[mix], dtype, WIDE)
     optimizer = networks.OPTIMIZERS["adam"](model)
     step = wrap(networks.stepper(model, optimizer))
     losses = {f"loss {i}": step(*networks.batch(64, dtype, seed=i)).numpy().copy() for i in range(4)}

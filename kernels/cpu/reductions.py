@@ -14,9 +14,10 @@ from twingrad.autodiff import Tensor
 from twingrad.autodiff.tape import Destination, Node, Operation, is_recording, recorded
 from twingrad.autodiff.tensor import made
 from twingrad.errors import CaptureError
+from twingrad.kernels.arithmetic import compute, delivered
 from twingrad.kernels.cpu import Kernel, unavailable
 from twingrad.kernels.cpu.arguments import plain
-from twingrad.kernels.cpu.arithmetic import compute, delivered, operand_refusal
+from twingrad.kernels.cpu.arithmetic import operand_refusal
 from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 from twingrad.recording import bound

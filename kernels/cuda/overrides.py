@@ -12,7 +12,19 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.functional.clip import FACTOR, LANES, ROWS
-from twingrad.kernels.cuda import activations, build, dense, gather, graph, launching, losses, norms, storage, tails
+from twingrad.kernels.cuda import (
+    activations,
+    arithmetic,
+    build,
+    dense,
+    gather,
+    graph,
+    launching,
+    losses,
+    norms,
+    storage,
+    tails,
+)
 from twingrad.kernels.cuda.arguments import (
     NAMES,
     STORED,
@@ -31,7 +43,7 @@ from twingrad.namespace import backend_of
 from twingrad.random.draws import keep_threshold
 from twingrad.recording import current
 
-__all__ = ["activations", "dense", "gather", "losses", "norms", "storage", "unavailable"]
+__all__ = ["activations", "arithmetic", "dense", "gather", "losses", "norms", "storage", "unavailable"]
 
 LEAF = LANES * ROWS
 """Elements of a leaf of the norm's sum: NORM_LEAF of norm.h."""

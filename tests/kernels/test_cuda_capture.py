@@ -16,6 +16,7 @@ from twingrad.precision import use_precision
 import fake_cublaslt
 import fake_streams
 import networks
+from mixes import MIXES, Mixed
 
 pytestmark = pytest.mark.skipif(
     cuda_on_host.compiler() is None, reason="no C++ compiler to run the CUDA sources on the host"
@@ -71,6 +72,85 @@ def test_learning_rates_change_between_replays():
 
     assert_alike(before=before)
     assert_alike(optimizer="clipped", lr=lambda step: 0.01 / (step + 1))
+
+
+def mixed(mix, dtype, wrap, precision="float32"):
+    """Losses of a network that computes with xp between its layers, and what it holds afterwards."""
+    model = Mixed(MIXES[mix], dtype, 40)
+    model.to("cuda")
+    optimizer = networks.OPTIMIZERS["adam"](model)
+    step, losses = wrap(networks.stepper(model, optimizer)), []
+    with use_precision(precision):
+        for number in range(3):
+            losses.append(step(*map(there, networks.batch(32, dtype, seed=number))).data.get().tobytes())
+    return losses, state_of(model, optimizer)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("mix", MIXES)
+def test_arithmetic_of_tensors_belongs_to_the_graph(mix, dtype):
+    captured, plain = mixed(mix, dtype, tg.capture), mixed(mix, dtype, lambda step: step)
+    assert captured[0] == plain[0]
+    networks.assert_same_bits(captured[1], plain[1])
+
+
+def test_arithmetic_of_bfloat16_belongs_to_the_graph():
+    pytest.importorskip("ml_dtypes", reason="the dtype bfloat16 is that of ml_dtypes, of the extra bf16")
+    mix = "a residual sum"
+    captured, plain = (mixed(mix, np.float32, wrap, "bf16") for wrap in (tg.capture, lambda step: step))
+    assert captured[0] == plain[0]
+    networks.assert_same_bits(captured[1], plain[1])
+
+
+@pytest.mark.parametrize("weight", [0.25, 2])
+def test_a_sum_of_losses(weight):
+    states = []
+    for wrap in (tg.capture, lambda step: step):
+        model = networks.network()
+        model.to("cuda")
+        optimizer = optim.SGD(model, lr=0.1)
+
+        def step(x, y, values, model=model, optimizer=optimizer):
+            logits = model(x)
+            loss = F.softmax_cross_entropy(logits, y) + weight * F.mean_squared_error(logits, values)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+        step = wrap(step)
+        for i in range(3):
+            x, y = networks.batch(seed=i)
+            step(there(x), there(y), there(np.ones((len(x), networks.OUT), np.float32)))
+        states.append(state_of(model, optimizer))
+    networks.assert_same_bits(*states)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: x + there(np.ones(networks.IN, np.float32)), "takes equal shapes, or an array and a single number"),
+        (lambda x: x * there(np.ones(x.shape, np.int64)), "an argument has dtype int64, where float32 is needed"),
+        (lambda x: x.sum(), "xp.sum cannot be captured: its kernel takes NumPy arrays"),
+    ],
+)
+def test_arithmetic_that_a_graph_cannot_hold_is_refused_by_name(function, message):
+    with pytest.raises(tg.CaptureError, match=message):
+        tg.capture(lambda x: function(F.relu(x)))(there(networks.batch()[0]))
+
+
+@pytest.mark.parametrize("count", [3, 700])
+def test_embeddings_are_looked_up_and_learned_inside_the_graph(count):
+    states = []
+    for wrap in (tg.capture, lambda step: step):
+        model = nn.Sequential(nn.Embedding(9, 6), nn.Linear(6, 3), seed=1)
+        model.to("cuda")
+        optimizer = optim.Adam(model, lr=0.01)
+        step = wrap(networks.stepper(model, optimizer))
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            step(there(rng.integers(0, 9, count)), there(rng.integers(0, 3, count)))
+        states.append(state_of(model, optimizer) | {"gradient": model[0].weight.grad.get()})
+    networks.assert_same_bits(*states)
 
 
 def test_a_replay_is_one_graph_and_runs_no_kernel_of_its_own(gpu, monkeypatch):

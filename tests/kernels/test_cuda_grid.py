@@ -13,7 +13,7 @@ from cuda_cases import DTYPES, RULES, SIZES, assert_words_equal, control_rows, d
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.fusable import fused
-from twingrad.kernels.cuda import activations, build, columns, launching, losses, overrides
+from twingrad.kernels.cuda import activations, arithmetic, build, columns, launching, losses, overrides
 from twingrad.random import words
 
 import fake_cupy
@@ -61,6 +61,30 @@ def test_updates(gpu, rule, dtype, size, shifts, kind, averaged):
         if value is not None:
             assert_words_equal(array.get(), value)
             assert (room == 7).sum() >= 64
+
+
+@pytest.mark.parametrize("steps", [(1, 1), (1, 0), (0, 1)])
+@pytest.mark.parametrize("shifts", [(0, 4, 8), (0, 1, 2)])
+@pytest.mark.parametrize("size", [1, 7, 1024, 3001])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", arithmetic.KERNELS)
+def test_arithmetic(gpu, name, dtype, size, shifts, steps):
+    x, y = (draw(size, dtype, seed)[: size if step else 1] for seed, step in enumerate(steps))
+    x, y = (values if step else values.reshape(()) for values, step in zip((x, y), steps, strict=True))
+    (room, out), (_, a), (_, b) = (placed(v, s) for v, s in zip((np.zeros(size, dtype), x, y), shifts, strict=True))
+    a, b = (array if step else array.reshape(()) for array, step in zip((a, b), steps, strict=True))
+    arithmetic.launch(name, out, a, b)
+    with np.errstate(all="ignore"):
+        assert_words_equal(out.get(), np.broadcast_to(getattr(np, name)(x, y), (size,)))
+    assert (room == 7).sum() >= 64
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 512, 513, 1100, 3000])
+@pytest.mark.parametrize("values", [1, 5, 10**6])
+def test_order(gpu, size, values):
+    keys = np.random.default_rng(size).integers(-values, values, size)
+    found = activations.order_of(fake_cupy.ndarray(keys.copy()))
+    assert found.get().tolist() == np.argsort(keys, kind="stable").tolist()
 
 
 @pytest.mark.parametrize("kind", ["one", "many"])

@@ -41,9 +41,9 @@ def capture(step: Callable[..., Any], *, fallback: bool = False) -> CapturedStep
     fallback: where a call cannot be captured or replayed, run the plain step, which leaves the same bits, instead of
     raising CaptureError: always, if the recording was refused (told once by a CaptureWarning), or for that call.
 
-    Of `twingrad.xp` it holds on the CPU + - * / of equal shapes and of numbers, changes of shape, and `sum` and `mean`
-    over axes side by side, all to NumPy's bits. `matmul` it does not hold: NumPy's BLAS decides by its threads how to
-    add, and a replay's products are the kernels'; `functional.linear` multiplies matrices in both.
+    Of `twingrad.xp` it holds + - * / of equal shapes and of numbers, changes of shape, and on the CPU `sum` and `mean`
+    over axes side by side, all to the library's bits. `matmul` it does not hold: NumPy's BLAS decides by its threads
+    how to add, and a replay's products are the kernels'; `functional.linear` multiplies matrices in both.
 
     Raises CaptureError where an operation of the step has no compiled kernel (it is named, and the model is left as it
     was), where the step reads a value (`float(loss)`, `bool`, `item`, `numpy`), and at a replay whose array shapes,
