@@ -151,9 +151,10 @@ def _wants(given: Any) -> bool:
 
 
 def _destination(given: Any) -> Destination:
-    if given.node is None:
-        return given.grad_destination()
-    return PASSING if given.node.operation.fresh else FRESH
+    if given.node is not None:
+        return PASSING if given.node.operation.fresh else FRESH
+    place: Destination = given.grad_destination()
+    return place
 
 
 def _add(pending: dict[Any, Any], node: Node, gradient: Any) -> None:

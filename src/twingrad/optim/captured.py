@@ -35,7 +35,7 @@ def record_host_work(optimizer: Optimizer, recording: Recording, flat: FlatParam
     recording.guards.append(_guard(optimizer))
     recording.before_replay.append(advance)
     recording.after_replay.append(lambda: optimizer._count_write(flat, copies))
-    recording.undo.append(_back_to_here(optimizer))
+    recording.undo.append(_back_to_here(optimizer, flat))
 
 
 def _guard(optimizer: Optimizer) -> Callable[[], str | None]:
@@ -53,9 +53,8 @@ def _guard(optimizer: Optimizer) -> Callable[[], str | None]:
     return why_not
 
 
-def _back_to_here(optimizer: Optimizer) -> Callable[[], None]:
+def _back_to_here(optimizer: Optimizer, flat: FlatParameters) -> Callable[[], None]:
     """A function that puts parameters, moments and step numbers back as they are now."""
-    flat: FlatParameters = optimizer._flat  # type: ignore[assignment]
     arrays = [flat.buffers()[0], optimizer._plan.steps, *optimizer.state.values()]
     copies, taken = [array.copy() for array in arrays], optimizer.steps_taken
 
