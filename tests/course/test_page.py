@@ -95,6 +95,11 @@ def test_a_page_that_names_what_is_not_there_is_told():
     ]
 
 
+def test_every_example_has_a_row():
+    examples = {path.name for path in (ROOT / "examples").glob("*.py")}
+    assert examples <= {text.strip("`") for text, _ in LINK.findall(PAGE)}
+
+
 def test_every_row_leads_to_code_and_to_a_test():
     tables = [part for part in PAGE.split("\n\n") if part.startswith("| taught |")]
     assert len(tables) == 9
