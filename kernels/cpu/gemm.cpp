@@ -70,7 +70,7 @@ inline Grid large_tiles(i64 m, i64 n, i64 k) {
   while (ceil_div(m, rows) * ceil_div(n, columns) < (m * n * k < LONG ? 4 : 8)) {
     if (columns >= 256 && (columns >= rows || rows < 256))
       columns = piece_of(n, columns / 2);
-    else if (rows >= 256)
+    else if (rows >= 128)
       rows = piece_of(m, rows / 2);
     else
       break;
