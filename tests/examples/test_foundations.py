@@ -54,3 +54,13 @@ def test_batch_norm(printed, number):
     noise = [float(each) for each in re.findall(r"times sqrt\(B\) ([0-9.]+)", out)]
     assert all(0.9 < each < 1.3 for each in noise)
     assert Path("batch_norm.png").exists() == PLOT
+
+
+def test_gradient_checking(printed):
+    out = printed("gradient_checking")
+    right, wrong = out.split("the wrong gradient")
+    assert "gradient check: great" in right
+    assert re.findall(r"^  (\w+) .*WRONG: (\d) times", wrong, re.MULTILINE) == [("b1", "4"), ("W2", "2")]
+    assert "epsilon 1e-02: two-sided 1.7e-05, one-sided 5.0e-03" in out
+    assert re.search(r"epsilon 1e-07: .*float32 8\.8e-02", out)
+    assert Path("gradient_checking.png").exists() == PLOT

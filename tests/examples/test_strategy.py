@@ -46,3 +46,14 @@ def test_error_analysis(printed, number):
     assert re.search(r"^turned +7\d", out, re.MULTILINE)
     assert ceiling < left < 0.8 * error
     assert Path("error_analysis.png").exists() == PLOT
+
+
+def test_metrics(printed, number):
+    out = printed("metrics")
+    assert "precision and recall 95%, 90%: F1 0.9243; 98%, 85%: F1 0.9104" in out
+    assert "A 6%, B 6.5%, C 3.5%, D 5.5%, E 3.75%, F 9.5%\nthe best: C\nmost accurate: C; within 100 ms: B" in out
+    assert "A is wrong on 3.0%; with ten pictures weighing ten 11.0%" in out
+    assert "B is wrong on 5.0%; with ten pictures weighing ten 4.6%" in out
+    plain, balanced = (number(rf"{name}: .*ten times ([0-9.]+)%", out) for name in ("plain", "balanced"))
+    assert balanced < plain
+    assert Path("metrics.png").exists() == PLOT
