@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twingrad.kernels.cpu.loader import Library, address, find
+from twingrad.kernels.cpu.loader import MOST_THREADS, Library, address, find
 from twingrad.random.counter import Counter
 from twingrad.recording import Recording, current, under_way
 
@@ -166,6 +166,6 @@ def threads() -> int:
 
 def set_threads(count: int) -> None:
     """Share tiles among `count` threads, 1 to 256; results do not depend on it. ValueError outside that range."""
-    if not 1 <= count <= 256:
-        raise ValueError(f"the kernels run on 1 to 256 threads, got {count}")
+    if not 1 <= count <= MOST_THREADS:
+        raise ValueError(f"the kernels run on 1 to {MOST_THREADS} threads, got {count}")
     library().c.tg_set_threads(count)

@@ -19,6 +19,8 @@ CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 LEVELS = {4: "v4", 3: "v3", 2: "v2", 1: "baseline"}
 """The instruction sets by the number that the library gives them: x86-64-v4, -v3, -v2, or another architecture's."""
 
+MOST_THREADS = 256
+
 GEMM = ("scipy_cblas_sgemm64_", "scipy_cblas_dgemm64_")
 THREADS = ("scipy_openblas_set_num_threads64_", "scipy_openblas_get_num_threads64_")
 
@@ -122,10 +124,12 @@ def _connect_blas(library: ctypes.CDLL) -> str | None:
 
 def _default_threads() -> int:
     """What the environment asks for, else the processors that this process may use."""
-    for name in ("TWINGRAD_NUM_THREADS", "OMP_NUM_THREADS"):
-        value = os.environ.get(name, "").split(",")[0]
-        if value.isdigit() and int(value) > 0:
-            return int(value)
+    ours = os.environ.get("TWINGRAD_NUM_THREADS", "").strip()
+    if ours and not (ours.isdecimal() and 1 <= int(ours) <= MOST_THREADS):
+        raise OSError(f"TWINGRAD_NUM_THREADS={ours} is no number of threads: 1 to {MOST_THREADS}")
+    for value in (ours, os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()):
+        if value.isdecimal() and int(value) > 0:
+            return min(int(value), MOST_THREADS)
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(usable, _quota()))
 

@@ -97,6 +97,16 @@ def test_thread_counts_come_from_the_environment() -> None:
     code = "from twingrad.kernels import cpu; print(cpu.threads())"
     assert run(code, TWINGRAD_NUM_THREADS="3", OMP_NUM_THREADS="2") == "3"
     assert run(code, TWINGRAD_NUM_THREADS="", OMP_NUM_THREADS="2,1") == "2"
+    assert run(code, TWINGRAD_NUM_THREADS="", OMP_NUM_THREADS="1000") == "256"
+
+
+@needs_kernels
+@pytest.mark.parametrize("wrong", ["two", "0", "257", "2.5", "\u00b2"])
+def test_a_wrong_number_of_threads_is_told(wrong: str) -> None:
+    code = "from twingrad.kernels import cpu; print(ascii(cpu.unavailable()))"
+    assert f"TWINGRAD_NUM_THREADS={ascii(wrong)[1:-1]} is no number of threads: 1 to 256" in run(
+        code, TWINGRAD_NUM_THREADS=wrong
+    )
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,29 @@ def test_the_last_batches_of_an_epoch_are_captured_from_the_second_on(data, make
     assert_same(captured.state_dict(), eager.state_dict())
 
 
+class Changes(Callback):
+    """Freezes a layer, and lets it go, every `every` steps, and changes what a recording holds of an optimizer."""
+
+    def __init__(self, every):
+        self.every = every
+
+    def on_step(self, run):
+        if run.step % self.every == 0:
+            weight = run.model[0].weight
+            weight.requires_grad = not weight.requires_grad
+            run.optimizer.clip_norm = 1.0 / run.step
+
+
+@pytest.mark.skipif(not tg.info.config()["matmul"]["split"], reason="nothing is captured here")
+@pytest.mark.parametrize(("every", "how"), [(5, "captured"), (1, "eager (the captured step no longer holds: ")])
+def test_steps_are_captured_anew_where_a_callback_has_changed_what_they_hold(data, make_model, every, how):
+    captured, eager = make_model(), make_model()
+    history = fit(captured, data, keep="last", callbacks=[Changes(every)])
+    fit(eager, data, keep="last", callbacks=[Changes(every)], capture="never")
+    assert history.step.startswith(how)
+    assert_same(captured.state_dict(), eager.state_dict())
+
+
 def test_reference_path_agrees_and_says_so(data, make_model):
     one, two = make_model(), make_model()
     fused = fit(one, data, keep="last", epochs=1, optimizer=optim.SGD(lr=0.1))

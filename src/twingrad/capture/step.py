@@ -99,6 +99,11 @@ class CapturedStep:
                     warnings.warn(f"the plain step runs instead: {error}", CaptureWarning, stacklevel=2)
         return self._step(*args)
 
+    @property
+    def recorded(self) -> bool:
+        """Whether there is a recording to replay."""
+        return self._recording is not None
+
     def __repr__(self) -> str:
         state = "refused" if self.refused else "not yet called" if self._recording is None else "captured"
         return f"<CapturedStep of {getattr(self._step, '__qualname__', self._step)}, {state}>"

@@ -15,6 +15,8 @@ from twingrad.train.parts import Part
 MODES = ("auto", "never", "require")
 RECORDINGS = 2
 """Sizes of updates that are captured: most epochs have two, and each recording holds arrays of its own."""
+RENEWALS = 8
+"""So often recordings are made anew in a run, where a callback has changed what they hold: layers frozen, a mode."""
 
 
 class Stepper:
@@ -27,7 +29,7 @@ class Stepper:
     first group's where that is not known, run as a captured step. Groups of other sizes, such as an epoch's last, are
     captured when they come again: RECORDINGS in all.
     mode: "auto" falls back to eager steps where capture is refused, and `how` gives the reason; "require" raises the
-    CaptureError; "never" does not try.
+    CaptureError; "never" does not try. Where a recording no longer holds, the steps are captured anew, RENEWALS times.
     """
 
     def __init__(self, model: Any, optimizer: Any, loss: Loss, part: Part, group: int, mode: str) -> None:
@@ -38,6 +40,7 @@ class Stepper:
         self._eager: dict[int, Callable[..., Any]] = {}
         self._captured: dict[tuple[int, ...], CapturedStep] = {}
         self._met: set[tuple[int, ...]] = set()
+        self._renewals = 0
 
     def __call__(self, batches: Sequence[tuple[Any, ...]]) -> list[tuple[Any, int]]:
         """One update; the mean loss of each batch, a 0-d array where the model is, and its examples."""
@@ -47,6 +50,10 @@ class Stepper:
         try:
             return _counted(step(*arrays), sizes)
         except CaptureError as error:
+            if isinstance(step, CapturedStep) and step.recorded and self._renewals < RENEWALS:
+                self._captured.clear()
+                self._renewals += 1
+                return self(batches)
             if self.mode != "auto" or not self.captured:
                 raise
             self.captured, self.how = False, f"eager ({error})"
