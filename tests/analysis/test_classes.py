@@ -52,6 +52,17 @@ def test_labels_as_scikit_learn_has_them(metrics):
     assert report.accuracy.rate == pytest.approx(metrics.accuracy_score(y, predicted))
 
 
+def test_missing_labels_are_not_counted():
+    nan = np.nan
+    report = class_report([[1, nan], [0, 1], [nan, nan]], [[1, 1], [1, 1], [1, 0]], ["a", "b"])
+    assert (report.hits.tolist(), report.predicted.tolist(), report.support.tolist()) == ([1, 1], [2, 1], [1, 1])
+    assert (report.right, report.n) == (2, 3)
+
+
+def test_labels_that_nobody_has_or_predicts():
+    assert np.isnan(class_report([[0, 0]], [[0, 0]]).macro_f1)
+
+
 def test_f1_of_the_course():
     """A 0.95/0.90 and B 0.98/0.85: A, as the arithmetic mean has it."""
     a, b = f1_score(0.95, 0.90), f1_score(0.98, 0.85)
@@ -112,13 +123,20 @@ def test_no_threshold_suits():
 
 
 BAD = {
-    "no examples": (lambda: class_report([], []), TypeError, "classes are integers"),
-    "none": (lambda: class_report(np.zeros(0, int), np.zeros(0, int)), ValueError, "there are no examples"),
+    "no examples": (lambda: class_report([], []), ValueError, "there are no examples"),
     "shapes": (lambda: class_report([0, 1], [0]), ValueError, r"must both be \(N,\), .* got \(2,\), \(1,\)"),
     "floats": (lambda: class_report([0.5], [0]), TypeError, "got float64 and int64"),
     "label": (lambda: confusion_matrix([0, 3], [0, 1], 3), ValueError, r"y: labels must lie in \[0, 3\); row 1 has"),
     "prediction": (lambda: class_report([0], [-1]), ValueError, "predicted: labels must lie in"),
-    "labels": (lambda: class_report([[0, 2]], [[0, 1]]), ValueError, r"labels of y: labels must lie in \[0, 2\)"),
+    "labels": (lambda: class_report([[0, 2]], [[0, 1]]), ValueError, "labels of y must hold booleans, or 0 and 1; got 2"),
+    "names": (lambda: class_report([[0, 1]], [[0, 1]], ["a"]), ValueError, "2 labels need so many names; got 1"),
+    "two axes": (lambda: confusion_matrix([[0, 1]], [[0, 1]]), ValueError, r"must both be \(N,\); got \(1, 2\)"),
+    "count": (lambda: confusion_matrix([0], [0], 2.0), TypeError, "classes must be an int; got 2.0"),
+    "half a label": (
+        lambda: threshold_at([0.1, 0.2], [0.5, 1], false_positive_rate=0.1),
+        ValueError,
+        "y must hold booleans, or 0 and 1; got 0.5",
+    ),
     "share": (lambda: f1_score(95, 90), ValueError, r"precision is a share in \[0, 1\]; got 95"),
     "one class": (
         lambda: threshold_at([0.1, 0.2], [1, 1], false_positive_rate=0.1),

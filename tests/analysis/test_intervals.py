@@ -108,6 +108,7 @@ BAD = {
     "none": (lambda: wilson(0, 0), "at least 1; got 0 of 0"),
     "level": (lambda: wilson(1, 2, level=95), "between 0 and 1; got 95"),
     "shapes": (lambda: compare([True], [True, False]), r"got \(1,\), \(2,\)"),
+    "classes": (lambda: compare([3, 0], [1, 1]), "wrong_a must hold booleans, or 0 and 1; got 3"),
     "empty": (lambda: compare([], []), r"at least one; got \(0,\)"),
 }
 

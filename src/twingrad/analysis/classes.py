@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twingrad.analysis.intervals import LEVEL, Interval, wilson
-from twingrad.analysis.table import aligned, host, percent
+from twingrad.analysis.table import aligned, flags, host, percent
 from twingrad.data import check_labels
+from twingrad.functional.checks import integer
 
 SHOWN = 20
 """Of so many classes the confusion matrix is shown."""
@@ -34,15 +35,16 @@ def confusion_matrix(y: Any, predicted: Any, classes: int | None = None) -> NDAr
 
     y, predicted: (N,) integers in [0, C). classes: C; by default one more than the largest of both.
 
-    Raises ValueError for shapes that differ, labels out of range.
+    Raises TypeError for floats, ValueError for shapes that differ, labels out of range.
 
     >>> confusion_matrix([0, 0, 1, 2], [0, 1, 1, 1])
     array([[1, 1, 0],
            [0, 1, 0],
            [0, 1, 0]])
     """
-    y, predicted = _integers(y, predicted)
-    count = classes or int(max(y.max(initial=-1), predicted.max(initial=-1))) + 1
+    y, predicted = _classes(host(y), host(predicted))
+    largest = int(max(y.max(initial=-1), predicted.max(initial=-1)))
+    count = largest + 1 if classes is None else integer("confusion_matrix: classes", classes)
     for who, labels in (("y", y), ("predicted", predicted)):
         check_labels(labels, count, f"confusion_matrix: {who}")
     return np.bincount(y * count + predicted, minlength=count * count).reshape(count, count).astype(np.int64)
@@ -83,8 +85,9 @@ class ClassReport:
 
     @property
     def macro_f1(self) -> float:
-        """The mean of F1 over the classes that are there or were predicted, each with the same weight."""
-        return float(np.nanmean(self.f1))
+        """The mean of F1 over the classes that are there or were predicted, each with the same weight; NaN of none."""
+        known = self.f1[~np.isnan(self.f1)]
+        return float(known.mean()) if known.size else float("nan")
 
     @property
     def accuracy(self) -> Interval:
@@ -135,9 +138,11 @@ class ClassReport:
 def class_report(y: Any, predicted: Any, classes: Sequence[str] = (), *, level: float = LEVEL) -> ClassReport:
     """Precision, recall, F1 and their Wilson intervals for each class.
 
-    y, predicted: (N,) integers, or (N, K) of 0 and 1 for K labels. classes: their names; by default their numbers.
+    y, predicted: (N,) integers, or (N, K) of 0 and 1 for K labels, where NaN in y is a missing label, not counted.
+    classes: their names; by default their numbers.
 
-    Raises ValueError for no examples, shapes that differ, labels out of range.
+    Raises TypeError for classes that are floats; ValueError for no examples, shapes that differ, labels out of range,
+    names that are not K.
 
     >>> print(class_report([0, 0, 1, 1, 1], [0, 1, 1, 1, 0], ["cat", "dog"]))
     class  examples                precision                   recall      F1
@@ -149,30 +154,37 @@ def class_report(y: Any, predicted: Any, classes: Sequence[str] = (), *, level: 
     cat               1    1
     dog               1    2
     """
-    y, predicted = _integers(y, predicted)
+    y, predicted = host(y), host(predicted)
+    if y.shape != predicted.shape or y.ndim not in (1, 2):
+        raise ValueError(
+            f"class_report: y and predicted must both be (N,), or (N, K) labels; got {y.shape}, {predicted.shape}"
+        )
     if not len(y):
         raise ValueError("class_report: there are no examples")
     if y.ndim == 2:
-        names = tuple(classes) or tuple(str(i) for i in range(y.shape[1]))
-        hits, right = (y * predicted).sum(axis=0), int((y == predicted).all(axis=1).sum())
-        return ClassReport(names, len(y), hits, predicted.sum(axis=0), y.sum(axis=0), right, level)
+        return _label_report(y, predicted, classes, level)
     matrix = confusion_matrix(y, predicted, len(classes) or None)
     names = tuple(classes) or tuple(str(i) for i in range(len(matrix)))
     hits = np.diagonal(matrix)
     return ClassReport(names, len(y), hits, matrix.sum(axis=0), matrix.sum(axis=1), int(hits.sum()), level, matrix)
 
 
-def _integers(*given: Any) -> list[NDArray[np.int64]]:
-    arrays = [host(each) for each in given]
-    if any(array.dtype.kind not in "iub" for array in arrays):
-        raise TypeError(f"classes are integers, labels 0 and 1; got {' and '.join(str(a.dtype) for a in arrays)}")
-    if arrays[0].shape != arrays[1].shape or arrays[0].ndim not in (1, 2):
-        raise ValueError(
-            f"y and predicted must both be (N,), or (N, K) labels; got {arrays[0].shape}, {arrays[1].shape}"
-        )
-    if arrays[0].ndim == 2:
-        for who, array in zip(("y", "predicted"), arrays, strict=True):
-            check_labels(array.ravel(), 2, f"labels of {who}")
+def _label_report(y: NDArray[Any], predicted: NDArray[Any], classes: Sequence[str], level: float) -> ClassReport:
+    names = tuple(classes) or tuple(str(i) for i in range(y.shape[1]))
+    if len(names) != y.shape[1]:
+        raise ValueError(f"class_report: {y.shape[1]} labels need so many names; got {len(names)}")
+    there = y == y
+    of, taken = flags("class_report: labels of y", np.where(there, y, 0)), flags("class_report: predicted", predicted)
+    right = int(((of == taken) | ~there).all(axis=1).sum())
+    counts = [each.sum(axis=0) for each in (of & taken, taken & there, of)]
+    return ClassReport(names, len(y), *counts, right, level)
+
+
+def _classes(*arrays: NDArray[Any]) -> list[NDArray[np.int64]]:
+    if any(array.size and array.dtype.kind not in "iub" for array in arrays):
+        raise TypeError(f"classes are integers; got {' and '.join(str(array.dtype) for array in arrays)}")
+    if arrays[0].shape != arrays[1].shape or arrays[0].ndim != 1:
+        raise ValueError(f"y and predicted must both be (N,); got {arrays[0].shape}, {arrays[1].shape}")
     return [array.astype(np.int64) for array in arrays]
 
 

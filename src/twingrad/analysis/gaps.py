@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from twingrad.analysis.table import aligned, percent
+from twingrad.functional.checks import number
 
 BIAS, VARIANCE, MISMATCH = "avoidable bias", "variance", "data mismatch"
 OVERFITTING, OFF_TARGET, EITHER = "overfitting to dev", "off target", "variance or data mismatch"
@@ -170,13 +171,14 @@ def diagnose(
     if not levels or not least >= 0:
         raise ValueError(f"diagnose: human needs one level or more, and least is at least 0; got {human} and {least}")
     given = {"train": train, "train-dev": train_dev, "dev": dev, "test": test, "real world": real_world}
-    for name, error in [*((f"human level {who}".rstrip(), error) for who, error in levels.items()), *given.items()]:
-        if error is not None and not 0 <= error <= 1:
+    humans = {f"human level {who}".rstrip(): error for who, error in levels.items()}
+    known = {name: error for name, error in given.items() if error is not None}
+    for name, error in (humans | known).items():
+        if not 0 <= number(f"diagnose: {name}", error) <= 1:
             raise ValueError(f"diagnose: an error rate lies in [0, 1], 0.04 for 4%; {name} is {error}")
     bayes = min(levels, key=lambda who: levels[who])
-    errors = {"human level": levels[bayes]} | {name: error for name, error in given.items() if error is not None}
-    names = list(errors)
-    pairs = [(lower, upper, _called(lower, upper, same_distribution)) for lower, upper in pairwise(names)]
+    errors = {"human level": levels[bayes]} | known
+    pairs = [(lower, upper, _called(lower, upper, same_distribution)) for lower, upper in pairwise(errors)]
     gaps = tuple(_gap(name, lower, upper, errors[upper] - errors[lower], least) for lower, upper, name in pairs)
     return Diagnosis(errors, bayes, gaps)
 

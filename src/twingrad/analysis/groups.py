@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from twingrad.analysis.table import aligned, host, percent
+from twingrad.analysis.table import aligned, flags, host, percent
 from twingrad.choice import choose
+from twingrad.functional.checks import number
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,19 @@ def error_by_group(wrong: Any, groups: Any) -> GroupErrors:
 
     wrong: (N,) booleans or numbers. groups: (N,), the group of each example. Sorted by name.
 
-    Raises ValueError for shapes that differ or hold no example.
+    Raises ValueError for shapes that differ or hold no example, and for what is not finite.
 
     >>> error_by_group([True, False, False, False], ["UK", "UK", "US", "US"]).errors
     {'UK': 0.5, 'US': 0.0}
     """
-    values, names = host(wrong).astype(np.float64), np.asarray(groups)
+    values, names = host(wrong).astype(np.float64), host(groups)
     if values.ndim != 1 or values.shape != names.shape or not len(values):
         raise ValueError(
             f"error_by_group: wrong and groups must both be (N,), of at least one; got {values.shape}, {names.shape}"
         )
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise ValueError(f"error_by_group: wrong must be finite; example {row} of group {names[row]} has {values[row]}")
     known, place = np.unique(names, return_inverse=True)
     counts = np.bincount(place)
     means = np.bincount(place, weights=values) / counts
@@ -76,18 +81,20 @@ def error_by_group(wrong: Any, groups: Any) -> GroupErrors:
 def weighted_error(wrong: Any, weight: Any) -> float:
     """sum_i w_i wrong_i / sum_i w_i: an error rate in which some mistakes weigh more.
 
-    wrong: (N,) booleans. weight: (N,), at least 0, not all 0.
+    wrong: (N,) booleans, or 0 and 1. weight: (N,), at least 0, not all 0.
 
-    Raises ValueError for shapes that differ, weights out of range.
+    Raises ValueError for shapes that differ, other numbers, weights out of range.
 
     >>> weighted_error([True, False, False], [10.0, 1.0, 1.0])
     0.8333333333333334
     """
-    values, weights = host(wrong).astype(np.float64), host(weight).astype(np.float64)
+    values, weights = flags("weighted_error: wrong", wrong), host(weight).astype(np.float64)
     if values.ndim != 1 or values.shape != weights.shape:
         raise ValueError(f"weighted_error: wrong and weight must both be (N,); got {values.shape}, {weights.shape}")
-    if not ((weights >= 0) & np.isfinite(weights)).all() or not weights.any():
-        raise ValueError("weighted_error: weights are finite and at least 0, not all 0; these are not")
+    unfit = weights[~((weights >= 0) & np.isfinite(weights))]
+    if unfit.size or not weights.any():
+        got = f"{unfit[0]:g}" if unfit.size else f"{len(weights)} of 0"
+        raise ValueError(f"weighted_error: weights are finite and at least 0, not all 0; got {got}")
     return float((values * weights).sum() / weights.sum())
 
 
@@ -105,7 +112,7 @@ def best_system(
     of the satisficing ones, beyond which better is worth nothing. Of equals the first. A weighted sum of both kinds
     would depend on the units in which they are measured.
 
-    Raises ValueError where none meets the limits, for unknown metrics, and unless one metric is to be optimised.
+    Raises ValueError where none meets the limits, for metrics that are unknown or NaN, and unless one metric is to be optimised.
 
     >>> systems = {"A": {"accuracy": 0.92, "ms": 95}, "B": {"accuracy": 0.95, "ms": 1500}}
     >>> best_system(systems, maximise="accuracy", at_most={"ms": 100})
@@ -116,9 +123,10 @@ def best_system(
     by, sign = (maximise, 1.0) if maximise is not None else (minimise, -1.0)
     limits = [(name, 1.0, limit) for name, limit in (at_most or {}).items()]
     limits += [(name, -1.0, limit) for name, limit in (at_least or {}).items()]
-    for metrics in systems.values():
+    for system, metrics in systems.items():
         for name in (by, *(name for name, *_ in limits)):
-            choose("metric", name, metrics)
+            if math.isnan(number(f"best_system: {name} of {system}", metrics[choose("metric", name, metrics)])):
+                raise ValueError(f"best_system: {name} of {system} is NaN, which nothing compares with")
     good = [s for s, metrics in systems.items() if all(way * metrics[m] <= way * limit for m, way, limit in limits)]
     if not good:
         told = ", ".join(f"{m} {'<=' if way > 0 else '>='} {limit:g}" for m, way, limit in limits)

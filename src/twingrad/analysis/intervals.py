@@ -7,7 +7,7 @@ import operator
 from dataclasses import dataclass
 from typing import Any
 
-from twingrad.analysis.table import host, percent
+from twingrad.analysis.table import flags, percent
 
 LEVEL = 0.95
 
@@ -77,10 +77,10 @@ def compare(wrong_a: Any, wrong_b: Any, *, level: float = LEVEL) -> Comparison:
         p = min(1, 2 P(X <= min(b, c))),  X binomial(b + c, 1/2)        McNemar's exact test
         interval of (b - c) / n: Newcombe's method 10, from the Wilson intervals of both rates and their correlation
 
-    wrong_a, wrong_b: (N,) booleans, of the same examples in the same order.
+    wrong_a, wrong_b: (N,) booleans, or 0 and 1, of the same examples in the same order.
     Much sharper than two intervals side by side, which know nothing of what is hard for both.
 
-    Raises ValueError for shapes that differ or hold no example.
+    Raises ValueError for shapes that differ or hold no example, and for other numbers.
     Source: McNemar 1947; Newcombe 1998, "Improved confidence intervals for the difference between binomial proportions
     based on paired data", method 10.
 
@@ -88,7 +88,7 @@ def compare(wrong_a: Any, wrong_b: Any, *, level: float = LEVEL) -> Comparison:
     >>> print(found.difference, f"{found.p:.6f}")
     6% [2.69%, 10.15%] 0.000488
     """
-    a, b = (host(wrong).astype(bool) for wrong in (wrong_a, wrong_b))
+    a, b = flags("compare: wrong_a", wrong_a), flags("compare: wrong_b", wrong_b)
     if a.ndim != 1 or a.shape != b.shape or not len(a):
         raise ValueError(
             f"compare: two arrays (N,) of the same examples are due, at least one; got {a.shape}, {b.shape}"

@@ -39,6 +39,19 @@ def percent(value: float) -> str:
     return f"{100 * value:.2f}".rstrip("0").rstrip(".") + "%"
 
 
+def flags(name: str, values: Any) -> NDArray[np.bool_]:
+    """Booleans, or the numbers 0 and 1, as booleans; ValueError with the first that is neither.
+
+    >>> flags("wrong", [0.0, 1.0])
+    array([False,  True])
+    """
+    given = host(values)
+    others = given[(given != 0) & (given != 1)]
+    if others.size:
+        raise ValueError(f"{name} must hold booleans, or 0 and 1; got {others.tolist()[0]!r}")
+    return given.astype(bool)
+
+
 def host(values: Any) -> NDArray[Any]:
     """What any library holds, a Tensor, or a list, as a NumPy array."""
     plain = isinstance(values, np.ndarray | list | tuple | range) or not (

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twingrad.analysis.table import host
-from twingrad.data import check_labels
+from twingrad.analysis.table import flags, host
 
 
 class Threshold(NamedTuple):
@@ -25,26 +24,25 @@ def threshold_at(scores: Any, y: Any, *, false_positive_rate: float) -> Threshol
     Of thresholds that find as many the highest, which raises fewest wrong alarms. Where none suits it is infinity:
     nothing is taken for positive. Choose it on the dev set, and measure it on the test set.
 
-    Raises ValueError for shapes that differ, scores that are NaN, a single class, a rate outside [0, 1].
+    Raises ValueError for shapes that differ, scores that are NaN, other labels, a single class, a rate outside [0, 1].
 
     >>> threshold_at([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1], false_positive_rate=0.0)
     Threshold(threshold=0.8, true_positive_rate=0.5, false_positive_rate=0.0)
     """
-    scores, y = host(scores).astype(np.float64), host(y)
+    scores, y = host(scores).astype(np.float64), flags("threshold_at: y", y)
     if scores.ndim != 1 or scores.shape != y.shape or np.isnan(scores).any():
         raise ValueError(
             f"threshold_at: scores, none of them NaN, and y must both be (N,); got {scores.shape}, {y.shape}"
         )
-    check_labels(y, 2, "threshold_at: y")
-    positives, negatives = int((y == 1).sum()), int((y == 0).sum())
+    positives, negatives = int(y.sum()), int((~y).sum())
     if not positives or not negatives:
         raise ValueError(f"threshold_at: both classes are needed; got {positives} positives and {negatives} negatives")
     if not 0 <= false_positive_rate <= 1:
         raise ValueError(f"threshold_at: false_positive_rate is a share in [0, 1]; got {false_positive_rate}")
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.diff(scores[order]) != 0, True)  # of several with one score: all or none
-    found = np.cumsum(y[order] == 1)[last] / positives
-    alarms = np.cumsum(y[order] == 0)[last] / negatives
+    found = np.cumsum(y[order])[last] / positives
+    alarms = np.cumsum(~y[order])[last] / negatives
     good = np.flatnonzero(alarms <= false_positive_rate)
     if not len(good) or not found[good].max():
         return Threshold(float("inf"), 0.0, 0.0)
