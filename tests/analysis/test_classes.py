@@ -128,7 +128,11 @@ BAD = {
     "floats": (lambda: class_report([0.5], [0]), TypeError, "got float64 and int64"),
     "label": (lambda: confusion_matrix([0, 3], [0, 1], 3), ValueError, r"y: labels must lie in \[0, 3\); row 1 has"),
     "prediction": (lambda: class_report([0], [-1]), ValueError, "predicted: labels must lie in"),
-    "labels": (lambda: class_report([[0, 2]], [[0, 1]]), ValueError, "labels of y must hold booleans, or 0 and 1; got 2"),
+    "labels": (
+        lambda: class_report([[0, 2]], [[0, 1]]),
+        ValueError,
+        "labels of y must hold booleans, .* got 2",
+    ),
     "names": (lambda: class_report([[0, 1]], [[0, 1]], ["a"]), ValueError, "2 labels need so many names; got 1"),
     "two axes": (lambda: confusion_matrix([[0, 1]], [[0, 1]]), ValueError, r"must both be \(N,\); got \(1, 2\)"),
     "count": (lambda: confusion_matrix([0], [0], 2.0), TypeError, "classes must be an int; got 2.0"),

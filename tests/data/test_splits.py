@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import twingrad as tg
 from twingrad.data import SPLITS, Dataset
+from twingrad.data.splitting import order_of
 
 SIZES = {
     ("60/20/20", 10_000): [6000, 2000, 2000],
@@ -46,6 +47,16 @@ def test_stratified_as_scikit_learn_does():
     plain = Dataset(np.zeros((1000, 1)), y).split(0.7, 0, 0.3, seed=1, stratify=False)
     assert np.bincount(plain.test.y).tolist() != np.bincount(parts.test.y).tolist()
     assert len(plain.test) == 300
+
+
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=8), st.integers(0, 3))
+def test_prefixes_hold_their_shares(counts, seed):
+    """To within 1/2 + s C/2 examples; one where all C classes are equally large."""
+    counts, n = np.asarray(counts), sum(counts)
+    y = np.repeat(np.arange(len(counts)), counts)
+    taken = np.cumsum(np.eye(len(counts))[y[order_of(y, seed, True)]], axis=0)
+    away = np.abs(taken - np.arange(1, n + 1)[:, None] * counts / n).max(axis=0)
+    assert (away <= 0.5 + counts / n * len(counts) / 2 + 1e-9).all()
 
 
 def classes(*counts):
@@ -124,6 +135,12 @@ def test_train_dev_has_its_share_of_each_source():
     assert (parts.train_dev.x >= 2000).mean() == pytest.approx(800 / 2800, abs=0.04)  # three deviations
 
 
+def test_halves_of_an_odd_number():
+    data = Dataset(np.zeros((9, 1)), np.zeros(9))
+    parts = data.split_by_source(["car"] * 3 + ["web"] * 6, target="car", dev=0.5, test=0.5)
+    assert [len(part) for part in parts] == [6, 0, 2, 1]
+
+
 def test_numbers_as_sources():
     data, source = speech(50, 20)
     parts = data.split_by_source((source == "car").astype(int), target=1, dev=4, test=4)
@@ -134,6 +151,8 @@ WRONG = {
     "target": ({"target": "cra"}, "unknown source 'cra'; did you mean 'car'?"),
     "too many": ({"dev": 15, "test": 6}, r"dev and test take 15 \+ 6 of the 20 examples of source 'car'"),
     "count": ({"dev": 30}, "dev is a share from 0.0 to 1.0, or a count .* at most the 20 examples .* got 30"),
+    "nan": ({"dev": float("nan")}, "dev is a share from 0.0 to 1.0.* got nan"),
+    "no train": ({"train_dev": 1.0}, "nothing is left to train on: of 520 examples dev takes"),
     "share": ({"dev": 1.5}, "dev is a share from 0.0 to 1.0.* got 1.5"),
     "train_dev": ({"train_dev": -1}, "train_dev is a share .* examples left for training; got -1"),
     "empty": ({"dev": 0.01}, "dev would hold none"),

@@ -109,10 +109,17 @@ def test_a_preprocessing_for_other_targets():
 BAD = [
     (lambda m: nn.freeze(), ValueError, "freeze: nothing given has no parameters"),
     (lambda m: nn.freeze(m[1]), ValueError, r"freeze: Tanh\(\) has no parameters"),
-    (lambda m: nn.scale_lr(m[0], factor=-1), ValueError, "scale_lr: factor must be finite and at least 0, got -1"),
+    (
+        lambda m: nn.scale_lr(m[0], factor=-1),
+        ValueError,
+        "factor must be a finite number of at least 0, got -1",
+    ),
     (lambda m: nn.scale_lr(m[0], factor=float("nan")), ValueError, "got nan"),
     (lambda m: nn.replace_last(m, nn.ReLU(), count=0), ValueError, "count must be from 1 to the 5 layers .* got 0"),
     (lambda m: nn.replace_last(m, nn.ReLU(), count=6), ValueError, "got 6"),
+    (lambda m: nn.replace_last(m, nn.ReLU(), count=1.0), TypeError, "replace_last: count must be an int; got 1.0"),
+    (lambda m: nn.freeze([m[0]]), TypeError, r"freeze takes modules, such as model\[0\]; got a list"),
+    (lambda m: nn.freeze(m[0].weight), TypeError, "got a Parameter"),
     (lambda m: nn.replace_last(m, 3), TypeError, "replace_last: layer 0 is a int, not a Module"),
     (lambda m: nn.replace_last(m[0], nn.ReLU()), TypeError, "replace_last takes a Sequential, got a Linear"),
 ]

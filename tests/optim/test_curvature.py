@@ -151,7 +151,8 @@ def test_functional_call_with_tied_weights():
     ("parameters", "message"),
     [
         ({"9.weight": np.ones((1, 3))}, "no parameter '9.weight'; it has weight, bias"),
-        ({"weight": np.ones((3, 1))}, r"weight has shape \(1, 3\), got \(3, 1\)"),
+        ({"weight": np.ones((3, 1))}, r"weight is an array of shape \(1, 3\), got \(3, 1\)"),
+        ({"weight": [[1.0, 2.0, 3.0]]}, r"weight is an array of shape \(1, 3\), got list"),
     ],
 )
 def test_functional_call_refuses(parameters, message):

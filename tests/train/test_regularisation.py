@@ -206,6 +206,7 @@ def test_snapshots_survive_a_run_that_is_resumed(data, make_model, tmp_path):
 
 WRONG = {
     "none": (lambda: Ensemble([]), "at least one model"),
+    "one model": (lambda: Ensemble(nn.Sequential(nn.Linear(2, 2))), "a list of at least one model, .* got Sequential"),
     "tasks": (
         lambda: Ensemble([*members("regression", 1), *members("binary", 1)]),
         "have the tasks binary, regression",

@@ -176,8 +176,8 @@ def _label_report(y: NDArray[Any], predicted: NDArray[Any], classes: Sequence[st
     there = y == y
     of, taken = flags("class_report: labels of y", np.where(there, y, 0)), flags("class_report: predicted", predicted)
     right = int(((of == taken) | ~there).all(axis=1).sum())
-    counts = [each.sum(axis=0) for each in (of & taken, taken & there, of)]
-    return ClassReport(names, len(y), *counts, right, level)
+    hits, positive = (of & taken).sum(axis=0), (taken & there).sum(axis=0)
+    return ClassReport(names, len(y), hits, positive, of.sum(axis=0), right, level)
 
 
 def _classes(*arrays: NDArray[Any]) -> list[NDArray[np.int64]]:

@@ -112,7 +112,8 @@ def best_system(
     of the satisficing ones, beyond which better is worth nothing. Of equals the first. A weighted sum of both kinds
     would depend on the units in which they are measured.
 
-    Raises ValueError where none meets the limits, for metrics that are unknown or NaN, and unless one metric is to be optimised.
+    Raises ValueError where none meets the limits, for metrics that are unknown or NaN, and unless one metric is to be
+    optimised.
 
     >>> systems = {"A": {"accuracy": 0.92, "ms": 95}, "B": {"accuracy": 0.95, "ms": 1500}}
     >>> best_system(systems, maximise="accuracy", at_most={"ms": 100})

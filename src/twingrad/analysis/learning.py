@@ -53,11 +53,12 @@ def learning_curve(
     A train error that rises towards the dev error as examples are added, both above what is wanted, asks for less bias;
     a gap that stays asks for more data.
     make(seed): a new model. sizes: shares of the train part as floats, counts as ints. Smaller parts lie within larger
-    ones, and have the same share of each class to within one example. repeats: with the seeds seed, seed + 1, ...,
+    ones, and have their share of each class, as those of `Dataset.split`. repeats: with the seeds seed, seed + 1, ...,
     of the model, the choice of the examples and the shuffles. batch_size: at most the size of the part.
     options: of `fit`, such as epochs; with keep="last" the dev part chooses nothing.
 
-    Raises ValueError for no dev part, sizes out of range, a part of one class alone.
+    Raises TypeError for data that are not split; ValueError for no dev part, sizes out of range, a part of one class
+    alone.
 
     >>> from twingrad import data, nn
     >>> digits = data.load("digits").split(seed=0)
@@ -66,6 +67,8 @@ def learning_curve(
     >>> curve.sizes.tolist(), bool(curve.dev[0, 1] < curve.dev[0, 0])
     ([50, 1078], True)
     """
+    if not isinstance(data, Splits):
+        raise TypeError(f"learning_curve: data are the parts that Dataset.split makes; got {type(data).__name__}")
     if not len(data.dev) or repeats < 1:
         got = f"{len(data.dev)} dev examples and repeats={repeats}"
         raise ValueError(f"learning_curve: a dev part is needed, and at least one repetition; got {got}")

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from twingrad import nn
-from twingrad.analysis.table import aligned
+from twingrad.analysis.table import aligned, host
 from twingrad.analysis.watching import Floats, Flow, flows
-from twingrad.data import Dataset
+from twingrad.data import Dataset, Table
+from twingrad.train.checks import check_model
 from twingrad.train.losses import AUTO, Loss, check_loss
 
 LIMIT = 10.0
@@ -141,8 +142,10 @@ def signal_report(
     >>> report.activation_growth, report.gradient_growth, report.vanishing
     (0.5, 0.5, ('0', '1', '2', '3', '4', '5', '6', '7', '8'))
     """
-    x, y = (x.x[:], x.y) if isinstance(x, Dataset) else (x, y)
+    check_model("signal_report", model)
     check_loss(loss)
+    x, y = (x.x[:], x.y) if isinstance(x, Dataset) else (x, y)
+    x = x if isinstance(x, Table) else host(x)
     if not limit > 1:
         raise ValueError(f"signal_report: limit is a ratio above 1; got {limit}")
     if not len(x):

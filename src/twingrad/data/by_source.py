@@ -43,6 +43,8 @@ def split_by_source(
     own = np.flatnonzero(np.asarray([str(each) == str(target) for each in named.tolist()]))
     n_dev = _count("dev", dev, len(own), f"of source {target!r}")
     n_test = _count("test", test, len(own), f"of source {target!r}")
+    if isinstance(dev, float) and isinstance(test, float) and dev + test <= 1:
+        n_test = round((dev + test) * len(own)) - n_dev  # two shares rounded by themselves may be more than all
     if n_dev + n_test > len(own):
         raise ValueError(
             f"split_by_source: dev and test take {n_dev} + {n_test} of the {len(own)} examples of source {target!r}"
@@ -51,6 +53,11 @@ def split_by_source(
     rest = np.setdiff1d(np.arange(len(data)), order[: n_dev + n_test])
     mixed = rest[order_of(data.y[rest], seed, classed)]
     n_train_dev = _count("train_dev", train_dev, len(rest), "left for training")
+    if n_train_dev == len(rest):
+        raise ValueError(
+            f"split_by_source: nothing is left to train on: of {len(data)} examples dev takes {n_dev}, test {n_test}, "
+            f"train_dev {n_train_dev}"
+        )
     found = [mixed[n_train_dev:], mixed[:n_train_dev], order[:n_dev], order[n_dev : n_dev + n_test]]
     parts = dict(zip(SourceSplits._fields, map(np.sort, found), strict=True))
     check_parts(data, parts, {"train": 1, "train_dev": train_dev, "dev": dev, "test": test}, stratify=classed)
@@ -60,7 +67,8 @@ def split_by_source(
 def _count(name: str, given: float, of: int, whose: str) -> int:
     """A share in [0, 1] as floats give it, or a count as integers do."""
     if isinstance(given, float | np.floating):
-        whole, good = round(given * of), 0 <= given <= 1
+        good = 0 <= given <= 1
+        whole = round(given * of) if good else 0
     else:
         whole = operator.index(given)
         good = 0 <= whole <= of

@@ -123,7 +123,10 @@ class Dataset:
         seed: int = 0,
         stratify: bool = True,
     ) -> Splits:
-        """Three disjoint parts, stratified for classes: each keeps its share in each part, to within one example.
+        """Three disjoint parts, stratified for classes: each part holds its share of each class.
+
+        Of equally large classes to within one example where a part is cut from the rest; of one that is the share s of
+        all, among C classes, to within 1/2 + s C/2: a large class pays for what is rounded of many small ones.
 
         A function of the seed alone. The sizes are the shares of N, rounded; the shares must sum to 1, and default to
         0.6, 0.2 and 0.2. Data that came with a test part keep it: train and dev share the rest, by default 0.9 and

@@ -58,7 +58,10 @@ def _completed(given: tuple[float | None, ...], default: tuple[float, float, flo
 
 
 def order_of(y: NDArray[Any], seed: int, stratify: bool) -> NDArray[np.int64]:
-    """All indices, shuffled; stratified so that every prefix holds its share of each class, to within one example."""
+    """All indices, shuffled; stratified so that every prefix holds its share of each class.
+
+    To within 1/2 + s C/2 examples of a class that is the share s of all, of C classes: one where all are equally large.
+    """
     shuffled = permutation(len(y), seed=seed, stream=SPLIT_STREAM, step=0)
     if not stratify:
         return shuffled

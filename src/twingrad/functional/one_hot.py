@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from twingrad.autodiff import Tensor
-from twingrad.functional.checks import below_one
+from twingrad.functional.checks import below_one, integer
 from twingrad.functional.reduction import plain
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.recording import refuse_while_recording
@@ -18,7 +17,7 @@ def one_hot(labels: Array, classes: int, *, dtype: Any = None) -> Array:
     labels: any shape of integers in [0, classes). Returns (*labels.shape, classes) of `dtype`, by default the library's
     floating dtype. Only NumPy's labels are looked at: elsewhere one out of range gives a row of zeros.
 
-    Raises TypeError for labels that are no integers, ValueError for one out of range.
+    Raises TypeError for labels that are no integers; ValueError for one out of range, and classes below 1.
 
     >>> import numpy as np
     >>> one_hot(np.asarray([0, 2]), 3)
@@ -26,7 +25,7 @@ def one_hot(labels: Array, classes: int, *, dtype: Any = None) -> Array:
            [0., 0., 1.]])
     """
     refuse_while_recording("one_hot", "it has no bound form; encode the labels outside of the step")
-    labels, classes = plain(labels), operator.index(classes)
+    labels, classes = plain(labels), _number_of("one_hot", classes)
     xp = namespace_of(labels)
     if not xp.isdtype(labels.dtype, "integral"):
         raise TypeError(f"one_hot takes integer class numbers, got {labels.dtype}")
@@ -42,7 +41,7 @@ def hardmax(x: Array, *, axis: int = -1) -> Array:
     What softmax softens: hardmax(z) is the limit of softmax(c z) for large c where one element is largest.
     x: one axis or more, real. Returns that shape and dtype. Nothing is recorded: its derivative is 0 or undefined.
 
-    Raises ValueError for an axis that x does not have.
+    Raises ValueError for an axis that x does not have, or that is empty.
 
     >>> import numpy as np
     >>> hardmax(np.asarray([5.0, 2.0, -1.0, 3.0]))
@@ -50,9 +49,9 @@ def hardmax(x: Array, *, axis: int = -1) -> Array:
     """
     refuse_while_recording("hardmax", "it has no bound form")
     raw = plain(x)
-    if not -len(raw.shape) <= axis < len(raw.shape):
-        raise ValueError(f"hardmax over axis {axis} takes an array that has it, got shape {raw.shape}")
     xp = namespace_of(raw)
+    if not (-len(raw.shape) <= axis < len(raw.shape) and raw.shape[axis]):
+        raise ValueError(f"hardmax over axis {axis} takes an array with elements along it, got shape {raw.shape}")
     found = xp.moveaxis(xp.astype(hits(xp.argmax(raw, axis=axis), raw.shape[axis]), raw.dtype), -1, axis)
     return Tensor(found) if isinstance(x, Tensor) else found
 
@@ -65,7 +64,7 @@ def smooth_labels(target: Array, smoothing: float, classes: int, *, dtype: Any =
     dtype: of what integers become; see `one_hot`. `softmax_cross_entropy` of these targets is PyTorch's
     cross_entropy(label_smoothing=s). Source: Szegedy et al. 2016, section 7.
 
-    Raises ValueError for a smoothing out of range; TypeError, ValueError as `one_hot`.
+    Raises ValueError for a smoothing out of range, probabilities of other classes; TypeError, ValueError as `one_hot`.
 
     >>> import numpy as np
     >>> smooth_labels(np.asarray([0, 2]), 0.3, 3).round(3)
@@ -74,10 +73,19 @@ def smooth_labels(target: Array, smoothing: float, classes: int, *, dtype: Any =
     """
     share = below_one("smooth_labels: smoothing", smoothing)
     refuse_while_recording("smooth_labels", "it has no bound form; smooth the labels outside of the step")
-    target = plain(target)
+    target, classes = plain(target), _number_of("smooth_labels", classes)
     if namespace_of(target).isdtype(target.dtype, "integral"):
         target = one_hot(target, classes, dtype=dtype)
-    return target * (1.0 - share) + share / operator.index(classes)
+    elif classes > 2 and (not target.shape or target.shape[-1] != classes):
+        raise ValueError(f"smooth_labels: probabilities of {classes} classes are (N, {classes}), got {target.shape}")
+    return target * (1.0 - share) + share / classes
+
+
+def _number_of(who: str, classes: int) -> int:
+    count = integer(f"{who}: classes", classes)
+    if count < 1:
+        raise ValueError(f"{who}: classes is a number from 1, got {count}")
+    return count
 
 
 def hits(labels: Array, classes: int) -> Array:

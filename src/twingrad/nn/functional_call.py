@@ -29,8 +29,9 @@ def functional_call(model: Module, parameters: Mapping[str, Any], *args: Any) ->
     for path, value in parameters.items():
         if path not in own:
             raise ValueError(f"functional_call: the model has no parameter {path!r}; it has {', '.join(own)}")
-        if tuple(value.shape) != own[path].shape:
-            raise ValueError(f"functional_call: {path} has shape {own[path].shape}, got {tuple(value.shape)}")
+        shape = getattr(value, "shape", type(value).__name__)
+        if shape != own[path].shape:
+            raise ValueError(f"functional_call: {path} is an array of shape {own[path].shape}, got {shape}")
     given = {own[path]: value if isinstance(value, Tensor) else Tensor(value) for path, value in parameters.items()}
     kept = [(module, dict(module._parameters)) for _, module in model.modules()]
     model.enter()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from twingrad.functional.checks import number
+from twingrad.functional.checks import integer, non_negative
 from twingrad.nn.module import Module
 from twingrad.nn.parameter import Parameter
 from twingrad.nn.sequential import Sequential
@@ -15,7 +13,7 @@ def freeze(*modules: Module, frozen: bool = True) -> None:
 
     No gradient is computed for them, and an optimizer's one pass skips their segments: no decay, no step counted, so
     that thawed later they begin at step 1. Running averages of batch normalisation go on in training mode, as in
-    PyTorch. Raises ValueError where there is no parameter.
+    PyTorch. Raises TypeError for what is no module, ValueError where there is no parameter.
 
     >>> from twingrad import nn
     >>> model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
@@ -33,8 +31,7 @@ def scale_lr(*modules: Module, factor: float) -> None:
     A column of the optimizer's segment table, so that one pass still updates the whole model. It replaces an earlier
     factor. Raises ValueError for a factor that is negative or not finite, and where there is no parameter.
     """
-    if not 0 <= number("scale_lr: factor", factor) < math.inf:
-        raise ValueError(f"scale_lr: factor must be finite and at least 0, got {factor}")
+    factor = non_negative("scale_lr: factor", factor)
     for parameter in _parameters("scale_lr", modules):
         parameter.lr_scale = factor
 
@@ -54,7 +51,7 @@ def replace_last(model: Sequential, *layers: Module, count: int = 1) -> Sequenti
     """
     if not isinstance(model, Sequential):
         raise TypeError(f"replace_last takes a Sequential, got a {type(model).__name__}; assign its attributes instead")
-    if not 1 <= count <= len(model):
+    if not 1 <= integer("replace_last: count", count) <= len(model):
         raise ValueError(f"replace_last: count must be from 1 to the {len(model)} layers of the model; got {count}")
     for i, layer in enumerate(layers):
         if not isinstance(layer, Module):
@@ -68,6 +65,9 @@ def replace_last(model: Sequential, *layers: Module, count: int = 1) -> Sequenti
 
 
 def _parameters(who: str, modules: tuple[Module, ...]) -> list[Parameter]:
+    for module in modules:
+        if not isinstance(module, Module):
+            raise TypeError(f"{who} takes modules, such as model[0]; got a {type(module).__name__}")
     found = [parameter for module in modules for parameter in module.parameters()]
     if not found:
         raise ValueError(f"{who}: {', '.join(map(repr, modules)) or 'nothing given'} has no parameters")

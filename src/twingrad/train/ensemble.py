@@ -36,9 +36,9 @@ class Ensemble(nn.Module):
     """
 
     def __init__(self, models: Sequence[nn.Module], *, task: str | None = None) -> None:
-        members = list(models)
+        members = [] if isinstance(models, nn.Module) else list(models)
         if not members or not all(isinstance(member, nn.Module) for member in members):
-            raise ValueError(f"Ensemble takes at least one model, each a Module; got {members}")
+            raise ValueError(f"Ensemble takes a list of at least one model, each a Module; got {models}")
         tasks = {task_of(member) for member in members} if task is None else {choose("task", task, TASKS)}
         scales = [getattr(member, "preprocessing", None) for member in members]
         if len(tasks) > 1 or any(_told(scale) != _told(scales[0]) for scale in scales):
