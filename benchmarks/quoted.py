@@ -28,6 +28,7 @@ FILES: dict[str, tuple[str, Effort]] = {
     "epoch.json": ("bench_epoch", Effort(7, 0.0, patience=PATIENCE)),
     "adam.json": ("bench_adam", Effort(11, 0.1, patience=PATIENCE)),
     "dropout.json": ("bench_dropout", Effort(9, 0.1, patience=PATIENCE)),
+    "logistic.json": ("bench_logistic", Effort(9, 0.1, patience=PATIENCE)),
     "import.json": ("bench_import", Effort(5, 0.0, patience=PATIENCE)),
     "fashion_mnist.json": ("fashion_mnist", Effort(3, 0.0, patience=PATIENCE)),
     "optimizers.json": ("bench_optimizers", Effort(5, 0.05, patience=PATIENCE)),

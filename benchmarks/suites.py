@@ -24,6 +24,7 @@ SUITES: dict[str, tuple[str, ...]] = {
         "bench_adam",
         "bench_optimizers",
         "bench_dropout",
+        "bench_logistic",
         "bench_autodiff",
         "bench_import",
         "bench_kernels",

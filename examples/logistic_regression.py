@@ -5,8 +5,8 @@ The course's first program. One step of descent on m examples with n inputs:
     a = sigma(x w + b)    J = -mean(y log a + (1 - y) log(1 - a))    dw = x^T (a - y) / m    db = mean(a - y)
 
 The loop is plain Python; the vectorised form is four lines of NumPy; the fused one is a captured step of the library,
-whose gradients nobody has written down. Vectorising is what pays: fusing gains where examples are few, and where the
-products take all the time it gains nothing, with one output.
+whose gradients nobody has written down. Vectorising is what pays; what fusing adds is little with one output,
+and less the larger the product is.
 """
 
 import math
