@@ -4,9 +4,12 @@ import importlib.util
 import re
 from pathlib import Path
 
+import pytest
+
 PLOT = importlib.util.find_spec("matplotlib") is not None
 
 
+@pytest.mark.filterwarnings("ignore:the plain step runs instead:twingrad.CaptureWarning")  # without kernels
 def test_logistic_regression(printed):
     out = printed("logistic_regression")
     costs = re.findall(r"costs (0.69315 [0-9. ]+);", out)
