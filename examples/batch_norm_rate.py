@@ -26,14 +26,19 @@ def accuracy(seed, lr, batch_norm):
         return 0.0
 
 
-def largest(seed, batch_norm):
+def curve(seed, batch_norm):
+    """The accuracy at each rate."""
+    return [accuracy(seed, lr, batch_norm) for lr in RATES]
+
+
+def largest(values):
     """The largest rate that is tolerated; the least of all where none is."""
-    return max((lr for lr in RATES if accuracy(seed, lr, batch_norm) >= ENOUGH), default=RATES[0])
+    return max((lr for lr, value in zip(RATES, values, strict=True) if value >= ENOUGH), default=RATES[0])
 
 
 def measure(seed):
     """What one seed shows, as the claim `batch_norm_rate` states it."""
-    plain, normed = largest(seed, False), largest(seed, True)
+    plain, normed = (largest(curve(seed, batch_norm)) for batch_norm in (False, True))
     told = {"log10 largest rate, plain": math.log10(plain), "log10 largest rate, batch norm": math.log10(normed)}
     return told | {
         "log10 ratio": math.log10(normed / plain),
@@ -58,12 +63,10 @@ def draw(curves):
 
 def main():
     """Accuracy at each rate for one seed; the claim is measured with twenty."""
-    curves = {
-        name: [accuracy(0, lr, normed) for lr in RATES] for name, normed in (("plain", False), ("batch norm", True))
-    }
+    curves = {"plain": curve(0, batch_norm=False), "batch norm": curve(0, batch_norm=True)}
     for name, values in curves.items():
         print(f"{name}: {', '.join(f'{value:.0%} at {lr:g}' for lr, value in zip(RATES, values, strict=True))}")
-        print(f"{name}: the largest rate is {max(lr for lr, v in zip(RATES, values, strict=True) if v >= ENOUGH):g}")
+        print(f"{name}: the largest rate is {largest(values):g}")
     try:
         draw(curves)
     except ImportError:

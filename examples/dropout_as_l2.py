@@ -69,7 +69,7 @@ def draw(found):
     axes = figure.subplots()
     for i, (name, w) in enumerate(found.items()):
         axes.bar(np.arange(5) + 0.27 * (i - 1), w, width=0.25, label=name)
-    axes.set(xlabel="weight", xticks=range(5))
+    axes.set(xlabel="weight of input", ylabel="value", xticks=range(5))
     axes.axhline(0, color="#999999", linewidth=0.8)
     axes.legend(frameon=False)
     figure.savefig("dropout_as_l2.png")

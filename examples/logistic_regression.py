@@ -99,8 +99,9 @@ def draw(times):
 
     figure = Figure(figsize=(9, 2.2), dpi=120, layout="constrained")
     for axes, ((m, n), found) in zip(figure.subplots(1, len(times), sharey=True), times.items(), strict=True):
-        axes.barh(list(found), [1e3 * each for each in found.values()])
-        axes.set(xscale="log", xlabel="milliseconds for a step", title=f"{m} examples of {n} inputs")
+        bars = axes.barh(list(found), [1e3 * each for each in found.values()])
+        axes.bar_label(bars, fmt=" %.3g")
+        axes.set(xscale="log", xlim=(1e-3, 100), xlabel="milliseconds for a step", title=f"{m} examples of {n} inputs")
     figure.savefig("logistic_regression.png")
 
 

@@ -64,9 +64,11 @@ def main():
     for name in ("plain", *AMOUNTS):
         train, test = (np.mean([row[f"{part} error, {name}"] for row in rows]) for part in ("train", "test"))
         print(f"{name}: train error {train:.2%}, test error {test:.2%}")
-        for what in ("gap", "gap of costs") if name != "plain" else ():
-            less = paired([row[f"{what}, {name}"] for row in rows], [row[f"{what}, plain"] for row in rows])
-            print(f"  the {what} is narrower by {less} over {less.n} seeds (95% interval)")
+        for what, unit, scale in (("gap", "%", 100), ("gap of costs", "", 1)) if name != "plain" else ():
+            own, plain = ([scale * row[f"{what}, {who}"] for row in rows] for who in (name, "plain"))
+            less = paired(own, plain)
+            told = f"{less.mean:.2g}{unit} [{less.low:.2g}, {less.high:.2g}]"
+            print(f"  the {what} is narrower by {told} over {less.n} seeds (95% interval)")
     by_decay = {decay: [1 - each.accuracy for each in errors(0, decay=decay)] for decay in DECAYS}
     for decay, (train, test) in by_decay.items():
         print(f"lambda/m {decay:g}: train error {train:.1%}, test error {test:.1%}")

@@ -34,7 +34,7 @@ def random(std, depth=6):
 
 
 def draw(reports):
-    """The deviation of activations and gradients by layer: signals.png."""
+    """The size of activations and gradients by layer: signals.png."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), dpi=120, layout="constrained")
@@ -42,7 +42,8 @@ def draw(reports):
         for name, report in reports.items():
             values = [getattr(layer, what) for layer in report.layers if layer.hidden]
             axes.semilogy(range(1, len(values) + 1), values, ".-", label=name)
-        axes.set(xlabel="hidden layer", title={"rms": "activations", "gradient_norm": "gradients"}[what])
+        title, size = {"rms": ("activations", "root mean square"), "gradient_norm": ("gradients", "norm")}[what]
+        axes.set(xlabel="hidden layer", ylabel=f"{size} of an example's", title=title)
         axes.legend(frameon=False)
     figure.savefig("signals.png")
 
@@ -55,7 +56,11 @@ def main():
             out = float(linear(c, depth, dtype)(one.astype(dtype)).data[0, 0])
             print(f"{c}^{depth} in {np.dtype(dtype).name}: {out:.6g}")
         report = analysis.signal_report(linear(c), one)
-        print(f"layers that explode: {report.exploding}; that vanish: {report.vanishing}")
+        for how in ("explode", "vanish"):
+            named = (
+                f"{what} {' '.join(report.named(f'{what} {how}')) or 'none'}" for what in ("activations", "gradients")
+            )
+            print(f"  layers of ten that {how}: {', '.join(named)}")
     x = tg.random.normal((256, WIDTH), seed=0, stream=1).astype(np.float32)
     reports = {}
     for name, std in {"deviation 0.05": 0.05, "He": None, "deviation 0.5": 0.5}.items():

@@ -86,10 +86,11 @@ def draw(rows):
 
     figure = Figure(figsize=(9, 4), dpi=120, layout="constrained")
     for axes, task in zip(figure.subplots(1, 2, sharey=True), ("new question", "unseen classes"), strict=True):
-        for row in rows:
+        for seed, row in enumerate(rows):
             names = [name for name in row if name.startswith(task)]
-            axes.plot([name.partition(", ")[2] for name in names], [row[name] for name in names], "o-")
+            axes.plot([name.partition(", ")[2] for name in names], [row[name] for name in names], "o-", label=seed)
         axes.set(title=task, ylabel="test accuracy")
+        axes.legend(title="seed", frameon=False)
     figure.savefig("transfer.png")
 
 
@@ -100,8 +101,8 @@ def main():
     except FileNotFoundError as error:
         print(error)
         return
-    for seed, row in enumerate(rows):
-        print(f"seed {seed}: {', '.join(f'{name} {value:.1%}' for name, value in row.items())}")
+    for name in rows[0]:
+        print(f"{name}: {', '.join(f'{row[name]:.1%}' for row in rows)}")
     try:
         draw(rows)
     except ImportError:
