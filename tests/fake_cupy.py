@@ -321,9 +321,16 @@ either result.
 
 
 def make(
-    count: int = 1, *, driver_error: str | None = None, kernel_error: str | None = None, driver: int = 13000
+    count: int = 1,
+    *,
+    driver_error: str | None = None,
+    kernel_error: Exception | None = None,
+    driver: int = 13000,
+    runtime: int = 13000,
 ) -> Any:
-    """A module named cupy with `count` GPUs, whose driver, for CUDA up to `driver`, or whose kernels fail."""
+    """A module named cupy of CUDA `runtime` with `count` GPUs, whose driver, for CUDA up to `driver`, or whose kernels
+    fail.
+    """
     cupy: Any = _fill(types.ModuleType("cupy"), np)
     arange = cupy.arange
 
@@ -335,7 +342,7 @@ def make(
     def launched(*args: Any, **kwargs: Any) -> Any:
         cupy.launches += 1
         if kernel_error:
-            raise RuntimeError(kernel_error)
+            raise kernel_error
         return arange(*args, **kwargs)
 
     cupy.__version__ = "14.0.0"
@@ -360,7 +367,7 @@ def make(
             getDeviceCount=get_device_count,
             getDeviceProperties=lambda index: properties,
             driverGetVersion=lambda: driver,
-            runtimeGetVersion=lambda: 13000,
+            runtimeGetVersion=lambda: runtime,
         ),
     )
     pool = types.SimpleNamespace(free_bytes=lambda: 0, total_bytes=lambda: 0)

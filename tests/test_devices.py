@@ -17,6 +17,9 @@ from twingrad.devices import Device, DeviceError, DeviceWarning, device_of, reso
 import fake_cupy
 
 NO_DRIVER = "cudaErrorInsufficientDriver: CUDA driver version is insufficient"
+NO_NVRTC = 'Failure finding "libnvrtc.so.13 or libnvrtc.so.12": No such file: libnvrtc.so.13 or libnvrtc.so.12\n'
+NO_CUBLAS = "libcublas.so.12: cannot open shared object file: No such file or directory"
+"""What CuPy 14.2 says without a driver, without its extra `ctk`, and for CUDA 12 where it meets CUDA 13's libraries."""
 
 
 @pytest.fixture(autouse=True)
@@ -168,12 +171,27 @@ def test_a_driver_without_cupy_is_said_once(monkeypatch):
         ({"driver_error": NO_DRIVER, "driver": 0}, f"finds no NVIDIA driver.*{NO_DRIVER}"),
         (
             {"driver_error": NO_DRIVER, "driver": 12040},
-            r"driver is too old: CuPy 14.0.0 is for CUDA 13, the driver for up to 12.4; update .*'twingrad\[cuda12\]'",
+            r"driver is too old: CuPy 14.0.0 is for CUDA 13, the driver for up to 12.4; update .* or pip uninstall "
+            r"cupy-cuda13x and pip install 'twingrad\[cuda12\]'",
         ),
         ({"driver_error": NO_DRIVER, "driver": 11080}, r"for up to 11.8; update the driver \(nvidia.com/drivers\)"),
         (
-            {"kernel_error": "CuPy failed to load libnvrtc.so.13: OSError"},
-            r"trial kernel and matrix product.*libnvrtc.so.13.* is for CUDA 13, .* pip install 'twingrad\[cuda13\]'",
+            {"kernel_error": RuntimeError(NO_NVRTC)},
+            r"trial kernel and matrix product.*libnvrtc.so.13 .* is for CUDA 13, .* 'twingrad\[cuda13\]' brings",
+        ),
+        (
+            {"kernel_error": ImportError(NO_CUBLAS), "runtime": 12090},
+            r"libcublas.so.12: cannot .*; CuPy 14.0.0 is for CUDA 12, the driver for up to 13.0; pip install "
+            r"'twingrad\[cuda12\]' brings the libraries of that; where those of CUDA 13 are installed too, "
+            r"pip uninstall cupy-cuda12x and pip install 'twingrad\[cuda13\]'",
+        ),
+        (
+            {"kernel_error": ImportError(NO_CUBLAS), "runtime": 12090, "driver": 12040},
+            r"CUDA 12, the driver for up to 12.4; pip install 'twingrad\[cuda12\]' brings the libraries of that$",
+        ),
+        (
+            {"kernel_error": RuntimeError(NO_NVRTC), "runtime": 11080},
+            r"is for CUDA 11, .*; pip uninstall that CuPy, then pip install 'twingrad\[cuda13\]'",
         ),
         ({"count": 0}, "it counts 0 devices"),
     ],
@@ -188,7 +206,8 @@ def test_cupy_that_cannot_compute_is_said_once_and_an_error_when_asked_for(insta
 
 
 def test_cupy_that_does_not_import_is_told_apart_from_none(broken):
-    with pytest.warns(DeviceWarning, match="CuPy is installed but cannot be imported: .*libcudart"):
+    said = r"CuPy is installed but cannot be imported: .*libcudart.*; pip uninstall that CuPy .*'twingrad\[cuda13"
+    with pytest.warns(DeviceWarning, match=said):
         assert resolve() == "cpu"
 
 

@@ -33,6 +33,8 @@ __all__ = [
 
 AUTO = "auto"
 INSTALL = "pip install 'twingrad[cuda13]' (or 'twingrad[cuda12]' where the NVIDIA driver is older than 580)"
+EXTRAS = (12, 13)
+"""The major versions of CUDA that there are extras for, as there are wheels of CuPy."""
 DRIVER_FILES = (
     "/proc/driver/nvidia/version",
     "/usr/lib/wsl/lib/libcuda.so.1",
@@ -110,7 +112,9 @@ def resolve(device: str | None = None) -> Device:
 
 @contextmanager
 def use_device(device: str) -> Iterator[Device]:
-    """Make `device` the default within a `with` block, in this thread. "auto" chooses once, at the start of the block.
+    """Make `device` the default within a `with` block, in this thread, and its GPU the one on which CuPy computes.
+
+    "auto" chooses once, at the start of the block.
 
     Raises DeviceError as `resolve` does, before the block starts.
 
@@ -118,11 +122,28 @@ def use_device(device: str) -> Iterator[Device]:
     ...     device == resolve()
     True
     """
-    token = _chosen.set(resolve(device))
+    chosen = resolve(device)
+    token = _chosen.set(chosen)
     try:
-        yield resolve()
+        with computing_on(chosen):
+            yield chosen
     finally:
         _chosen.reset(token)
+
+
+@contextmanager
+def computing_on(device: Device) -> Iterator[None]:
+    """Have CuPy compute on `device` within a `with` block, in this thread; for the CPU nothing changes.
+
+    CuPy computes on one GPU at a time, at first on number 0, and takes arrays of another not at all, or slowly.
+    """
+    if device.kind == "cpu":
+        yield
+        return
+    import cupy
+
+    with cupy.cuda.Device(device.number):
+        yield
 
 
 def device_of(array: Any) -> Device:
@@ -183,24 +204,44 @@ def _trial(cupy: Any, index: int, driver: bool) -> str | None:
             product = float((doubled.reshape(2, 2) @ doubled.reshape(2, 2)).sum())
     except Exception as error:
         failed = f"a trial kernel and matrix product on GPU number {index} failed: {_text(error)}"
-        return f"{failed}; {_versions(cupy)}; pip install 'twingrad[cuda{_cuda(cupy)}]' brings the libraries of that"
+        return f"{failed}; {_versions(cupy)}; {_libraries(_cuda(cupy), _driver(cupy) // 1000)}"
     return None if product == 88.0 else f"a trial matrix product on GPU number {index} gave {product}, not 88.0"
+
+
+def _libraries(own: int, newest: int) -> str:
+    """How CuPy for CUDA `own` finds its libraries. Of a newer version, up to the driver's `newest`, it takes them first
+    where they are there, and its products, which link to its own, then find none.
+    """
+    if own not in EXTRAS:
+        return f"pip uninstall that CuPy, then {INSTALL}"
+    brings = f"pip install 'twingrad[cuda{own}]' brings the libraries of that"
+    newer = [cuda for cuda in EXTRAS if own < cuda <= newest]
+    if not newer:
+        return brings
+    instead = f"pip uninstall cupy-cuda{own}x and pip install 'twingrad[cuda{newer[-1]}]'"
+    return f"{brings}; where those of CUDA {newer[-1]} are installed too, {instead}"
 
 
 def _no_gpu(cupy: Any, driver: bool) -> str:
     """Why CuPy finds no GPU: no driver, one older than CuPy's CUDA, or no device."""
     failure = _count_failure(cupy)
-    known = int(cupy.cuda.runtime.driverGetVersion()) // 1000
+    known = _driver(cupy) // 1000
     if "InsufficientDriver" in failure and known:
-        older = f" or install CuPy for CUDA {known}: pip install 'twingrad[cuda{known}]'" if known >= 12 else ""
+        older = f" or pip uninstall cupy-cuda{_cuda(cupy)}x and pip install 'twingrad[cuda{known}]'"
+        older = older if known in EXTRAS else ""
         return f"the NVIDIA driver is too old: {_versions(cupy)}; update the driver (nvidia.com/drivers){older}"
     missing = "finds no GPU" if driver else "finds no NVIDIA driver, which a GPU needs (see nvidia.com/drivers)"
     return f"CuPy {cupy.__version__} is installed but {missing}: {failure}"
 
 
 def _versions(cupy: Any) -> str:
-    major, minor = divmod(int(cupy.cuda.runtime.driverGetVersion()), 1000)
+    major, minor = divmod(_driver(cupy), 1000)
     return f"CuPy {cupy.__version__} is for CUDA {_cuda(cupy)}, the driver for up to {major}.{minor // 10}"
+
+
+def _driver(cupy: Any) -> int:
+    """The newest version of CUDA that the driver runs, 1000 major + 10 minor; 0 where there is none."""
+    return int(cupy.cuda.runtime.driverGetVersion())
 
 
 def _cuda(cupy: Any) -> int:
@@ -236,7 +277,8 @@ def _usable(device: Device) -> Device:
 
 def _import_failure(error: ImportError, driver: bool) -> Probe:
     if getattr(error, "name", None) != "cupy":
-        return Probe(f"CuPy is installed but cannot be imported: {_text(error)}", True)
+        cure = f"pip uninstall that CuPy (pip list tells its name), then {INSTALL}"
+        return Probe(f"CuPy is installed but cannot be imported: {_text(error)}; {cure}", True)
     also = "though there is an NVIDIA driver" if driver else "and no NVIDIA driver was found"
     return Probe(f"CuPy is not installed, {also}; {INSTALL}", driver)
 

@@ -108,7 +108,21 @@ def test_every_header_of_element_mathematics_compiles_for_cuda(nvrtc, header):
     assert "warning" not in built.log
 
 
-@pytest.mark.parametrize("name", ["activations", "adam", "rmsprop", "sgd"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_added_in_an_order_that_chance_decides(compiled, name, architecture):
+    found = {opcode.partition(".")[0] for opcode in opcodes(compiled(name, architecture).ptx)}
+    assert not found & {"atom", "red", "multimem"}
+    assert "st" in found
+
+
+def test_the_check_of_order_sees_an_atomic_sum(nvrtc):
+    source = 'extern "C" __global__ void sum(float *total, const float *x) { atomicAdd(total, x[threadIdx.x]); }'
+    built = nvrtc.compile(source, {}, ["--gpu-architecture=sm_90", *build.OPTIONS])
+    assert {"atom", "red"} & {opcode.partition(".")[0] for opcode in opcodes(built.ptx)}
+
+
+@pytest.mark.parametrize("name", ["activations", "adam", "dropout", "gather", "rmsprop", "sgd"])
 def test_aligned_arrays_are_read_16_bytes_at_a_time(compiled, name):
     found = set(opcodes(compiled(name, "sm_90").ptx))
     assert {"ld.global.v4.f32", "st.global.v4.f32", "ld.global.v2.f64", "st.global.v2.f64"} <= found

@@ -6,6 +6,7 @@ from typing import Any
 
 from twingrad.autodiff import no_grad
 from twingrad.data import Dataset
+from twingrad.devices import computing_on
 from twingrad.functional.checks import integer
 from twingrad.train.checks import check_model
 from twingrad.train.losses import AUTO, Loss, check_loss
@@ -13,7 +14,7 @@ from twingrad.train.metrics import Evaluation
 from twingrad.train.modes import mode
 from twingrad.train.objective import Objective, make_objective
 from twingrad.train.parts import Order, Part, part_of
-from twingrad.train.placement import check_outputs, outputs_of
+from twingrad.train.placement import check_outputs, device_of_model, outputs_of
 
 CHUNK = 1024
 
@@ -33,10 +34,11 @@ def evaluate(model: Any, data: Dataset, *, loss: str | Loss = AUTO, batch_size: 
     check_loss(loss)
     preprocessing = getattr(model, "preprocessing", None)
     data = aligned(data, preprocessing)
-    outputs = outputs_of(model, data, preprocessing)
-    check_outputs(data, outputs)
-    objective = make_objective(data.task, outputs, loss, preprocessing)
-    return measure(model, part_of(model, objective, data, Order(batch_size)), objective, batch_size)
+    with computing_on(device_of_model(model)):
+        outputs = outputs_of(model, data, preprocessing)
+        check_outputs(data, outputs)
+        objective = make_objective(data.task, outputs, loss, preprocessing)
+        return measure(model, part_of(model, objective, data, Order(batch_size)), objective, batch_size)
 
 
 def aligned(data: Dataset, preprocessing: Any) -> Dataset:

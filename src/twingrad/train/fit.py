@@ -10,7 +10,7 @@ from typing import Any
 from twingrad.choice import choose
 from twingrad.data import Dataset, Preprocessing, Splits
 from twingrad.data.augmenting import Augment
-from twingrad.devices import resolve
+from twingrad.devices import computing_on, resolve
 from twingrad.functional.checks import below_one
 from twingrad.precision import check_precision, on_device, use_precision
 from twingrad.threads import use_threads
@@ -175,7 +175,7 @@ def fit(
     if folder:
         folder.claim()
     try:
-        with use_threads(threads) if threads else nullcontext(), use_precision(precision):
+        with use_threads(threads) if threads else nullcontext(), use_precision(precision), computing_on(target):
             return _finish(job.begin(target, told, folder, every), job.title, folder)
     except (Diverged, Interrupted):
         raise

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from twingrad.autodiff import no_grad
 from twingrad.data import Preprocessing
+from twingrad.devices import computing_on
 from twingrad.train.modes import mode
-from twingrad.train.placement import placed, raw_inputs
+from twingrad.train.placement import device_of_model, placed, raw_inputs
 
 CHUNK = 1024
 
@@ -47,8 +48,9 @@ def predict_probabilities(model: Any, x: Any, *, names: tuple[str, ...] = ()) ->
 def outputs_of_batches(model: Any, batches: Iterable[Any]) -> Iterator[NDArray[Any]]:
     """The model's outputs (B, C) on the host for batches of its inputs (B, D), one after another; the mode stays."""
     for x in batches:
-        with mode(model, training=False), no_grad():
-            yield model(placed(model, x)).numpy()
+        with computing_on(device_of_model(model)), mode(model, training=False), no_grad():
+            found = model(placed(model, x)).numpy()
+        yield found
 
 
 def probabilities(outputs: NDArray[Any], model: Any) -> NDArray[np.float64]:

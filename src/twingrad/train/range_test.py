@@ -11,7 +11,7 @@ from typing import Any
 
 from twingrad.capture import capture
 from twingrad.data import Dataset, Splits
-from twingrad.devices import resolve
+from twingrad.devices import computing_on, resolve
 from twingrad.functional.checks import integer, number
 from twingrad.optim import EWA
 from twingrad.train import checks, curves
@@ -116,8 +116,9 @@ def lr_range_test(
     twin = type(given)(lr=low, **{name: getattr(given, name) for name in given.options})
     plan = Plan(1, batch_size, seed, "last", "auto", 1, None)
     job = Job(model, twin, train, None, plan, loss)
-    with _restored(model):
-        trainer = job.begin(resolve(device), (), None, Interval(None))
+    target = resolve(device)
+    with _restored(model), computing_on(target):
+        trainer = job.begin(target, (), None, Interval(None))
         twin.bind(model)
         return _risen(trainer, [low * (high / low) ** (i / (steps - 1)) for i in range(steps)])
 
