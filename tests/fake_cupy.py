@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import functools
 import operator
+import tracemalloc
 import types
 from typing import Any, ClassVar
 
@@ -249,6 +250,13 @@ def _zeros(shape: Any, dtype: Any = float) -> ndarray:
     return found
 
 
+def _used_bytes() -> int:
+    """What the host has allocated since this was asked first."""
+    if not tracemalloc.is_tracing():
+        tracemalloc.start()
+    return tracemalloc.get_traced_memory()[0]
+
+
 def modules(cupy: Any) -> dict[str, Any]:
     """What `sys.modules` holds where this stands for CuPy."""
     cupy.cuda.device = types.SimpleNamespace(Device=cupy.cuda.Device)
@@ -370,7 +378,7 @@ def make(
             runtimeGetVersion=lambda: runtime,
         ),
     )
-    pool = types.SimpleNamespace(free_bytes=lambda: 0, total_bytes=lambda: 0)
+    pool = types.SimpleNamespace(free_bytes=lambda: 0, total_bytes=lambda: 0, used_bytes=_used_bytes)
     cupy.get_default_memory_pool = lambda: pool
     fake_streams.install(cupy, fake_streams.World())
     return cupy

@@ -315,3 +315,13 @@ def test_nan_before_a_relu(cupy, record_property):
     out = F.linear(x, weight, tail=F.Tail("relu")).get()
     record_property("relu_of_nan", str(float(out[0, 0])))
     assert np.isnan(out).all() or (out == 0).all()
+
+
+def test_dropout_keeps_no_mask(cupy):
+    used, count = cupy.get_default_memory_pool().used_bytes, 4_000_000
+    x = tg.Tensor(cupy.zeros(count, np.float32), requires_grad=True)
+    before = used()
+    y = F.dropout(x, p=0.5, seed=0, stream=0, step=1)
+    assert 4 * count <= used() - before < 4 * count + count // 16, "y, and less than a bit an element"
+    y.backward(y.data)
+    assert 8 * count <= used() - before < 8 * count + count // 16, "y and the gradient"
