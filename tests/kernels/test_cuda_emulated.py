@@ -20,15 +20,22 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Where machine code stays from test to test."""
+    cuda_on_host.library()  # is built here, and found by the processes
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture
-def emulated(nvrtc, tmp_path):
+def emulated(nvrtc, tmp_path, kept):
     """emulated(*arguments): pytest where `import cupy` finds the stand-in; its output, once it has passed."""
     if nvrtc.version[0] != 13:
         pytest.skip(f"the stand-in says CUDA 13; the compiler found here is of CUDA {nvrtc.version[0]}")
     path = os.pathsep.join([str(HERE.parent), str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "pytest", "-q", "-p", "emulated_gpu", "-p", "no:cacheprovider"]
     command.append(f"--basetemp={tmp_path / 'inner'}")  # sessions that begin together may clear the common folder
-    variables = {"PYTHONPATH": path, "TWINGRAD_CACHE_DIR": str(tmp_path / "kept"), "TWINGRAD_REQUIRE_GPU": "1"}
+    variables = {"PYTHONPATH": path, "TWINGRAD_CACHE_DIR": str(kept), "TWINGRAD_REQUIRE_GPU": "1"}
 
     def run(*arguments):
         ran = subprocess.run(
@@ -45,12 +52,12 @@ def emulated(nvrtc, tmp_path):
     return run
 
 
-def test_the_gpu_tests_pass_on_the_emulation(emulated, tmp_path):
+def test_the_gpu_tests_pass_on_the_emulation(emulated, kept):
     others = "not 3000001 and not agree_with_the_reference and not blocks_changes"  # test_cuda_parity runs these
     assert "skipped" not in emulated("-m", "gpu", "-k", others, str(HERE / "test_cuda_gpu.py"))
-    kept = {path.name.partition("-")[0] for path in (tmp_path / "kept").iterdir()}
-    assert {"adam", "batch_norm", "clip", "dropout", "linear", "philox", "rmsprop", "sgd", "softmax"} <= kept
-    assert kept <= set(build.names())
+    kernels = {path.name.partition("-")[0] for path in kept.iterdir()}
+    assert {"adam", "batch_norm", "clip", "dropout", "linear", "philox", "rmsprop", "sgd", "softmax"} <= kernels
+    assert kernels <= set(build.names())
 
 
 def test_the_gpu_tests_of_precision_pass_on_the_emulation(emulated):
