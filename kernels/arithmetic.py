@@ -19,6 +19,9 @@ from twingrad.errors import CaptureError
 from twingrad.namespace import Array, backend_of, namespace_of
 from twingrad.recording import SUM, bound
 
+SYMBOLS = {"add": "sum_of", "subtract": "difference_of", "multiply": "product_of", "divide": "quotient_of"}
+"""The kernel of each function, on every backend."""
+
 
 class Arithmetic(NamedTuple):
     """The kernels of a backend.

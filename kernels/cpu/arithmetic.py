@@ -6,22 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from twingrad.kernels.arithmetic import Arithmetic, register
+from twingrad.kernels.arithmetic import SYMBOLS, Arithmetic, register
 from twingrad.kernels.cpu import Kernel, unavailable
 from twingrad.kernels.cpu.arguments import FLOATS
 from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
 COPY = Kernel("copy", 2, "q")
-KERNELS = {
-    name: Kernel(symbol, 3, "3q")
-    for name, symbol in {
-        "add": "sum_of",
-        "subtract": "difference_of",
-        "multiply": "product_of",
-        "divide": "quotient_of",
-    }.items()
-}
+KERNELS = {name: Kernel(symbol, 3, "3q") for name, symbol in SYMBOLS.items()}
 
 
 def launch(name: str, out: Array, x: Array, y: Array) -> None:

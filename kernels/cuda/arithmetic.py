@@ -10,20 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from twingrad.kernels.arithmetic import Arithmetic, register
+from twingrad.kernels.arithmetic import SYMBOLS, Arithmetic, register
 from twingrad.kernels.cuda import launching
 from twingrad.kernels.cuda.arguments import Kernel, blocks_of, empty, stored_refusal, table_refusal
 from twingrad.namespace import Array
 
-KERNELS = {
-    name: Kernel("arithmetic", symbol)
-    for name, symbol in {
-        "add": "sum_of",
-        "subtract": "difference_of",
-        "multiply": "product_of",
-        "divide": "quotient_of",
-    }.items()
-}
+KERNELS = {name: Kernel("arithmetic", symbol) for name, symbol in SYMBOLS.items()}
 
 
 def launch(name: str, out: Array, x: Array, y: Array) -> None:

@@ -96,6 +96,14 @@ def test_on_a_gpu(gpu, tmp_path, mapped):
 
 
 @compiled
+@pytest.mark.parametrize("resident", [True, False])
+def test_an_epochs_last_batch_is_captured_on_a_gpu_too(gpu, resident):
+    """70 examples by 16: 6 remain, and are captured when they come again."""
+    found = [trained(images(), "cuda", epochs=3, resident=resident, capture=mode)[:2] for mode in ("require", "never")]
+    assert found[0] == found[1]
+
+
+@compiled
 def test_bytes_stay_bytes_on_a_gpu_and_mean_what_they_mean_on_the_cpu(gpu):
     from twingrad.train.parts import Order, part_of
 

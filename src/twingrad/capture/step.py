@@ -171,7 +171,7 @@ class CapturedStep:
             was, is_now = ", ".join(map(described, self._given)), ", ".join(described(signature(a)) for a in args)
             raise CaptureError(
                 f"this step was captured for ({was}) and is called with ({is_now}); "
-                "call the plain step for these, or capture another"
+                "call the plain step for these, which capture(step, fallback=True) does by itself, or capture another"
             )
         for counter, times in self._recording.advances.items():  # type: ignore[union-attr]
             counter.check_room(times)
