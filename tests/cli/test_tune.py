@@ -119,7 +119,10 @@ BAD = {
     "unknown": (["--space", "learning_rate=log:0.1:1"], "unknown hyperparameter of --space 'learning_rate'"),
     "unknown scale": (["--space", "lr=logarithm:0.1:1"], "--space: lr: unknown scale 'logarithm'; Known: beta, int"),
     "no scale": (["--space", "dropout"], "--space: dropout has no usual scale; give one"),
-    "one end": (["--space", "lr=log:1"], "lr must be lr=KIND:LOW:HIGH or lr=A|B|C; got 'lr=log:1'"),
+    "one end": (["--space", "lr=log:1"], r"--space: lr: a scale must be KIND:LOW:HIGH or A\|B\|C; got 'log:1'"),
+    "two values alike": (["--space", "activation=relu|relu"], "--space: activation: Choice needs .* 'relu', 'relu'"),
+    "named twice": (["--space", "lr=log:0.1:1,lr=log:0.01:1"], "--space: lr is given twice; leave one of them out"),
+    "more than the usual": (["--first", 99], "--first must be at most 9, all the usual ones with adam; got 99"),
     "momentum of adam": (["--space", "momentum"], "--momentum does not apply to adam, which takes"),
     "twice": (["--space", "lr", "--lr", "0.1"], "--space: lr is given by an option of its own as well"),
     "no dev part": (["--split", "0.8,0,0.2"], "--split leaves no dev part to compare trials on"),
@@ -128,6 +131,7 @@ BAD = {
     "no trials": (["--trials", 0], "--trials: must be a whole number from 1; got '0'"),
     "unknown strategy": (["--strategy", "gird"], "--strategy: unknown strategy 'gird'; did you mean 'grid'"),
     "too small a grid": (["--space", "activation=relu|tanh", "--strategy", "grid", "--trials", 1], "at least 2 trials"),
+    "a grid of one point": (["--strategy", "grid", "--trials", 3], "needs at least 16 trials, two values of each; got 3"),
     "resume with more": (
         ["--resume", ".", "--lr", 1],
         "--resume goes on with the search's own .*; leave out --lr",
@@ -146,10 +150,13 @@ def test_bad_input(call, tmp_path, arguments, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_trial_diverges(call):
+def test_every_trial_diverges(call, tmp_path):
     code, _, err = call("tune", *QUICK, "--space", "lr=log:1e37:1e38", "--optimizer", "sgd", "--no-batch-norm")
     assert code == 4
     assert "none of 6 trials came to an end: trial 0: diverged" in err
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (folder / "trials.csv").read_text().count("diverged") == 6
+    assert not (folder / "best.toml").exists()
 
 
 def test_the_options_name_every_strategy_and_space_goes_there_and_back():

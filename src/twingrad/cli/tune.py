@@ -28,12 +28,16 @@ ASKED, BEST, TRIALS, IMPORTANCE, SLICES = "tune.toml", "best.toml", "trials.csv"
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for: the search's own options, those of `train` that all trials share, what is searched."""
+    """What was asked for: the search's own options, those of `train` that all trials share, what is searched.
+
+    trials: as many as there will be, fewer in a grid than were asked for.
+    """
 
     asked: dict[str, Any]
     values: recipe.Values
     objective: tuning.Objective
     space: tuning.Space
+    trials: int
 
     @property
     def metric(self) -> str:
@@ -59,9 +63,9 @@ def run(options: Options) -> None:
     folder = _folder(given, request)
     write_atomic(folder / ASKED, request.to_toml().encode())
     found = _searched(request, folder, quiet)
+    pictures = _write(found, folder, request)
     if not found.ranked:
         raise Diverged(f"none of {len(found)} trials came to an end: {found.trials[0]}; search lower rates", History())
-    pictures = _write(found, folder, request)
     if not quiet:
         facts = {"train it": f"twingrad train --config {folder / BEST}"}
         facts["folder"] = f"{folder}: {', '.join([TRIALS, *pictures])}"
@@ -81,7 +85,7 @@ def _check_optuna() -> None:
 def _searched(request: Request, folder: Path, quiet: bool) -> Search:
     """The search; where a signal ends it, what it came to so far is written."""
     so_far: list[Search] = []
-    progress = tune_report.Progress(request.asked["trials"], request.metric, quiet)
+    progress = tune_report.Progress(request.trials, request.metric, quiet)
 
     def on_trial(found: Search, trial: Trial) -> None:
         so_far[:] = [found]
@@ -123,10 +127,10 @@ def _requested(given: dict[str, Any]) -> Request:
     if not len(dev):
         raise ValueError("--split leaves no dev part to compare trials on")
     space = tuning.space_of(asked["space"], asked["first"], fixed, values["optimizer"], len(train))
-    STRATEGIES.get(asked["strategy"], Random)(space, asked["trials"], values["seed"])  # a grid may need more trials
+    plan = STRATEGIES.get(asked["strategy"], Random)(space, asked["trials"], values["seed"])  # a grid may need more
     low = {name: scale.grid(2)[0] for name, scale in space.items()}
     recipe.make_optimizer(tuning.applied(values, low), train)  # tells what the optimizer does not take
-    return Request(asked, values, objective, space)
+    return Request(asked, values, objective, space, plan.trials)
 
 
 def _of_folder(given: dict[str, Any]) -> dict[str, Any]:

@@ -49,12 +49,19 @@ def space_of(asked: list[str] | None, first: int, given: Mapping[str, Any], opti
     """
     if asked is None:
         fixed = {*given, *(SHAPE if "hidden" in given else ())}
-        usual = {name: scale for name, scale in default_space(optimizer).items() if name not in fixed}
+        usual = default_space(optimizer)
+        if first > len(usual):
+            raise ValueError(f"--first must be at most {len(usual)}, all the usual ones with {optimizer}; got {first}")
+        usual = {name: scale for name, scale in usual.items() if name not in fixed}
         if "batch_size" in usual and examples < LARGEST:
             usual["batch_size"] = Integers(2, max(3, examples), log=True)
         found = dict(list(usual.items())[:first])
     else:
-        found = dict(_scaled(text) for text in asked)
+        scaled = [_scaled(text) for text in asked]
+        found = dict(scaled)
+        if len(found) < len(scaled):
+            twice = next(name for name in found if [each for each, _ in scaled].count(name) > 1)
+            raise ValueError(f"--space: {twice} is given twice; leave one of them out")
         both = [name for name in found if name in given or (name in SHAPE and "hidden" in given)]
         if both:
             raise ValueError(f"--space: {both[0]} is given by an option of its own as well; leave one of them out")
@@ -135,16 +142,19 @@ def _scaled(text: str) -> tuple[str, Scale]:
             raise ValueError(f"--space: {name} has no usual scale; give one, as in {name}=uniform:0:1")
         return name, DEFAULT[name]
     kind, *ends = scale.split(":")
-    if not ends:
-        return name, Choice(*(_parsed(name, each) for each in scale.split("|")))
+    values = [] if ends else [_parsed(name, each) for each in scale.split("|")]
+    try:
+        return name, _between(kind, ends) if ends else Choice(*values)
+    except ValueError as error:
+        raise ValueError(f"--space: {name}: {error}") from None
+
+
+def _between(kind: str, ends: list[str]) -> Scale:
     try:
         low, high = (float(end) for end in ends)
     except ValueError:
-        raise ValueError(f"--space: {name} must be {name}=KIND:LOW:HIGH or {name}=A|B|C; got {text!r}") from None
-    try:
-        return name, KINDS[choose("scale", kind, KINDS)](low, high)
-    except ValueError as error:
-        raise ValueError(f"--space: {name}: {error}") from None
+        raise ValueError(f"a scale must be KIND:LOW:HIGH or A|B|C; got {':'.join([kind, *ends])!r}") from None
+    return KINDS[choose("scale", kind, KINDS)](low, high)
 
 
 def _parsed(name: str, text: str) -> Any:

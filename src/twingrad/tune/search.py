@@ -44,7 +44,8 @@ def search(
         objective: (values by name, report) -> the value to minimise. `report(value)` along the way lets a trial be
             pruned. One that ends with `Diverged`, or whose value is not finite, counts as worse than all others.
         space: a scale for each name, as `{"lr": LogUniform(1e-4, 1), "momentum": OneMinusLogUniform(0.9, 0.999)}`.
-        trials: so many; a grid takes as many of them as give each hyperparameter the same number of values.
+        trials: so many; a grid takes as many of them as give each hyperparameter the same number of values, at least
+            two.
         strategy: "random"; "grid"; "coarse-to-fine", three rounds of random search, each in a box around the best so
             far that is a third as wide; or "tpe", Optuna's tree-structured Parzen estimator. The first three give the
             same trials for the same seed, however many workers there are and however often the search is killed.

@@ -57,16 +57,19 @@ class Random:
 class Grid(Random):
     """Every combination of a few values of each hyperparameter, evenly on its scale.
 
-    There are as many values of each as the number of trials allows, and all values of a choice.
+    There are as many values of each as the number of trials allows, two at least, and all values of a choice.
+    Raises ValueError for too few trials.
     """
 
     def __init__(self, space: Space, trials: int, seed: int) -> None:
         super().__init__(space, trials, seed)
         chosen = math.prod(len(scale.values) for scale in space.values() if isinstance(scale, Choice))
         free = sum(not isinstance(scale, Choice) for scale in space.values())
+        least = chosen * 2**free
+        if trials < least:
+            values = "two values" if free else "each value"
+            raise ValueError(f"a grid over {', '.join(space)} needs at least {least} trials, {values} of each; got {trials}")
         each = math.floor((trials / chosen) ** (1 / free) + 1e-9) if free else 1
-        if each < 1 or chosen > trials:
-            raise ValueError(f"a grid over {', '.join(space)} needs at least {chosen} trials; got {trials}")
         self.points = list(itertools.product(*(scale.grid(each) for scale in space.values())))
         self.trials = len(self.points)
 
