@@ -200,7 +200,18 @@ BAD = {
     ),
     "targeted: weight must be a finite number of at least 0, got -1": lambda: targeted(score, X, X, weight=-1),
     "targeted: lr must be a finite number of at least 0, got nan": lambda: targeted(score, X, X, lr=float("nan")),
-    "targeted: steps must be an int of at least 0; got 1.5": lambda: targeted(score, X, X, steps=1.5),
+    "targeted: steps must be an int; got 1.5": lambda: targeted(score, X, X, steps=1.5),
+    "targeted: steps must be at least 0; got -1": lambda: targeted(score, X, X, steps=-1),
+    "targeted: the target must be of the outputs' shape, (1,); got (1, 1)": lambda: targeted(score, X, np.ones((1, 1))),
+    "fast_gradient_sign: limits must be None or two numbers (low, high); got 1": lambda: fast_gradient_sign(
+        score, X, None, eps=1, limits=1
+    ),
+    "an attack: x must hold floating point numbers; got uint8: divide bytes by 255 first": lambda: fast_gradient_sign(
+        score, X.astype(np.uint8), None, eps=1
+    ),
+    "an attack: y must hold something for each of the 1 examples; got (2,)": lambda: fast_gradient_sign(
+        score, X, np.zeros(2, int), eps=1, gradient=numerical_gradient
+    ),
     "numerical_gradient: step must be a finite number above 0; got 0": lambda: numerical_gradient(
         score, X, None, itself, step=0
     ),
@@ -209,5 +220,11 @@ BAD = {
 
 @pytest.mark.parametrize("told", BAD)
 def test_bad_input(told):
-    with pytest.raises(ValueError, match=re.escape(told)):
+    with pytest.raises((ValueError, TypeError), match=re.escape(told)):
         BAD[told]()
+
+
+@pytest.mark.parametrize("gradient", [exact_gradient, numerical_gradient])
+def test_no_examples(gradient):
+    nothing = fast_gradient_sign(score, X[:0], None, eps=0.1, loss=itself, gradient=gradient)
+    assert nothing.shape == (0, 6)

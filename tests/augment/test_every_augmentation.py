@@ -143,11 +143,20 @@ BAD = {
     "Flip: x must be (N, H, W) or (N, H, W, C); got (2, 64); Compose(..., shape=(H, W)) takes": lambda: A.Flip()(
         batch((2, 64))
     ),
-    "Flip: x must hold floating point numbers; got uint8: divide bytes by 255 first": lambda: A.Flip()(
+    "Flip: x must be float32 or float64; got float16: cast it first": lambda: A.Flip()(batch(GREY, "float16")),
+    "Flip: x must be float32 or float64; got uint8: divide bytes by 255 first": lambda: A.Flip()(
         np.zeros((1, 2, 2), np.uint8)
     ),
     "Compose: part 1 must be an Augmentation, such as Flip(); got 'blur'": lambda: A.Compose(A.Flip(), "blur"),
     "Compose: shape=(8, 8) is for x (N, 64); got (5, 7, 6)": lambda: A.Compose(shape=(8, 8))(batch(GREY)),
+    "Compose: shape must be that of one example, such as (28, 28); got 64": lambda: A.Compose(shape=64),
+    "Compose: a size in shape must be at least 1; got -8": lambda: A.Compose(shape=(8, -8)),
+    "Sometimes: augmentation must be an Augmentation, such as Flip(); got 'flip'": lambda: A.Sometimes("flip"),
+    "Shift: fill must be a finite number; got nan": lambda: A.Shift(1, fill=float("nan")),
+    "Brightness: limits must be None or two numbers (low, high); got 1": lambda: A.Brightness(0.5, limits=1),
+    "Noise: limits must be None or two numbers (low, high); got (0, 0.5, 1)": lambda: A.Noise(0.5, (0, 0.5, 1)),
+    "expected an array that follows the array API standard, got list": lambda: A.MixNoise(0, 1, [[0.5]]),
+    "step must be an integer in [0, 2**32), got 1.5": lambda: A.Shift(1)(batch(GREY), step=1.5),
     "makes (5, 2, 2) of (5, 7, 6); it must keep it": lambda: A.Sometimes(A.Crop(2, 2))(batch(GREY)),
     "Gain must be two finite numbers (low, high), low <= high; got (1, 0)": lambda: A.Gain(1, 0),
     "MixNoise: noise must be (M, S), recordings of S samples; got (4,)": lambda: A.MixNoise(0, 1, np.zeros(4)),

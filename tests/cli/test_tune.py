@@ -131,7 +131,10 @@ BAD = {
     "no trials": (["--trials", 0], "--trials: must be a whole number from 1; got '0'"),
     "unknown strategy": (["--strategy", "gird"], "--strategy: unknown strategy 'gird'; did you mean 'grid'"),
     "too small a grid": (["--space", "activation=relu|tanh", "--strategy", "grid", "--trials", 1], "at least 2 trials"),
-    "a grid of one point": (["--strategy", "grid", "--trials", 3], "needs at least 16 trials, two values of each; got 3"),
+    "a grid of one point": (
+        ["--strategy", "grid", "--trials", 3],
+        "needs at least 16 trials, two values of each; got 3",
+    ),
     "resume with more": (
         ["--resume", ".", "--lr", 1],
         "--resume goes on with the search's own .*; leave out --lr",

@@ -139,6 +139,12 @@ BAD = {
     "jsd: p must hold probabilities, at least 0 and summing to 1; got [-0.5": lambda: gan.jsd(
         np.asarray([-0.5, 1.5]), HALF
     ),
+    "kl: p must hold probabilities, at least 0 and summing to 1; got [nan": lambda: gan.kl(
+        np.asarray([np.nan, 0.5]), HALF
+    ),
+    "cycle_loss: x and x_again must be of one shape; got (3, 2) and (3, 1)": lambda: gan.cycle_loss(
+        np.ones((3, 2)), np.ones((3, 1)), np.ones((3, 2)), np.ones((3, 2))
+    ),
 }
 
 

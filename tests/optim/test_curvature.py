@@ -96,6 +96,15 @@ def test_bad_tolerance(tolerance):
         curvature(lambda x: x @ x, np.ones(2), tolerance=tolerance)
 
 
+def test_bad_steps_and_a_cost_that_is_not_finite():
+    with pytest.raises(ValueError, match="curvature: steps must be at least 1, got 0"):
+        curvature(lambda x: x @ x, np.ones(2), steps=0)
+    with pytest.raises(TypeError, match=r"curvature: steps must be an int; got 1\.5"):
+        curvature(lambda x: x @ x, np.ones(2), steps=1.5)
+    with pytest.raises(ValueError, match="curvature: the Hessian is not finite there"):
+        curvature(lambda x: (x @ x) * float("nan"), np.ones(2))
+
+
 LEAVE = {
     "descent": (lambda m: optim.SGD(m, lr=0.01), 698),
     "momentum of the course": (lambda m: optim.SGD(m, lr=0.01, momentum=0.9, form="course"), 811),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from twingrad import functional as F
 from twingrad.adversarial.gradients import Loss, Model, exact_gradient
-from twingrad.functional.checks import non_negative, number
+from twingrad.functional.checks import integer, non_negative
+from twingrad.limits import Limits, check_limits, cut
 from twingrad.namespace import Array, namespace_of
-
-Limits = tuple[float, float] | None
 
 
 def fast_gradient_sign(
@@ -47,13 +45,18 @@ def fast_gradient_sign(
     array([-1.6])
     """
     non_negative("fast_gradient_sign: eps", eps)
-    _check_limits("fast_gradient_sign", limits)
+    check_limits("fast_gradient_sign: limits", limits)
     xp = namespace_of(x)
-    return _cut(x + eps * xp.sign(gradient(model, x, y, loss)), limits)
+    return cut(x + eps * xp.sign(gradient(model, x, y, loss)), limits)
 
 
 def half_squared_error(outputs: Array, target: Array, *, reduction: str = "none") -> Array:
-    """sum over k of (o_k - t_k)^2 / 2 for each example: (N, K) or (N,) -> (N,)."""
+    """sum over k of (o_k - t_k)^2 / 2 for each example: (N, K) or (N,), both of one shape, -> (N,)."""
+    if outputs.shape != target.shape:
+        raise ValueError(
+            f"targeted: the target must be of the outputs' shape, {tuple(outputs.shape)}; got {tuple(target.shape)}; "
+            "class numbers go with loss=F.softmax_cross_entropy"
+        )
     xp = namespace_of(outputs)
     return 0.5 * xp.sum(xp.reshape((outputs - target) ** 2, (outputs.shape[0], -1)), axis=1)
 
@@ -76,7 +79,8 @@ def targeted(
     staying near costs; 0 allows any image. lr, steps: of plain gradient descent. The rest as in `fast_gradient_sign`.
     For a linear score w.x and the default loss the answer is x + c w, c = (t - w.x) / (|w|^2 + 2 weight).
 
-    Raises ValueError for a weight, lr or steps that are negative or not finite; AutodiffError as `fast_gradient_sign`.
+    Raises ValueError for a weight, lr or steps that are negative or not finite, and for a target of another shape than
+    the outputs; AutodiffError as `fast_gradient_sign`.
 
     >>> import numpy as np
     >>> w = np.asarray([1.0, 3, -1, 2, 2, 3])
@@ -86,22 +90,10 @@ def targeted(
     """
     non_negative("targeted: weight", weight)
     non_negative("targeted: lr", lr)
-    _check_limits("targeted", limits)
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 0:
-        raise ValueError(f"targeted: steps must be an int of at least 0; got {steps!r}")
+    check_limits("targeted: limits", limits)
+    if integer("targeted: steps", steps) < 0:
+        raise ValueError(f"targeted: steps must be at least 0; got {steps}")
     found = x
     for _ in range(steps):
-        found = _cut(found - lr * (gradient(model, found, target, loss) + 2 * weight * (found - x)), limits)
+        found = cut(found - lr * (gradient(model, found, target, loss) + 2 * weight * (found - x)), limits)
     return found
-
-
-def _cut(x: Array, limits: Limits) -> Array:
-    return x if limits is None else namespace_of(x).clip(x, *limits)
-
-
-def _check_limits(who: str, limits: Limits) -> None:
-    if limits is None:
-        return
-    low, high = (number(f"{who}: limits", each) for each in limits)
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        raise ValueError(f"{who}: limits must be two finite numbers (low, high), low <= high; got ({low:g}, {high:g})")

@@ -25,8 +25,10 @@ def exact_gradient(model: Model, x: Array, y: Array, loss: Loss) -> Array:
 
     An `nn.Module` computes in evaluation mode, where an example does not depend on the others of its batch.
 
-    Raises AutodiffError, by the model's name, where the model gives no gradient.
+    Raises AutodiffError, by the model's name, where the model gives no gradient; else as `numerical_gradient`.
     """
+
+    _check_pair(x, y)
 
     def cost(x: Array) -> Any:
         return namespace_of(x).sum(loss(model(x), y, reduction="none"))
@@ -44,7 +46,8 @@ def numerical_gradient(model: Model, x: Array, y: Array, loss: Loss, *, step: fl
     A black box is enough: the model is only asked, for a batch of 2 D changed copies of each example, D its inputs. In
     float32 the differences of a confident model vanish: give it float64, or a larger step.
 
-    Raises ValueError for a step that is not positive.
+    Raises ValueError for a step that is not positive, and where x and y are of unlike length; TypeError where x does
+    not hold floating point numbers.
 
     >>> import numpy as np
     >>> squares = lambda outputs, y, reduction: outputs
@@ -53,7 +56,10 @@ def numerical_gradient(model: Model, x: Array, y: Array, loss: Loss, *, step: fl
     """
     if not (math.isfinite(number("numerical_gradient: step", step)) and step > 0):
         raise ValueError(f"numerical_gradient: step must be a finite number above 0; got {step}")
+    _check_pair(x, y)
     xp, d = namespace_of(x), math.prod(x.shape[1:])
+    if not x.shape[0]:
+        return xp.zeros_like(x)
     moves = step * xp.eye(d, dtype=x.dtype, device=x.device)
     moves = xp.reshape(xp.concat([moves, -moves], axis=0), (2 * d, *x.shape[1:]))
     rows = []
@@ -77,6 +83,17 @@ def no_gradient(model: Model, error: Exception) -> AutodiffError:
         f"the model {name} gives no gradient with respect to its input ({error}); "
         "gradient=numerical_gradient attacks it as a black box"
     )
+
+
+def _check_pair(x: Array, y: Any) -> None:
+    """Raise unless x holds floating point numbers, and y is None or an array with something for each example."""
+    if not namespace_of(x).isdtype(x.dtype, "real floating"):
+        raise TypeError(f"an attack: x must hold floating point numbers; got {x.dtype}: divide bytes by 255 first")
+    if y is None:
+        return
+    namespace_of(y)  # tells what is no array
+    if y.shape[:1] != x.shape[:1]:
+        raise ValueError(f"an attack: y must hold something for each of the {x.shape[0]} examples; got {y.shape}")
 
 
 def _repeated(y: Any, i: int, times: int) -> Any:

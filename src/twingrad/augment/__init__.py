@@ -1,7 +1,7 @@
 """Data augmentation: random changes of a batch that are pure functions of (seed, step), the same on every device.
 
-Images are (N, H, W) or (N, H, W, C), signals (N, T), floating point; `Compose(..., shape=(8, 8))` takes flat examples.
-`fit(augment=)` and `data.loader(augment=)` change every batch anew; `of_batch` is the rule by which.
+Images are (N, H, W) or (N, H, W, C), signals (N, T), float32 or float64; `Compose(..., shape=(8, 8))` takes flat
+examples. `fit(augment=)` and `data.loader(augment=)` change every batch anew; `of_batch` is the rule by which.
 
 >>> import numpy as np
 >>> from twingrad import augment

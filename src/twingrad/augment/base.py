@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from twingrad.augment.checks import check_batch, probability
+from twingrad.augment.checks import check_batch, probability, whole
 from twingrad.augment.draws import Draws
 from twingrad.namespace import Array, namespace_of
 from twingrad.random import DEFAULT_SEED
@@ -26,7 +26,7 @@ class Augmentation:
     A subclass is a dataclass that checks its numbers and defines `apply(x, draws)`.
 
     Raises:
-        TypeError: x is no floating point array.
+        TypeError: x is no array of float32 or float64.
         ValueError: x of other dimensions than `ranks`; a seed or step out of range.
     """
 
@@ -57,9 +57,8 @@ class Compose(Augmentation):
 
     def __init__(self, *parts: Augmentation, shape: Sequence[int] | None = None) -> None:
         for i, part in enumerate(parts):
-            if not isinstance(part, Augmentation):
-                raise TypeError(f"Compose: part {i} must be an Augmentation, such as Flip(); got {part!r}")
-        self.parts, self.shape = parts, None if shape is None else tuple(int(n) for n in shape)
+            _check_part(f"Compose: part {i}", part)
+        self.parts, self.shape = parts, None if shape is None else _checked_shape(shape)
 
     def __call__(self, x: Array, *, seed: int = DEFAULT_SEED, step: int = 0, path: str = "") -> Array:
         xp, flat = namespace_of(x), self.shape is not None
@@ -97,6 +96,7 @@ class Sometimes(Augmentation):
     p: float = 0.5
 
     def __post_init__(self) -> None:
+        _check_part("Sometimes: augmentation", self.augmentation)
         probability("Sometimes: p", self.p)
 
     def __call__(self, x: Array, *, seed: int = DEFAULT_SEED, step: int = 0, path: str = "") -> Array:
@@ -105,3 +105,16 @@ class Sometimes(Augmentation):
             raise ValueError(f"Sometimes: {self.augmentation!r} makes {changed.shape} of {x.shape}; it must keep it")
         draws = Draws(x, seed, step, f"{path}Sometimes")
         return namespace_of(x).where(draws.chosen(self.p), changed, x)
+
+
+def _check_part(name: str, part: Any) -> None:
+    if not isinstance(part, Augmentation):
+        raise TypeError(f"{name} must be an Augmentation, such as Flip(); got {part!r}")
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
+    if not isinstance(shape, Sequence) or isinstance(shape, str):
+        raise TypeError(f"Compose: shape must be that of one example, such as (28, 28); got {shape!r}")
+    for size in shape:
+        whole("Compose: a size in shape", size, 1)
+    return tuple(int(size) for size in shape)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from twingrad.functional.checks import number
+from twingrad.functional.checks import integer, number
 from twingrad.namespace import Array, namespace_of
 
 LAYOUT = {2: "(N, T)", 3: "(N, H, W)", 4: "(N, H, W, C)"}
 
 
 def check_batch(who: str, x: Array, ranks: tuple[int, ...]) -> None:
-    """Raise unless x is a batch of floating point numbers with one of these numbers of dimensions, none of them 0."""
-    if not namespace_of(x).isdtype(x.dtype, "real floating"):
-        raise TypeError(f"{who}: x must hold floating point numbers; got {x.dtype}: divide bytes by 255 first")
+    """Raise unless x is a batch of float32 or float64 with one of these numbers of dimensions, none of them 0.
+
+    In float16 draws and places between pixels would be too coarse, and large ones infinite.
+    """
+    xp = namespace_of(x)
+    if x.dtype not in (xp.float32, xp.float64):
+        cure = "cast it" if xp.isdtype(x.dtype, "real floating") else "divide bytes by 255"
+        raise TypeError(f"{who}: x must be float32 or float64; got {x.dtype}: {cure} first")
     if len(x.shape) not in ranks or 0 in x.shape[1:]:
         told = " or ".join(LAYOUT[rank] for rank in ranks)
         flat = "; Compose(..., shape=(H, W)) takes flat examples" if len(x.shape) == 2 and 3 in ranks else ""
@@ -25,6 +30,12 @@ def probability(name: str, value: float) -> None:
     """Raise ValueError unless it lies in [0, 1]."""
     if not 0 <= number(name, value) <= 1:
         raise ValueError(f"{name} must lie in [0, 1]; got {value}")
+
+
+def finite(name: str, value: float) -> None:
+    """Raise ValueError for infinity and not-a-number."""
+    if not math.isfinite(number(name, value)):
+        raise ValueError(f"{name} must be a finite number; got {value}")
 
 
 def at_least(name: str, value: float, least: float = 0.0) -> None:
@@ -39,15 +50,7 @@ def positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be a finite number above 0; got {value}")
 
 
-def ordered(name: str, low: float, high: float) -> None:
-    """Raise ValueError unless low <= high, both finite."""
-    if not (math.isfinite(number(name, low)) and math.isfinite(number(name, high)) and low <= high):
-        raise ValueError(f"{name} must be two finite numbers (low, high), low <= high; got ({low}, {high})")
-
-
 def whole(name: str, value: Any, least: int = 0) -> None:
     """Raise unless it is an int of at least so much."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int; got {value!r}")
-    if value < least:
+    if integer(name, value) < least:
         raise ValueError(f"{name} must be at least {least}; got {value}")

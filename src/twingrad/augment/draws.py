@@ -13,7 +13,7 @@ from twingrad.namespace import Array, namespace_of
 from twingrad.random import stream_of, uniform, words
 
 BITS = 24
-"""Of a word that make a number for a pixel: as many as float32 holds exactly, so that all devices and dtypes agree."""
+"""Of a word that make a number for a pixel: as many as float32 tells apart, so that both dtypes agree to rounding."""
 
 
 class Draws:
@@ -24,7 +24,7 @@ class Draws:
 
     def _key(self) -> dict[str, int]:
         self.count += 1
-        return {"seed": self.seed, "stream": stream_of(f"{self.path}.{self.count - 1}"), "step": int(self.step)}
+        return {"seed": self.seed, "stream": stream_of(f"{self.path}.{self.count - 1}"), "step": self.step}
 
     def each(self, low: float, high: float) -> NDArray[np.float64]:
         """A number in [low, high) for each example, on the host: (N,)."""
@@ -39,7 +39,7 @@ class Draws:
         return beside(self.x, uniform((self.x.shape[0],), **self._key()) < p, dtype=namespace_of(self.x).bool)
 
     def uniform(self, shape: tuple[int, ...]) -> Array:
-        """Numbers (k + 1/2) / 2**24 in (0, 1) where x lives, of x's dtype."""
+        """Numbers (k + 1/2) / 2**24 where x lives, rounded to x's dtype: in (0, 1) in float64, (0, 1] in float32."""
         xp, plain = namespace_of(self.x), self.x.data if isinstance(self.x, Tensor) else self.x
         drawn = words(math.prod(shape), **self._key(), xp=namespace_of(plain), device=plain.device)
         return xp.reshape((xp.astype(drawn >> (32 - BITS), self.x.dtype) + 0.5) * 2.0**-BITS, shape)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twingrad.augment.base import Augmentation
-from twingrad.augment.checks import at_least, positive
+from twingrad.augment.checks import at_least, finite, positive
 from twingrad.augment.draws import Draws, asarray_like
 from twingrad.augment.sampling import bilinear, gaussian, grid, smooth
 from twingrad.namespace import Array
@@ -34,6 +34,7 @@ class Elastic(Augmentation):
     def __post_init__(self) -> None:
         at_least("Elastic: alpha", self.alpha)
         positive("Elastic: sigma", self.sigma)
+        finite("Elastic: fill", self.fill)
 
     def apply(self, x: Array, draws: Draws) -> Array:
         rows, columns = grid(x)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twingrad.augment.base import Augmentation
-from twingrad.augment.checks import at_least, ordered, positive, probability, whole
+from twingrad.augment.checks import at_least, finite, positive, probability, whole
 from twingrad.augment.draws import Draws, asarray_like, beside
 from twingrad.augment.sampling import bilinear, gather, grid
-from twingrad.functional.checks import one_of
+from twingrad.functional.checks import one_of, ordered
 from twingrad.namespace import Array, namespace_of
 
 AXES = {"vertical": 1, "horizontal": 2}
@@ -51,6 +51,7 @@ class Shift(Augmentation):
 
     def __post_init__(self) -> None:
         whole("Shift: pixels", self.pixels)
+        finite("Shift: fill", self.fill)
 
     def apply(self, x: Array, draws: Draws) -> Array:
         down, right = (draws.integers(-self.pixels, self.pixels) for _ in range(2))
@@ -77,6 +78,7 @@ class Crop(Augmentation):
         whole("Crop: height", self.height, 1)
         whole("Crop: width", self.width, 1)
         whole("Crop: pad", self.pad)
+        finite("Crop: fill", self.fill)
 
     def apply(self, x: Array, draws: Draws) -> Array:
         room = [
@@ -107,6 +109,7 @@ class Zoom(Augmentation):
     def __post_init__(self) -> None:
         positive("Zoom: low", self.low)
         ordered("Zoom", self.low, self.high)
+        finite("Zoom: fill", self.fill)
 
     def apply(self, x: Array, draws: Draws) -> Array:
         height = draws.each(self.low, self.high)
@@ -132,6 +135,7 @@ class Rotate(Augmentation):
 
     def __post_init__(self) -> None:
         at_least("Rotate: degrees", self.degrees)
+        finite("Rotate: fill", self.fill)
 
     def apply(self, x: Array, draws: Draws) -> Array:
         return affine(x, turns(draws.each(-self.degrees, self.degrees)), self.fill)

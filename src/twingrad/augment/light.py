@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass
 
 from twingrad.augment.base import IMAGES, Augmentation
-from twingrad.augment.checks import at_least, ordered
+from twingrad.augment.checks import at_least
 from twingrad.augment.draws import Draws, asarray_like, beside
 from twingrad.augment.sampling import example_sum, gaussian, smooth
+from twingrad.functional.checks import ordered
+from twingrad.limits import Limits, check_limits, cut
 from twingrad.namespace import Array, namespace_of
 
-Limits = tuple[float, float] | None
 GREY = (0.299, 0.587, 0.114)
 """Of red, green and blue in a pixel's grey: ITU-R BT.601, as PIL's."""
 
@@ -29,10 +30,10 @@ class Noise(Augmentation):
 
     def __post_init__(self) -> None:
         at_least("Noise: std", self.std)
-        _check_limits("Noise", self.limits)
+        check_limits("Noise: limits", self.limits)
 
     def apply(self, x: Array, draws: Draws) -> Array:
-        return _cut(x + self.std * draws.normal(x.shape), self.limits)
+        return cut(x + self.std * draws.normal(x.shape), self.limits)
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,12 @@ class _Enhance(Augmentation):
         at_least(f"{who}: amount", self.amount)
         if self.amount > 1:
             raise ValueError(f"{who}: amount must be at most 1, or factors would be negative; got {self.amount}")
-        _check_limits(who, self.limits)
+        check_limits(f"{who}: limits", self.limits)
 
     def apply(self, x: Array, draws: Draws) -> Array:
         factor = beside(x, draws.each(1 - self.amount, 1 + self.amount))
         dull = self.dull(x)
-        return _cut(dull + factor * (x - dull), self.limits)
+        return cut(dull + factor * (x - dull), self.limits)
 
     def dull(self, x: Array) -> Array:
         """The picture with factor 0."""
@@ -123,12 +124,3 @@ class Saturation(_Enhance):
 def _grey(x: Array) -> Array:
     red, green, blue = (share * x[:, :, :, i] for i, share in enumerate(GREY))
     return red + green + blue
-
-
-def _cut(x: Array, limits: Limits) -> Array:
-    return x if limits is None else namespace_of(x).clip(x, *limits)
-
-
-def _check_limits(who: str, limits: Limits) -> None:
-    if limits is not None:
-        ordered(f"{who}: limits", *limits)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from twingrad.augment.base import Augmentation
-from twingrad.augment.checks import at_least, ordered, positive
+from twingrad.augment.checks import at_least, positive
 from twingrad.augment.draws import Draws, asarray_like, beside
 from twingrad.augment.sampling import example_sum
+from twingrad.functional.checks import ordered
 from twingrad.namespace import Array, namespace_of
 
 SIGNALS = (2,)
@@ -53,7 +54,10 @@ class MixNoise(Augmentation):
 
     def __post_init__(self) -> None:
         ordered("MixNoise", self.low, self.high)
-        if self.noise is not None and (len(self.noise.shape) != 2 or 0 in self.noise.shape):
+        if self.noise is None:
+            return
+        namespace_of(self.noise)  # tells what is no array
+        if len(self.noise.shape) != 2 or 0 in self.noise.shape:
             raise ValueError(f"MixNoise: noise must be (M, S), recordings of S samples; got {tuple(self.noise.shape)}")
 
     def apply(self, x: Array, draws: Draws) -> Array:
@@ -83,8 +87,7 @@ class BandStop(Augmentation):
     """Takes a band of `width` hertz out of each signal, its lower end uniform in [low, high - width): x (N, T).
 
     The bins k rate / T of the discrete Fourier transform within the band, both ends included, become 0. rate: samples
-    in a second. The transform may differ in the last bits between devices;
-    no gradient passes it.
+    in a second. The transform may differ in the last bits between devices; no gradient passes it.
 
     Raises ValueError where high is above rate / 2, or the band wider than high - low.
     """

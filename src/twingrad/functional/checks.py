@@ -52,6 +52,12 @@ def integer(name: str, value: Any) -> int:
     raise TypeError(f"{name} must be an int; got {value!r}")
 
 
+def ordered(name: str, low: float, high: float) -> None:
+    """ValueError unless low <= high, both finite."""
+    if not (math.isfinite(number(name, low)) and math.isfinite(number(name, high)) and low <= high):
+        raise ValueError(f"{name} must be two finite numbers (low, high), low <= high; got ({low}, {high})")
+
+
 def positive_or_none(name: str, value: float | None) -> float | None:
     """`value` as a float, or None; ValueError unless it is positive."""
     if value is None:

@@ -14,7 +14,7 @@ def kl(p: Array, q: Array) -> Array:
 
     p, q: (..., K), floating, at least 0, each summing to 1. Returns (...). Source: Kullback and Leibler 1951.
 
-    Raises ValueError for shapes that differ, and for NumPy's arrays that are no distributions.
+    Raises ValueError for shapes that differ, and for what is no distribution.
 
     >>> import numpy as np
     >>> print(kl(np.asarray([0.5, 0.5]), np.asarray([0.25, 0.75])).round(6))
@@ -49,9 +49,11 @@ def _kl(p: Array, q: Array) -> Array:
 
 
 def _check(who: str, p: Array, q: Array) -> None:
+    namespace_of(p, q)  # tells what is no array
     if p.shape != q.shape or not p.shape:
         raise ValueError(f"{who}: p and q must be (..., K) of one shape; got {tuple(p.shape)} and {tuple(q.shape)}")
     for name, given in (("p", plain(p)), ("q", plain(q))):
         xp = namespace_of(given)
-        if bool(xp.any(given < 0)) or bool(xp.any(xp.abs(xp.sum(given, axis=-1) - 1) > SUM)):
+        right = xp.all(given >= 0) & xp.all(xp.abs(xp.sum(given, axis=-1) - 1) <= SUM)  # False for what is no number
+        if not bool(right):
             raise ValueError(f"{who}: {name} must hold probabilities, at least 0 and summing to 1; got {given}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from twingrad.autodiff import no_grad
 from twingrad.capture import capture
-from twingrad.functional.checks import one_of
+from twingrad.functional.checks import integer, one_of
 from twingrad.gan.losses import FORMS, discriminator_loss, generator_loss
 from twingrad.namespace import Array
 
@@ -42,9 +42,7 @@ class Game:
         k: int = 1,
     ) -> None:
         one_of("Game: form", form, FORMS)
-        if not isinstance(k, int) or isinstance(k, bool):
-            raise TypeError(f"Game: k must be an int; got {k!r}")
-        if k < 1:
+        if integer("Game: k", k) < 1:
             raise ValueError(f"Game: k must be at least 1, or the discriminator would never learn; got {k}")
         self.generator, self.discriminator, self.form, self.k = generator, discriminator, form, k
         self.optimizers = generator_optimizer, discriminator_optimizer

@@ -46,7 +46,7 @@ def cycle_loss(x: Array, x_again: Array, y: Array, y_again: Array) -> Array:
     """mean |F(G(x)) - x| + mean |G(F(y)) - y|: what goes there and back must come back as it was.
 
     x, x_again: (N, D); y, y_again: (M, E). The means are over all numbers: the norms of Zhu et al. 2017, equation 2,
-    divided by the numbers of an example.
+    divided by the numbers of an example. Raises ValueError for two shapes of one pair.
 
     The course's example, G(x) = 2x and F(y) = y / 2 + 1/4:
 
@@ -55,11 +55,15 @@ def cycle_loss(x: Array, x_again: Array, y: Array, y_again: Array) -> Array:
     >>> print(cycle_loss(x, (2 * x) / 2 + 0.25, y, 2 * (y / 2 + 0.25)))
     0.75
     """
-    return _mean_size(x_again - x) + _mean_size(y_again - y)
+    return _mean_gap("x", x, x_again) + _mean_gap("y", y, y_again)
 
 
-def _mean_size(gap: Array) -> Array:
-    """The mean absolute value, with a gradient for whatever the gap is of."""
+def _mean_gap(name: str, given: Array, again: Array) -> Array:
+    """The mean absolute difference, with a gradient for both."""
+    if given.shape != again.shape:
+        shapes = f"{tuple(given.shape)} and {tuple(again.shape)}"
+        raise ValueError(f"cycle_loss: {name} and {name}_again must be of one shape; got {shapes}")
+    gap = again - given
     return F.mean_absolute_error(gap, namespace_of(plain(gap)).zeros_like(plain(gap)))
 
 

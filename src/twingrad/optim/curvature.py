@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from twingrad.autodiff import hvp
-from twingrad.functional.checks import number
+from twingrad.functional.checks import integer, number
 from twingrad.fusable import fused
 from twingrad.namespace import Array, namespace_of
 from twingrad.random import normal
@@ -59,6 +59,7 @@ def curvature(
     and s - H, whose largest eigenvalues belong to the ends of H's spectrum: so eigenvalues of equal size and unlike
     signs, as a saddle's, are told apart. Each stops when the residual is below tolerance s, after `steps` products at
     most; `residual` tells how far it came. Fused kernels have no second derivative: the reference path is taken.
+    Raises ValueError for a tolerance outside (0, 1), steps below 1, and where the Hessian is not finite.
 
     >>> import numpy as np
     >>> found = curvature(lambda p: p[0] ** 2 - p[1] ** 2, np.asarray([1.0, 1e-6]))
@@ -69,6 +70,8 @@ def curvature(
     """
     if not 0 < number("curvature: tolerance", tolerance) < 1:
         raise ValueError(f"curvature: tolerance must be in (0, 1), got {tolerance}")
+    if integer("curvature: steps", steps) < 1:
+        raise ValueError(f"curvature: steps must be at least 1, got {steps}")
     several = isinstance(args, tuple)
     point: Vector = args if several else (args,)
     count = 0
@@ -97,6 +100,8 @@ def _size(times: Callable[[Vector], Vector], v: Vector, tolerance: float, steps:
     for _ in range(steps):
         before, product = size, times(v)
         size = _norm(product)
+        if not math.isfinite(size):
+            raise ValueError(f"curvature: the Hessian is not finite there; a product with a vector has length {size}")
         if size - before <= tolerance * size:
             break
         v = tuple(each / size for each in product)

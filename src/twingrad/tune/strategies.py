@@ -68,7 +68,9 @@ class Grid(Random):
         least = chosen * 2**free
         if trials < least:
             values = "two values" if free else "each value"
-            raise ValueError(f"a grid over {', '.join(space)} needs at least {least} trials, {values} of each; got {trials}")
+            raise ValueError(
+                f"a grid over {', '.join(space)} needs at least {least} trials, {values} of each; got {trials}"
+            )
         each = math.floor((trials / chosen) ** (1 / free) + 1e-9) if free else 1
         self.points = list(itertools.product(*(scale.grid(each) for scale in space.values())))
         self.trials = len(self.points)
