@@ -70,7 +70,8 @@ def main(seeds=range(5)):
             error, taken = np.mean(rows, axis=0)
             print(f"{name}, {share:.0%} wrong: test error {error:.1%}; eights called one {taken:.0%}")
     less = paired(*([error for error, _ in found[name][-1]] for name in kinds))
-    print(f"at {SHARES[-1]:.0%} systematic ones cost {less} more test error over {less.n} seeds (95% interval)")
+    told = f"{less.mean:.1%} [{less.low:.1%}, {less.high:.1%}]"
+    print(f"at {SHARES[-1]:.0%} systematic ones cost {told} more test error over {less.n} seeds (95% interval)")
     try:
         draw(found)
     except ImportError:

@@ -68,7 +68,7 @@ def draw(reports):
         away += [[high - r for r, (_, high) in zip(rates, ends, strict=True)]]
         axes.errorbar(np.arange(10) + shift, rates, away, fmt="o", label=name)
     axes.set(xticks=range(10), xlabel=f"digit; of {RARE} only {KEPT} were learned from", ylabel="recall")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower left")
     figure.savefig("metrics.png")
 
 

@@ -58,6 +58,7 @@ def test_mismatch():
     assert easier.named == ("avoidable bias", "variance")
     assert "dev           6%  -4%  dev is easier than train-dev" in str(easier).splitlines()
     assert "mismatch" not in str(easier)
+    assert "test is slightly easier than dev" in str(percents(4, 7, 10, 12, 11.5))
     assert found.focus == "avoidable bias"
 
 

@@ -193,6 +193,23 @@ def test_snapshots_are_the_weights_at_the_end_of_each_cycle(data, make_model):
     np.testing.assert_allclose(last, predict_probabilities(snapshots.models(model)[1], x), rtol=1e-5, atol=1e-7)
 
 
+def test_snapshots_do_not_depend_on_when_a_run_is_measured(data, make_model):
+    """At the end of an epoch, measured then or not."""
+    pairs = [(data.train.x[i : i + 50], data.train.y[i : i + 50]) for i in range(0, 150, 50)]
+    options = {"epochs": 4, "device": "cpu", "keep": "last"}
+    kept = []
+    for given, more in ((pairs, {}), (pairs, {"evaluate_every": 2}), (pairs, {"evaluate_every": 10**6})):
+        kept.append(Snapshots(2))
+        tg.fit(make_model(), given, callbacks=[kept[-1]], **options, **more)
+    kept.append(Snapshots(2))
+    tg.fit(make_model(), lambda epoch: iter(pairs), callbacks=[kept[-1]], **options)
+    for snapshots in kept:
+        assert list(snapshots.states) == [2, 4]
+        for epoch, state in kept[0].states.items():
+            for name, value in state.items():
+                np.testing.assert_array_equal(snapshots.states[epoch][name], value)
+
+
 def test_snapshots_survive_a_run_that_is_resumed(data, make_model, tmp_path):
     whole, first, second = Snapshots(1), Snapshots(1), Snapshots(1)
     tg.fit(make_model(), data, epochs=3, callbacks=[whole], **QUICK)

@@ -192,7 +192,7 @@ def _called(lower: str, upper: str, same_distribution: bool) -> str:
 def _gap(name: str, lower: str, upper: str, value: float, least: float) -> Gap:
     told = ""
     if value < -ROUNDING:
-        told = f"{upper} is easier than {lower}"
+        told = f"{upper} is {'' if value < -least else 'slightly '}easier than {lower}"
         if name == BIAS:
             told = "below human level, which cannot be Bayes error: look for a better proxy, or for a leak in the split"
     return Gap(name, lower, upper, value, value > ROUNDING and value >= least - ROUNDING, told)

@@ -36,7 +36,7 @@ class Run:
 
 
 class Callback:
-    """Told when a run starts, after each update, after each evaluation, and when it ends (by an error too).
+    """Told when a run starts, after each update, epoch and evaluation, and when it ends (by an error too).
 
     Override what you need. `fit` also takes a plain function, called with each evaluation's `Record`. A callback that
     remembers more than `run.history` gives it in `state` and takes it in `restore`, so that runs can be resumed.
@@ -47,6 +47,9 @@ class Callback:
 
     def on_step(self, run: Run) -> None:
         """After each update. Reading a loss here would wait for the device at each step."""
+
+    def on_epoch(self, run: Run) -> None:
+        """After the last update of each epoch, before its evaluation."""
 
     def on_evaluation(self, run: Run, record: Record) -> None:
         """After each evaluation: at the end of each epoch, or every so many steps."""

@@ -13,8 +13,7 @@ from twingrad.functional.checks import integer
 from twingrad.functional.reduction import plain
 from twingrad.namespace import Array, namespace_of
 from twingrad.nn.copies import copied
-from twingrad.train.callbacks import Callback
-from twingrad.train.history import Record
+from twingrad.train.callbacks import Callback, Run
 from twingrad.train.predict import task_of
 
 
@@ -74,8 +73,7 @@ class Snapshots(Callback):
     """Keeps the weights at the end of every `every`-th epoch: of each cycle of a cyclic learning rate one model.
 
     `ensemble` makes one model of them, for the cost of one run. The learning rate is best lowest at the end of a cycle:
-    `optim.schedules.CosineRestarts(lr, length=every * batches)`. Where `fit` measures several times in an epoch, those
-    of its last measurement are kept. A run that is cut short and resumed has them all.
+    `optim.schedules.CosineRestarts(lr, length=every * batches)`. A run that is cut short and resumed has them all.
     Source: Huang et al. 2017, "Snapshot ensembles: train 1, get M for free".
 
     >>> Snapshots(5)
@@ -88,10 +86,10 @@ class Snapshots(Callback):
             raise ValueError(f"Snapshots: every is a number of epochs from 1; got {every!r}")
         self.states: dict[int, dict[str, Any]] = {}
 
-    def on_evaluation(self, run: Any, record: Record) -> None:
+    def on_epoch(self, run: Run) -> None:
         """Keep the weights, where a cycle ends."""
-        if record.epoch % self.every == 0:
-            self.states[record.epoch] = run.model.state_dict()
+        if run.epoch % self.every == 0:
+            self.states[run.epoch] = run.model.state_dict()
 
     def models(self, model: nn.Module) -> list[nn.Module]:
         """The snapshots in their order, each a copy of `model`, the one that was trained, with its weights."""

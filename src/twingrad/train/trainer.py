@@ -100,6 +100,7 @@ class Trainer:
                 self._pause(rings)
                 if run.stop:
                     return
+            self._tell("on_epoch")
             if not every:
                 self._evaluate()
             self.optimizer.end_epoch()
