@@ -141,10 +141,10 @@ else
   in_place
 fi
 part modules 20 bash -c modules
-part cpu_kernels 90 bash -c cpu_kernels
-part info 30 "$PYTHON" -m twingrad info --json
 part device 40 bash -c device
 [ "$(head -n 1 "$work/device.status" | cut -d' ' -f1)" = 0 ] || gpu=no
+gpu_part cpu_kernels 90 bash -c cpu_kernels
+part info 30 "$PYTHON" -m twingrad info --json
 gpu_part tests 180 bash -c gpu_tests
 gpu_part step 120 "$PYTHON" -m twingrad.benchmarks.gpu_step
 gpu_part targets 90 "$PYTHON" -m twingrad.benchmarks.gpu_targets

@@ -95,7 +95,8 @@ def main(work: str, gpu: str, out: str) -> int:
     found = gathered(Path(work), now)
     print(summary(found["parts"]))
     if gpu != "yes" and not out:
-        print('no GPU could be used, so nothing is verified and no result is kept; part "device" tells why')
+        reason = found["parts"].get("device", {}).get("output", "").strip().rpartition("\n")[2]
+        print(f"no GPU could be used, so nothing is verified and no result is kept: {reason}")
         return 1
     name = found["machine"].split(",")[0] if gpu == "yes" else "none"
     folder = Path(out) if out else RESULTS

@@ -94,3 +94,9 @@ def test_show_config_prints_every_section():
     for section in ("versions", "platform", "device", "cpu_kernels", "cuda_kernels", "blas", "matmul", "refusals"):
         assert any(line.startswith(section) for line in printed.splitlines())
     assert np.__version__ in printed
+
+
+def test_a_gpus_memory_is_told_in_words():
+    gpu = {"device": "cuda", "memory": 150_000_000_000, "memory_free": 1536, "precisions": ["float32", "tf32"]}
+    told = "cuda; memory 139.7 GiB; memory free 1.5 KiB; precisions float32, tf32"
+    assert info.render({"device": {"gpus": [gpu]}}).endswith(f"gpus  device {told}")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from twingrad import devices
+from twingrad.backends.memory import size
 from twingrad.errors import DeviceError
 
 __all__ = ["config", "render", "show_config"]
@@ -113,6 +114,7 @@ def _versions() -> dict[str, str | None]:
     found = {"twingrad": _version("twingrad"), "python": platform.python_version(), "numpy": np.__version__}
     found["array-api-compat"] = _version("array-api-compat")
     found["safetensors"] = _version("safetensors")
+    found |= {package: _version(package) for package in ("nvmath-python", "ml_dtypes")}
     found["cupy"] = next((version for name in CUPY_PACKAGES if (version := _version(name))), None)
     return found
 
@@ -226,5 +228,9 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_plain(item) for item in value)
     if isinstance(value, dict):
-        return "; ".join(f"{key} {_plain(item)}" for key, item in value.items())
+        return "; ".join(f"{_words(key)} {_told(key, item)}" for key, item in value.items())
     return str(value)
+
+
+def _told(key: str, value: Any) -> str:
+    return size(value) if key.startswith("memory") else _plain(value)
