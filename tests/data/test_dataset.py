@@ -36,6 +36,7 @@ def test_the_targets_tell_the_task(y, options, task, classes, outputs):
 
 
 BAD = {
+    "NaN label": (X, [[1.0, np.nan]] * 4, {}, ValueError, 'labels of which some are missing take task="multi-label"'),
     "NaN target": (X, [1.0, np.nan, 2, 3], {}, ValueError, "targets must be finite; row 1 holds nan"),
     "label 2": (X, [[0, 1], [2, 0], [0, 0], [0, 0]], {}, ValueError, "row 2 has label 2"),
     "negative": (X, [0, -1, 1, 0], {}, ValueError, "row 1 has label -1"),

@@ -201,6 +201,11 @@ def test_a_layer_takes_its_own_draw():
     assert layer.weight.data.tolist() == [[0.25] * 3] * 2
 
 
+def test_the_name_of_a_draw_is_none():
+    with pytest.raises(TypeError, match=r"drawn by a function, such as nn\.init\.he_normal; got 'he'"):
+        nn.Linear(3, 2, init="he")
+
+
 def test_float64_weights_are_rounded_once():
     single, double = networks.network(seed=6), networks.network(np.float64, seed=6)
     assert single[0].weight.data.tobytes() == double[0].weight.data.astype(np.float32).tobytes()

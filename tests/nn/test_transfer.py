@@ -72,6 +72,13 @@ def test_frozen_layers_keep_their_bits_in_fit_and_captured_steps():
     assert [optimizer.steps_of(p) for p in model.parameters()] == [0, 0, history[-1].step, history[-1].step]
 
 
+def test_a_model_that_is_frozen_as_a_whole_learns_nothing():
+    model = nn.Sequential(nn.Linear(64, 10), seed=0)
+    nn.freeze(model)
+    with pytest.raises(ValueError, match="fit: all 2 parameters are frozen"):
+        tg.fit(model, tg.data.load("digits"), epochs=1, device="cpu")
+
+
 def test_replaced_layers_are_new_and_the_others_keep_their_values():
     model = make(dtype=np.float32)
     model(np.ones((1, 5), np.float32))

@@ -263,7 +263,8 @@ def _checked_targets(
     if task == "regression":
         if not np.isfinite(y).all():
             row = int(np.argwhere(~np.isfinite(y))[0][0])
-            raise ValueError(f"{who}: targets must be finite; row {row} holds {y[row]}")
+            hint = '; labels of which some are missing take task="multi-label"' if y.ndim == 2 else ""
+            raise ValueError(f"{who}: targets must be finite; row {row} holds {y[row]}{hint}")
         return (y if y.dtype.kind == "f" else y.astype(np.float64)), ()
     if task == "multi-label" and y.dtype.kind == "f" and y.ndim == 2:
         y = _with_missing(y, who)

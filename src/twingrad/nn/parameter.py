@@ -40,6 +40,8 @@ class Parameter(Tensor):
     ) -> None:
         if (data is None) == (draw is None):
             raise TypeError("a Parameter is made of data, or of a shape and a draw function")
+        if data is None and not callable(draw):
+            raise TypeError(f"a Parameter is drawn by a function, such as nn.init.he_normal; got {draw!r}")
         if data is None and np.dtype(dtype).kind != "f":
             raise TypeError(f"a Parameter is of a floating dtype, such as float32; got {np.dtype(dtype)}")
         super().__init__(data, requires_grad=data is not None)

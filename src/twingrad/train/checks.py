@@ -43,6 +43,15 @@ def check_model(who: str, model: Any) -> None:
         raise TypeError(f"{who}: model must be an nn.Module, such as nn.Sequential(...); got {type(model).__name__}")
 
 
+def check_learns(model: nn.Module) -> None:
+    """Raise a ValueError where all parameters are frozen."""
+    parameters = model.parameters()
+    if parameters and not any(parameter.requires_grad for parameter in parameters):
+        raise ValueError(
+            f"fit: all {len(parameters)} parameters are frozen; nn.freeze(..., frozen=False) lets some learn"
+        )
+
+
 def task_of(train: Dataset | BatchSource, dev: Dataset | None) -> str:
     """The task of a data set; for batches that of the dev part, else what the first batch looks like."""
     if isinstance(train, Dataset):

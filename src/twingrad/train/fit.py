@@ -148,6 +148,7 @@ def fit(
     (3, True)
     """
     checks.check_model("fit", model)
+    checks.check_learns(model)
     epochs, batch_size, seed = checks.counts(epochs=epochs, batch_size=batch_size, seed=seed)
     accumulate, evaluate_every, prefetch, threads = checks.counts(
         accumulate=accumulate, evaluate_every=evaluate_every, prefetch=prefetch, threads=threads
