@@ -34,6 +34,6 @@ class Mixed(nn.Module):
         self.last = nn.Linear(wide, networks.OUT, dtype=dtype)
         self.mix = mix
 
-    def __call__(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Any:
         one = F.tanh(self.first(x))
         return self.last(self.mix(one, F.tanh(self.second(one))))

@@ -18,7 +18,7 @@ from twingrad import backends, devices, info, nn, optim
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.fusable import fused
-from twingrad.kernels.cuda import cache, launching, lt, overrides
+from twingrad.kernels.cuda import activations, cache, launching, lt, overrides
 from twingrad.random import words
 
 pytestmark = pytest.mark.gpu
@@ -126,6 +126,12 @@ def test_dropout_of_any_strides_draws_in_c_order(cupy):
         with fused("require"):
             found = F.dropout(take(cupy.asarray(x)), **key)
         assert_words_equal(found.get(), F.dropout.reference(np.asarray(take(x)).copy(), **key))
+
+
+@pytest.mark.parametrize("size", [1, 256, 1000, 100_001])
+def test_keys_are_ordered_as_numpy_orders_them(cupy, blocks, size):
+    keys = np.random.default_rng(size).integers(-50, 50, size)
+    assert activations.order_of(cupy.asarray(keys)).get().tolist() == np.argsort(keys, kind="stable").tolist()
 
 
 @pytest.mark.parametrize("first", [0, 1, 63, 64, 1000, 2**34 + 17])
@@ -270,12 +276,23 @@ def left_by(wrap, layers, steps=4):
     return losses, {name: np.asarray(value) for name, value in model.state_dict().items()}
 
 
+class Residual(nn.Module):
+    """x and half of what a layer makes of it."""
+
+    def __init__(self):
+        self.inner = nn.Linear(33, 33)
+
+    def forward(self, x):
+        return x + 0.5 * F.tanh(self.inner(x))
+
+
 NETWORKS = {
     "batch norm and dropout": lambda: (
         *(nn.Linear(20, 33, bias=False), nn.BatchNorm(33), nn.ReLU(), nn.Dropout(0.3)),
         nn.Linear(33, 5),
     ),
     "plain": lambda: (nn.Linear(20, 33), nn.ReLU(), nn.Linear(33, 17), nn.ReLU(), nn.Linear(17, 5)),
+    "residual": lambda: (nn.Linear(20, 33), Residual(), nn.Linear(33, 5)),
 }
 
 
