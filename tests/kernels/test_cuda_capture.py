@@ -16,6 +16,7 @@ from twingrad.precision import use_precision
 import fake_cublaslt
 import fake_streams
 import networks
+from captured_cases import EVERYTHING, batch_of, step_of
 from mixes import MIXES, Mixed
 
 pytestmark = pytest.mark.skipif(
@@ -64,6 +65,20 @@ def assert_alike(**options):
 @pytest.mark.parametrize("optimizer", networks.OPTIMIZERS)
 def test_captured_steps_equal_plain_ones(optimizer, dtype):
     assert_alike(optimizer=optimizer, dtype=dtype)
+
+
+def after_steps(what, wrap):
+    """Losses and state after three steps of a case of `captured_cases`."""
+    model, rule, step = step_of(*what, np.float32)
+    model.to("cuda")
+    step = wrap(step)
+    losses = {f"loss {i}": step(*map(there, batch_of(*what[:2], np.float32, i))).data.get() for i in range(3)}
+    return losses | state_of(model, rule)
+
+
+@pytest.mark.parametrize("what", EVERYTHING, ids=", ".join)
+def test_every_layer_loss_and_optimizer(what):
+    networks.assert_same_bits(after_steps(what, tg.capture), after_steps(what, lambda step: step))
 
 
 def test_learning_rates_change_between_replays():
