@@ -69,6 +69,18 @@ def test_labels(call, trained, tmp_path):
     assert "all labels right" in out
 
 
+def test_labels_of_which_some_are_missing(call, trained, tmp_path):
+    rows = [f"{i % 2},{i // 2 % 2},{i % 2},{i // 2 % 2 if i % 3 else ''}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["p,q,sick,treated", *rows]) + "\n")
+    trained("--data", "t.csv", "--target", "sick,treated", "--task", "multi-label", "--batch-size", "16")
+    found = json.loads(call("evaluate", "run", "--by-class", "--json")[1])["parts"]
+    counts = [sum(part["classes"][name]["examples"] for part in found.values()) for name in ("sick", "treated")]
+    assert counts == [30, 20]
+    for part in found.values():
+        low, high = part["exact_match_interval"]
+        assert low <= part["exact_match"] <= high
+
+
 def test_a_regression_has_no_classes(call, trained, tmp_path):
     (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{i},{i + 0.5}\n" for i in range(40)))
     trained("--data", "t.csv", "--target", "y", "--batch-size", "16")

@@ -110,8 +110,8 @@ class ClassReport:
                 found[rate] = None if interval is None else interval.rate
                 found[f"{rate}_interval"] = None if interval is None else [interval.low, interval.high]
             each[name] = found
-        ends = self.accuracy
-        told = {"accuracy_interval": [ends.low, ends.high], "macro_f1": _plain(self.macro_f1), "classes": each}
+        ends, right = self.accuracy, "exact_match" if self.confusion is None else "accuracy"
+        told = {f"{right}_interval": [ends.low, ends.high], "macro_f1": _plain(self.macro_f1), "classes": each}
         return told if self.confusion is None else told | {"confusion": self.confusion.tolist()}
 
     def __str__(self) -> str:
