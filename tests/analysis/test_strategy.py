@@ -271,10 +271,19 @@ BAD = {
     "no error": (lambda: error_analysis([1], {}, error=10), "0.1 for 10%; got 10"),
     "no dev": (lambda: curve(shares=(0.8, 0)), "a dev part is needed"),
     "falling sizes": (lambda: curve(sizes=[0.5, 0.1]), "sizes must grow"),
+    "one for all": (lambda: curve(sizes=[0.5, 1]), r"1.0 is all and 1 is one\); got \[0.5, 1\]"),
     "too large": (lambda: curve(sizes=[2000]), "a count of 1 to 1078 examples; got 2000"),
     "a share above 1": (lambda: curve(sizes=[1.5]), r"a share in \(0.0, 1.0\].* got 1.5"),
     "one class": (lambda: curve(sizes=[1]), "1 training examples hold one class alone"),
 }
+
+
+def test_a_learning_curve_takes_a_function_and_parts():
+    model = nn.Sequential(nn.Linear(64, 10))
+    with pytest.raises(TypeError, match="make is a function of a seed that gives a new model; got Sequential"):
+        learning_curve(model, DIGITS.split())
+    with pytest.raises(TypeError, match=r"the parts that Dataset.split makes; got Dataset"):
+        learning_curve(lambda seed: model, DIGITS)
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twingrad import nn
 from twingrad.analysis.table import aligned, percent
 from twingrad.data import Dataset, Splits
 from twingrad.data.splitting import order_of
@@ -57,8 +58,8 @@ def learning_curve(
     of the model, the choice of the examples and the shuffles. batch_size: at most the size of the part.
     options: of `fit`, such as epochs; with keep="last" the dev part chooses nothing.
 
-    Raises TypeError for data that are not split; ValueError for no dev part, sizes out of range, a part of one class
-    alone.
+    Raises TypeError for a model in place of `make`, and data that are not split; ValueError for no dev part, sizes out
+    of range, a part of one class alone.
 
     >>> from twingrad import data, nn
     >>> digits = data.load("digits").split(seed=0)
@@ -67,6 +68,8 @@ def learning_curve(
     >>> curve.sizes.tolist(), bool(curve.dev[0, 1] < curve.dev[0, 0])
     ([50, 1078], True)
     """
+    if isinstance(make, nn.Module) or not callable(make):
+        raise TypeError(f"learning_curve: make is a function of a seed that gives a new model; got {make!r}")
     if not isinstance(data, Splits):
         raise TypeError(f"learning_curve: data are the parts that Dataset.split makes; got {type(data).__name__}")
     if not len(data.dev) or repeats < 1:
@@ -74,7 +77,8 @@ def learning_curve(
         raise ValueError(f"learning_curve: a dev part is needed, and at least one repetition; got {got}")
     counts = [_count(size, len(data.train)) for size in sizes]
     if not counts or sorted(set(counts)) != counts:
-        raise ValueError(f"learning_curve: sizes must grow; got {list(sizes)}")
+        told = "a float is a share, an int a count, so that 1.0 is all and 1 is one"
+        raise ValueError(f"learning_curve: sizes must grow ({told}); got {list(sizes)}")
     runs = [[_errors(make, data, count, seed + r, batch_size, options) for count in counts] for r in range(repeats)]
     found = np.asarray(runs)
     measure = "rmse" if data.train.task == "regression" else "error"
