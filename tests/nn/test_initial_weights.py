@@ -201,6 +201,12 @@ def test_a_layer_takes_its_own_draw():
     assert layer.weight.data.tolist() == [[0.25] * 3] * 2
 
 
+@pytest.mark.parametrize("shape", [(3,), (8, 3, 5, 5), (2, 0)], ids=str)
+def test_only_weights_of_two_axes_tell_their_inputs(shape):
+    with pytest.raises(ValueError, match=r"takes a weight of shape \(n_out, n_in\), each from 1; got \("):
+        init.he_normal(shape, seed=0, stream=0)
+
+
 def test_the_name_of_a_draw_is_none():
     with pytest.raises(TypeError, match=r"drawn by a function, such as nn\.init\.he_normal; got 'he'"):
         nn.Linear(3, 2, init="he")

@@ -2,7 +2,8 @@
 
 Each function takes the shape (n_out, n_in) of a weight and the keywords of `twingrad.random.normal`, and returns a
 float64 array; `constant` and `normal` make such a function. lecun is the course's "Xavier" (variance 1/n_in); glorot is
-PyTorch's Xavier (2/(n_in + n_out), Glorot and Bengio 2010); he is 2/n_in (He et al. 2015), for ReLU.
+PyTorch's Xavier (2/(n_in + n_out), Glorot and Bengio 2010); he is 2/n_in (He et al. 2015), for ReLU. These three raise
+ValueError for a shape that is not of two axes.
 """
 
 from __future__ import annotations
@@ -53,32 +54,40 @@ def normal(std: float) -> Callable[..., Drawn]:
 
 def lecun_normal(shape: tuple[int, ...], **key: Any) -> Drawn:
     """Normal with variance 1/n_in, the course's Xavier."""
-    return _normal(shape, 1.0 / shape[1], key)
+    return _normal(shape, 1.0 / _fans(shape)[1], key)
 
 
 def lecun_uniform(shape: tuple[int, ...], **key: Any) -> Drawn:
     """Uniform with variance 1/n_in."""
-    return _uniform(shape, 1.0 / shape[1], key)
+    return _uniform(shape, 1.0 / _fans(shape)[1], key)
 
 
 def glorot_normal(shape: tuple[int, ...], **key: Any) -> Drawn:
     """Normal with variance 2/(n_in + n_out)."""
-    return _normal(shape, 2.0 / (shape[0] + shape[1]), key)
+    return _normal(shape, 2.0 / sum(_fans(shape)), key)
 
 
 def glorot_uniform(shape: tuple[int, ...], **key: Any) -> Drawn:
     """Uniform with variance 2/(n_in + n_out): within sqrt(6/(n_in + n_out)) of 0."""
-    return _uniform(shape, 2.0 / (shape[0] + shape[1]), key)
+    return _uniform(shape, 2.0 / sum(_fans(shape)), key)
 
 
 def he_normal(shape: tuple[int, ...], **key: Any) -> Drawn:
     """Normal with variance 2/n_in."""
-    return _normal(shape, 2.0 / shape[1], key)
+    return _normal(shape, 2.0 / _fans(shape)[1], key)
 
 
 def he_uniform(shape: tuple[int, ...], **key: Any) -> Drawn:
     """Uniform with variance 2/n_in: within sqrt(6/n_in) of 0."""
-    return _uniform(shape, 2.0 / shape[1], key)
+    return _uniform(shape, 2.0 / _fans(shape)[1], key)
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if len(shape) != 2 or 0 in shape:
+        raise ValueError(
+            f"a variance by n_in and n_out takes a weight of shape (n_out, n_in), each from 1; got {shape}"
+        )
+    return shape
 
 
 def _normal(shape: tuple[int, ...], variance: float, key: dict[str, Any]) -> Drawn:
