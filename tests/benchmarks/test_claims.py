@@ -141,6 +141,19 @@ def test_every_claim_is_stated_and_measured_with_at_least_20_seeds_or_says_so():
         assert len(claim.seeds) >= 20 or "seeds" in claim.text
 
 
+RESULTS = Path(__file__).parents[2] / "benchmarks/results/claims"
+
+
+@pytest.mark.skipif(not RESULTS.exists(), reason="results are in a checkout alone")
+def test_every_file_holds_its_claims_seeds_and_the_verdicts_of_its_numbers():
+    for name in __main__.names():
+        stated, kept = __main__.claim_of(name), json.loads((RESULTS / f"{name}.json").read_text())
+        assert (kept["claim"], kept["seeds"], kept["failed"]) == (stated.text, list(stated.seeds), {}), name
+        seeds = [dict(zip(kept["measured"], row, strict=True)) for row in zip(*kept["measured"].values(), strict=True)]
+        for told, statement in zip(kept["statements"], stated.states, strict=True):
+            assert told == pytest.approx(statement.judge(seeds)), name
+
+
 def test_an_example_is_loaded_when_it_is_measured(monkeypatch, tmp_path):
     (tmp_path / "half.py").write_text('def measure(seed):\n    return {"half": seed / 2}\n')
     monkeypatch.setattr(claim, "EXAMPLES", tmp_path)

@@ -3,7 +3,8 @@
 from twingrad.benchmarks.claims import Claim, at_least, at_most, example, less
 
 CLAIM = Claim(
-    "A detector catches what the fast gradient sign method made; an attack on network and detector together passes.",
+    "A detector catches what the fast gradient sign method made; a step up the sum of both losses is not "
+    "caught, but then the network is seldom wrong: more often, though, than wrong and not caught before.",
     example("adversarial_detector"),
     [
         at_least("caught, attack", 0.95),
