@@ -116,3 +116,12 @@ def test_bad_input(options, error, told):
 def test_a_pair_for_each_discriminator_step_is_needed():
     with pytest.raises(ValueError, match=r"Game: 2 pairs \(real, noise\) are needed, one for each step; got 1"):
         game(2).play([(batch(0, 2), batch(0, 3))], batch(0, 3))
+
+
+def test_optimizers_that_are_swapped_are_refused_and_new_ones_bound():
+    generator, discriminator = nn.Sequential(nn.Linear(3, 2)), nn.Sequential(nn.Linear(2, 1))
+    optimizers = optim.SGD(generator, lr=0.1), optim.SGD(discriminator, lr=0.1)
+    with pytest.raises(ValueError, match="this SGD has a model already; make another optimizer for another model"):
+        gan.Game(generator, discriminator, *optimizers[::-1])
+    played = gan.Game(generator, discriminator, optim.SGD(lr=0.1), optim.SGD(lr=0.1))
+    assert played.play([(batch(0, 2), batch(0, 3))], batch(0, 3))[1].shape == ()

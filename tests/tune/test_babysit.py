@@ -123,3 +123,8 @@ def test_a_bad_change_changes_nothing(data, changes, message):
 def test_an_average_is_refused(data):
     with pytest.raises(ValueError, match="without ema"):
         Babysit(make(), data, optimizer=optim.Adam(ema=0.9))
+
+
+def test_a_model_that_is_none(data):
+    with pytest.raises(TypeError, match=r"Babysit: model must be an nn\.Module, such as .*; got NoneType"):
+        Babysit(None, data)

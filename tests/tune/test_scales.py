@@ -103,6 +103,7 @@ BAD = [
     (lambda: Integers(0, 5, log=True), ValueError, "low of at least 1 on a log scale, .*; got low=0 and high=5"),
     (lambda: Integers(0.5, 5), TypeError, "low of Integers must be an int; got 0.5"),
     (lambda: Choice(), ValueError, "Choice needs at least one value, and each once; got none"),
+    (lambda: Choice([64], [32]), TypeError, r"Choice takes texts, numbers, booleans or None; got \[64\]"),
     (lambda: Choice("a", "a"), ValueError, "each once; got 'a', 'a'"),
     (lambda: Choice((64, 32)), TypeError, r"Choice takes texts, numbers, booleans or None; got \(64, 32\)"),
     (lambda: default_space("adma"), ValueError, "unknown optimizer 'adma'; did you mean 'adam'?"),

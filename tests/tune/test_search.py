@@ -205,6 +205,23 @@ def test_bad_arguments(changes, kind, message, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        (3, r"search: objective must be a function \(values, report\) -> value; got 3"),
+        (lambda values, report: None, "search: what the objective returns must be a number, got None"),
+    ],
+)
+def test_an_objective_that_is_none(objective, message):
+    with pytest.raises(TypeError, match=message):
+        search(objective, SPACE, trials=2)
+
+
+def test_a_trial_that_is_not_there():
+    with pytest.raises(IndexError, match="no trial 7 among the 2 that have ended"):
+        search(bowl, SPACE, trials=2).trial(7)
+
+
 def test_importance_names_what_mattered():
     shares = search(bowl, SPACE, trials=40, seed=0).importance()
     assert next(iter(shares)) == "lr"

@@ -19,7 +19,9 @@ class Game:
     k: discriminator updates before each of the generator; a hyperparameter, 1 in the paper's experiments.
     Both updates run as captured steps where they can be, to the same bits.
 
-    Raises ValueError for k below 1 or another form; TypeError where k is no int.
+    Each optimizer is bound to its module where it has none yet.
+
+    Raises ValueError for k below 1, another form, or an optimizer of another module; TypeError where k is no int.
 
     >>> import numpy as np
     >>> from twingrad import nn, optim
@@ -45,7 +47,7 @@ class Game:
         if integer("Game: k", k) < 1:
             raise ValueError(f"Game: k must be at least 1, or the discriminator would never learn; got {k}")
         self.generator, self.discriminator, self.form, self.k = generator, discriminator, form, k
-        self.optimizers = generator_optimizer, discriminator_optimizer
+        self.optimizers = generator_optimizer.bind(generator), discriminator_optimizer.bind(discriminator)
         self._discriminate: Callable[..., Any] = capture(self._discriminator_step, fallback=True)
         self._generate: Callable[..., Any] = capture(self._generator_step, fallback=True)
 

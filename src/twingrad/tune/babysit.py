@@ -54,6 +54,7 @@ class Babysit:
         seed: int = 0,
         callbacks: Any = (),
     ) -> None:
+        checks.check_model("Babysit", model)
         batch_size, seed = checks.counts(batch_size=batch_size, seed=seed)
         check_loss(loss)
         self.model, self.optimizer, self._loss, self._seed = model, checks.make_optimizer(optimizer), loss, seed

@@ -62,8 +62,11 @@ class Search:
         return len(self.trials)
 
     def trial(self, index: int) -> Trial:
-        """The one with that index."""
-        return next(trial for trial in self.trials if trial.index == index)
+        """The one with that index. Raises IndexError where none of that index has ended."""
+        for trial in self.trials:
+            if trial.index == index:
+                return trial
+        raise IndexError(f"no trial {index} among the {len(self)} that have ended")
 
     @property
     def ranked(self) -> list[Trial]:

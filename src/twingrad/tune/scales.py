@@ -204,12 +204,12 @@ class Choice(Scale):
     values: tuple[Any, ...]
 
     def __init__(self, *values: Any) -> None:
-        if not values or len(set(values)) < len(values):
-            told = ", ".join(map(repr, values)) or "none"
-            raise ValueError(f"Choice needs at least one value, and each once; got {told}")
         wrong = [value for value in values if not isinstance(value, str | int | float | bool | None)]
         if wrong:
             raise TypeError(f"Choice takes texts, numbers, booleans or None; got {wrong[0]!r}")
+        if not values or len(set(values)) < len(values):
+            told = ", ".join(map(repr, values)) or "none"
+            raise ValueError(f"Choice needs at least one value, and each once; got {told}")
         object.__setattr__(self, "values", values)
 
     def at(self, u: float) -> Any:

@@ -72,6 +72,8 @@ def search(
     >>> 0.005 < found.best.values["lr"] < 0.02
     True
     """
+    if not callable(objective):
+        raise TypeError(f"search: objective must be a function (values, report) -> value; got {objective!r}")
     space = check_space(space)
     trials, seed, workers = _counts(trials=trials, seed=seed, workers=workers)
     choose("strategy", strategy, [*STRATEGIES, TPE])

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from twingrad.functional.checks import number
 from twingrad.threads import use_threads
 from twingrad.train import Diverged, Interrupted
 from twingrad.tune.report import Pruned, Report
@@ -28,7 +29,7 @@ def outcome_of(objective: Objective, values: dict[str, Any], report: Report) -> 
     """What a trial comes to. Raises what the objective raises, beside Pruned and Diverged."""
     begin = time.perf_counter()
     try:
-        value = float(objective(values, report))
+        value = number("search: what the objective returns", objective(values, report))
     except Pruned:
         return None, PRUNED, time.perf_counter() - begin
     except Diverged:
