@@ -67,6 +67,7 @@ def draw(runs, by_size):
 
     figure = Figure(figsize=(11, 3.4), dpi=120, layout="constrained")
     *panels, last = figure.subplots(1, 3)
+    panels[1].sharey(panels[0])
     for axes, (name, (means, deviations, _)) in zip(panels, runs.items(), strict=True):
         updates = EVERY * np.arange(1, len(means) + 1)
         axes.plot(updates, (means / deviations.mean())[:, :10], linewidth=0.8)

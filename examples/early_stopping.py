@@ -63,8 +63,9 @@ def main():
     }
     for name, (model, history) in runs.items():
         train, test = (evaluate(model, part) for part in (data.train, data.test))
+        best = f"{len(history)} epochs, the best by dev accuracy {history.best.epoch}"
         told = f"training labels {1 - train.accuracy:.1%} wrong, test error {1 - test.accuracy:.1%}"
-        print(f"{name}: {len(history)} epochs, best {history.best.epoch}; {told}, test cost {test.loss:.3f}")
+        print(f"{name}: {best}; {told}, test cost {test.loss:.3f}")
     costs = [record.dev_loss for record in runs["to the end"][1]]
     least = int(np.argmin(costs))
     print(f"dev cost {costs[0]:.3f}, least {costs[least]:.3f} in epoch {least + 1}, at last {costs[-1]:.3f}")

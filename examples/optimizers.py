@@ -82,8 +82,8 @@ def draw(seed=0):
             history = tg.fit(dense(784, 10, hidden=[64], seed=seed), data, optimizer=RULES[name](lr), **options)
             epochs, losses = zip(*((record.epoch, record.train_loss) for record in history), strict=True)
             axes.plot(epochs, losses, label=f"{name}, {lr:g}")
-        axes.axhline(GOAL, color="#999999", linewidth=0.8, linestyle="--")
-        axes.set(xlabel="epoch", title=f"{title} rates")
+        axes.axhline(GOAL, color="#999999", linewidth=0.8, linestyle="--", label="the goal")
+        axes.set(xlabel="epoch", ylabel="training loss", title=f"{title} rates")
         axes.legend(frameon=False)
     figure.savefig("optimizers.png")
 
@@ -95,6 +95,7 @@ def main():
     except FileNotFoundError as error:
         print(error)
         return
+    print(f"To a training loss of {GOAL}, in {LONGEST} epochs at most:")
     for name, epochs in found.items():
         print(f"{name}: {epochs if epochs <= LONGEST else f'more than {LONGEST}'}")
     try:

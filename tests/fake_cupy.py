@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import importlib
 import operator
 import tracemalloc
 import types
@@ -310,9 +311,7 @@ def gemm(*call: Any) -> None:
 
 def _down_columns(address: int, kind: int, rows: int, columns: int) -> np.ndarray:
     """The matrix (rows, columns) at an address, stored column after column."""
-    from ml_dtypes import bfloat16
-
-    dtype = np.dtype({0: np.float32, 1: np.float64, 14: bfloat16}[kind])
+    dtype = np.dtype({0: "float32", 1: "float64"}.get(kind) or importlib.import_module("ml_dtypes").bfloat16)
     room = (ctypes.c_uint8 * (rows * columns * dtype.itemsize)).from_address(address)
     return np.frombuffer(room, dtype).reshape(columns, rows).T
 

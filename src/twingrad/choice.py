@@ -18,5 +18,5 @@ def choose(kind: str, name: object, known: Iterable[str]) -> str:
     if isinstance(name, str) and name in names:
         return name
     near = get_close_matches(str(name).lower(), names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ";"
-    raise ValueError(f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}")
+    hint = f"did you mean {near[0]!r}? Known" if near else "known"
+    raise ValueError(f"unknown {kind} {name!r}; {hint}: {', '.join(names)}")

@@ -117,7 +117,7 @@ BAD = {
     ),
     "batches above the data": (["--space", "batch-size=64|5000"], "batch_size must not exceed the 1078 .*; got 5000"),
     "unknown": (["--space", "learning_rate=log:0.1:1"], "unknown hyperparameter of --space 'learning_rate'"),
-    "unknown scale": (["--space", "lr=logarithm:0.1:1"], "--space: lr: unknown scale 'logarithm'; Known: beta, int"),
+    "unknown scale": (["--space", "lr=logarithm:0.1:1"], "--space: lr: unknown scale 'logarithm'; known: beta, int"),
     "no scale": (["--space", "dropout"], "--space: dropout has no usual scale; give one"),
     "one end": (["--space", "lr=log:1"], r"--space: lr: a scale must be KIND:LOW:HIGH or A\|B\|C; got 'log:1'"),
     "two values alike": (["--space", "activation=relu|relu"], "--space: activation: Choice needs .* 'relu', 'relu'"),

@@ -48,7 +48,7 @@ def test_early_stopping(printed, number):
     out = printed("early_stopping")
     last, stopped = (number(rf"{name}: .*test error ([0-9.]+)%", out) for name in ("to the end", "stopped early"))
     assert stopped < last - 2
-    assert number(r"stopped early: (\d+) epochs", out) == number(r"stopped early: .*best (\d+);", out) + 10
+    assert number(r"stopped early: (\d+) epochs", out) == number(r"stopped early: .*accuracy (\d+);", out) + 10
     first, least, at_last = (float(cost) for cost in re.search(r"dev cost (\S+), least (\S+) .* (\S+)", out).groups())
     assert least < 0.9 * at_last < at_last < first
     assert Path("early_stopping.png").exists() == PLOT

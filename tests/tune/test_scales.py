@@ -1,6 +1,7 @@
 """Scales: the course's shares, SciPy's quantiles, inverses, and what they refuse."""
 
 import math
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -58,6 +59,10 @@ SCALES = [
 ]
 
 
+needs_optuna = pytest.mark.skipif(find_spec("optuna") is None, reason="Optuna (extra `tune`) is not installed")
+
+
+@needs_optuna
 @pytest.mark.parametrize("scale", SCALES, ids=repr)
 @given(st.floats(0, 1, exclude_max=True))
 def test_place_is_the_inverse_and_optuna_takes_every_value(scale, u):
@@ -79,6 +84,7 @@ def test_grids():
     assert Choice("x", "y").grid(7) == ["x", "y"]
 
 
+@needs_optuna
 def test_grid_against_random_in_25_trials():
     """5 different values of each of two hyperparameters, or 25."""
     space = {"alpha": LogUniform(1e-4, 1), "eps": LogUniform(1e-9, 1e-7)}

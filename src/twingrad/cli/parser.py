@@ -27,6 +27,8 @@ EPILOGS = {
         "exit codes: 0 every gradient is great; 5 one is wrong; 6 look again at one; 2 bad input; 4 training diverged "
         "in the --epochs before the check; 130 Ctrl-C; 1 a defect"
     ),
+    "evaluate": "exit codes: 0 done; 2 bad input; 130 Ctrl-C; 1 a defect",
+    "predict": "exit codes: 0 done; 2 bad input, nothing written; 3 a full disk; 130 Ctrl-C; 1 a defect",
     "bench": "exit codes: 0 done; 2 bad input, nothing written; 130 Ctrl-C, nothing written; 1 a defect",
 }
 
@@ -72,7 +74,7 @@ class Parser(argparse.ArgumentParser):
     def _suggestion(self, message: str) -> str:
         unknown = message.partition("unrecognized arguments: ")[2].split()
         known = [option for action in self._actions for option in action.option_strings]
-        asked = unknown[0].partition("=")[0] if unknown else ""
+        asked = unknown[0].partition("=")[0] if unknown and unknown[0].startswith("-") else ""
         names = {option.lstrip("-"): option for option in known}  # dashes would make all of them alike
         near = get_close_matches(asked.lstrip("-"), names, n=1)
         found = SYNONYMS[asked] if SYNONYMS.get(asked) in known else names[near[0]] if near else None

@@ -47,8 +47,8 @@ def find_column(names: Sequence[str], name: str, who: str) -> None:
     """Raise a ValueError for a column that does not exist; it suggests the nearest."""
     if name not in names:
         near = [each for each in names if each.lower() == name.lower()] or get_close_matches(name, names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
-        raise ValueError(f"{who}: there is no column {name!r}{hint} It has {_told(names)}")
+        hint = f"did you mean {near[0]!r}? It" if near else "it"
+        raise ValueError(f"{who}: there is no column {name!r}; {hint} has {_told(names)}")
 
 
 def _told(names: Sequence[str]) -> str:

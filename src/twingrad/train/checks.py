@@ -32,8 +32,8 @@ def parts(data: Any, dev: Any) -> tuple[Dataset | BatchSource, Dataset | None]:
     if is_batches(data):
         return as_source(data, "fit: data"), dev
     raise TypeError(
-        "fit: data must be a Dataset or the Splits of one, an iterable of batches, or a function of the epoch that "
-        f"gives one; got {type(data).__name__}"
+        "fit: data must be a Dataset or the Splits of one (tg.data.Dataset(x, y).split(seed=0)), an iterable of "
+        f"batches, or a function of the epoch that gives one; got {type(data).__name__}"
     )
 
 
