@@ -9,6 +9,7 @@ import numpy as np
 from twingrad import functional as F
 from twingrad.functional.clip import FACTOR, LANES, ROWS
 from twingrad.functional.terms import copied
+from twingrad.fusable import Fusable
 from twingrad.kernels.cpu import Kernel
 from twingrad.kernels.cpu.arguments import read_only, refusal, table_refusal
 from twingrad.namespace import Array
@@ -46,78 +47,23 @@ def launch_update(
         copied(copy, theta, slice(offset, offset + length))
 
 
-def adam_refusal(
-    theta: Array,
-    grad: Array,
-    m: Array,
-    v: Array,
-    segments: Array,
-    control: Array,
-    *,
-    average: Any = None,
-    copy: Any = None,
-) -> str | None:
-    return update_refusal(theta, grad, {"m": m, "v": v, "average": average}, segments, control, copy)
+def register(operation: Fusable, kernel: Kernel, *names: str) -> None:
+    """The kernel of an update rule whose states have these names, called (theta, grad, *states, segments, control)."""
+
+    def accepts(theta: Array, grad: Array, *rest: Any, average: Any = None, copy: Any = None) -> str | None:
+        *states, segments, control = rest
+        named = {**dict(zip(names, states, strict=True)), "average": average}
+        return update_refusal(theta, grad, named, segments, control, copy)
+
+    @operation.kernel("cpu", accepts=accepts)
+    def update(theta: Array, grad: Array, *rest: Any, average: Any = None, copy: Any = None) -> None:
+        *states, segments, control = rest
+        launch_update(kernel, theta, grad, tuple(states), average, copy, (segments, control))
 
 
-@F.adam_segments.kernel("cpu", accepts=adam_refusal)
-def adam_segments(
-    theta: Array,
-    grad: Array,
-    m: Array,
-    v: Array,
-    segments: Array,
-    control: Array,
-    *,
-    average: Any = None,
-    copy: Any = None,
-) -> None:
-    launch_update(ADAM, theta, grad, (m, v), average, copy, (segments, control))
-
-
-def sgd_refusal(
-    theta: Array, grad: Array, m: Any, segments: Array, control: Array, *, average: Any = None, copy: Any = None
-) -> str | None:
-    return update_refusal(theta, grad, {"m": m, "average": average}, segments, control, copy)
-
-
-@F.sgd_segments.kernel("cpu", accepts=sgd_refusal)
-def sgd_segments(
-    theta: Array, grad: Array, m: Any, segments: Array, control: Array, *, average: Any = None, copy: Any = None
-) -> None:
-    launch_update(SGD, theta, grad, (m,), average, copy, (segments, control))
-
-
-def rmsprop_refusal(
-    theta: Array,
-    grad: Array,
-    v: Array,
-    buffer: Any,
-    mean: Any,
-    segments: Array,
-    control: Array,
-    *,
-    average: Any = None,
-    copy: Any = None,
-) -> str | None:
-    states = {"v": v, "buffer": buffer, "mean": mean, "average": average}
-    return update_refusal(theta, grad, states, segments, control, copy)
-
-
-@F.rmsprop_segments.kernel("cpu", accepts=rmsprop_refusal)
-def rmsprop_segments(
-    theta: Array,
-    grad: Array,
-    v: Array,
-    buffer: Any,
-    mean: Any,
-    segments: Array,
-    control: Array,
-    *,
-    average: Any = None,
-    copy: Any = None,
-) -> None:
-    launch_update(RMSPROP, theta, grad, (v, buffer, mean), average, copy, (segments, control))
+register(F.adam_segments, ADAM, "m", "v")
+register(F.sgd_segments, SGD, "m")
+register(F.rmsprop_segments, RMSPROP, "v", "buffer", "mean")
 
 
 def clip_refusal(
