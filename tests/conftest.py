@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
 
 from twingrad import devices
@@ -11,6 +12,12 @@ from twingrad import devices
 from libraries import LIBRARIES, Library
 
 os.environ.setdefault("TWINGRAD_DEVICE", "cpu")
+
+# The same examples in every run, however slow the machine; `pytest --hypothesis-profile search` draws others, and more.
+PATIENT = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("same", derandomize=True, **PATIENT)
+hypothesis.settings.register_profile("search", max_examples=1000, **PATIENT)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(params=LIBRARIES, ids=repr)

@@ -66,7 +66,6 @@ def smooth(steps: list[tuple[Any, ...]]) -> bool:
     return all(step[0] is not BINARY["where"] for step in steps)
 
 
-@hypothesis.settings(deadline=None, derandomize=True)
 @hypothesis.given(programs())
 def test_gradients_are_those_of_differences(program: Any) -> None:
     steps, inputs = program
@@ -79,7 +78,6 @@ def test_gradients_are_those_of_differences(program: Any) -> None:
 
 
 @pytest.mark.oracle
-@hypothesis.settings(deadline=None, derandomize=True)
 @hypothesis.given(programs())
 def test_first_and_second_gradients_are_pytorch_s(program: Any) -> None:
     torch = pytest.importorskip("torch")
@@ -102,7 +100,6 @@ def test_first_and_second_gradients_are_pytorch_s(program: Any) -> None:
         assert np.allclose(one, other.numpy(), rtol=1e-9, atol=1e-9 * scale)
 
 
-@hypothesis.settings(deadline=None, derandomize=True)
 @hypothesis.given(programs())
 def test_every_way_to_a_gradient_gives_the_same_bits(program: Any) -> None:
     steps, inputs = program

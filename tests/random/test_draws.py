@@ -94,7 +94,7 @@ def test_drawn_numbers_are_what_they_were() -> None:
     assert normal((3,), **KEY).tolist() == pytest.approx(GOLDEN_NORMAL, rel=1e-14)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(n=st.integers(0, 300), seed=st.integers(0, 2**64 - 1), step=st.integers(0, 2**32 - 1))
 def test_a_permutation_holds_each_number_once(n: int, seed: int, step: int) -> None:
     found = permutation(n, seed=seed, stream=1, step=step)

@@ -73,14 +73,14 @@ def test_every_library_draws_the_same_words(library: Any) -> None:
 LONG = words(1000, seed=3, stream=2, step=1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(start=st.integers(0, 900), count=st.integers(0, 100))
 def test_any_slice_is_the_slice_of_the_whole(start: int, count: int) -> None:
     found = words(count, seed=3, stream=2, step=1, start=start)
     assert np.array_equal(found, LONG[start : start + count])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 2**64 - 1),
     stream=st.integers(0, 2**32 - 1),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,16 +17,24 @@ pytest.importorskip("optuna", reason="Optuna (extra `tune`) is not installed")
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
 
 TUNE = (sys.executable, "-m", "twingrad", "tune")
-OPTIONS = ("--trials", "9", "--strategy", "coarse-to-fine", "--no-prune", "--hidden", "16", "--epochs", "30")
+OPTIONS = ("--trials", "9", "--strategy", "coarse-to-fine", "--no-prune", "--hidden", "16", "--epochs", "60")
 OPTIONS += ("--device", "cpu", "--quiet")
 
 
-def begin(folder, *options):
-    return subprocess.Popen([*TUNE, *options], stderr=subprocess.PIPE, text=True, cwd=folder.parent)
+@contextmanager
+def begun(folder, *options):
+    """The command at work; nothing is left of it afterwards, however the test ends."""
+    command = [*TUNE, *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder.parent) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def finish(process):
-    told = process.communicate(timeout=120)[1]
+def finish(folder, *options):
+    with begun(folder, *options) as process:
+        told = process.communicate(timeout=300)[1]
     assert process.returncode == 0, told
 
 
@@ -48,7 +57,7 @@ def workers_of(process):
     return found
 
 
-def wait_for(holds, seconds=60):
+def wait_for(holds, seconds=120):
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end
@@ -64,39 +73,41 @@ def ended(folder):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole") / "study"
-    finish(begin(folder, *OPTIONS, "--out", str(folder)))
+    finish(folder, *OPTIONS, "--out", str(folder))
     return table(folder)
 
 
-def test_worker_and_parent_killed_and_resumed(whole, tmp_path):
-    folder, draw = tmp_path / "study", random.Random(0)
-    process = begin(folder, *OPTIONS, "--workers", "2", "--out", str(folder))
-    wait_for(lambda: ended(folder) >= 1 + draw.randrange(3) or process.poll() is not None)
-    workers = workers_of(process)
-    if workers:
-        os.kill(workers[0], signal.SIGKILL)
-        time.sleep(draw.uniform(0, 0.3))  # the parent may be about to replace it, or have done so
-    workers = workers_of(process)
-    assert process.poll() is None, "it ended before it could be killed"
-    process.kill()
-    process.communicate()
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))  # no orphan goes on
+@pytest.mark.parametrize("seconds", [0, 0.3], ids=["before it is replaced", "after it was replaced"])
+def test_worker_and_parent_killed_and_resumed(whole, tmp_path, seconds):
+    folder = tmp_path / "study"
+    with begun(folder, *OPTIONS, "--workers", "2", "--out", str(folder)) as process:
+        wait_for(lambda: len(workers_of(process)) == 2)
+        doomed, held = workers_of(process)
+        os.kill(held, signal.SIGSTOP)  # with a trial of its own: the search cannot end without it
+        wait_for(lambda: ended(folder))
+        os.kill(doomed, signal.SIGKILL)
+        time.sleep(seconds)
+        workers = workers_of(process)
+        assert process.poll() is None
+        process.kill()
+        os.kill(held, signal.SIGCONT)
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))  # no orphan goes on
     assert not (folder / "best.toml").exists()
-    finish(begin(folder, "--resume", str(folder), "--quiet"))
+    finish(folder, "--resume", str(folder), "--quiet")
     assert table(folder) == whole
 
 
 @pytest.mark.parametrize(("number", "workers", "code"), [(signal.SIGINT, "1", 130), (signal.SIGTERM, "2", 143)])
 def test_a_signal_says_how_to_go_on(whole, tmp_path, number, workers, code):
     folder = tmp_path / "study"
-    process = begin(folder, *OPTIONS, "--workers", workers, "--out", str(folder))
-    wait_for(lambda: ended(folder) >= 2)
-    process.send_signal(number)
-    told = process.communicate(timeout=60)[1]
+    with begun(folder, *OPTIONS, "--workers", workers, "--out", str(folder)) as process:
+        wait_for(lambda: ended(folder))
+        process.send_signal(number)
+        told = process.communicate(timeout=300)[1]
     assert process.returncode == code, told
     assert f"go on with it: --resume {folder}" in told
     assert (folder / "best.toml").exists()
-    finish(begin(folder, "--resume", str(folder), "--quiet"))
+    finish(folder, "--resume", str(folder), "--quiet")
     assert table(folder) == whole
 
 
@@ -106,15 +117,13 @@ def test_killed_again_and_again_at_random_moments(whole, tmp_path, seed):
     folder, draw, kills = tmp_path / "study", random.Random(seed), 0
     while not (folder / "best.toml").exists():
         resume = (folder / "tune.toml").exists()
-        begun = ("--resume", str(folder), "--quiet") if resume else (*OPTIONS, "--out", str(folder))
+        options = ("--resume", str(folder), "--quiet") if resume else (*OPTIONS, "--out", str(folder))
         if folder.exists() and not resume:
             shutil.rmtree(folder)  # killed before anything was written
-        process = begin(folder, *begun, "--workers", str(1 + kills % 2))
-        try:
-            told = process.communicate(timeout=draw.uniform(1.0, 4.0))[1]
-            assert process.returncode == 0, told
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            kills += 1
+        with begun(folder, *options, "--workers", str(1 + kills % 2)) as process:
+            try:
+                told = process.communicate(timeout=draw.uniform(1.0, 4.0))[1]
+                assert process.returncode == 0, told
+            except subprocess.TimeoutExpired:
+                kills += 1
     assert table(folder) == whole

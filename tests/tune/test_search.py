@@ -9,6 +9,7 @@ import pytest
 import twingrad as tg
 from twingrad import nn, optim
 from twingrad.tune import LogUniform, Uniform, importance_png, search, slices_png
+from twingrad.tune.workers import Worker
 
 from objectives import SPACE, KillsItself, bowl, failing, steep
 
@@ -100,6 +101,17 @@ def test_nothing_but_divergence_has_no_best():
     found = search(hopeless, SPACE, trials=3)
     with pytest.raises(ValueError, match=r"none of the 3 trials is complete: trial 0: diverged \(lr "):
         _ = found.best
+
+
+def test_a_worker_that_has_died_is_found_at_the_next_look():
+    worker = Worker(bowl, 1)
+    worker.process.kill()
+    worker.process.join()
+    worker.give(0, {"lr": 0.1})
+    worker.tell(False)  # an answer to its report
+    with pytest.raises((EOFError, ConnectionResetError)):
+        worker.here.recv()
+    worker.stop()
 
 
 @pytest.mark.parametrize(("times", "state"), [(1, "complete"), (5, "failed")])

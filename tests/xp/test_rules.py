@@ -93,7 +93,7 @@ def test_rule_against_central_differences(row: Row) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=strategies.data())
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20)
 def test_rule_against_central_differences_on_drawn_inputs(name: str, data: Any) -> None:
     check_against_differences(data.draw(rows_of(name)))
 

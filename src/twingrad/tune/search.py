@@ -203,7 +203,7 @@ def _hear(desk: Desk, worker: Any) -> bool:
             desk.finish(worker.index, None, KILLED, 0.0)
         return False
     if kind == "report":
-        worker.here.send(desk.report(worker.index, *content))
+        worker.tell(desk.report(worker.index, *content))
     elif kind == "done":
         index, worker.index = worker.index, None
         desk.finish(index, *content)

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -58,7 +59,12 @@ class Worker:
     def give(self, index: int, values: dict[str, Any]) -> None:
         """Have it run a trial."""
         self.index = index
-        self.here.send((index, values))
+        self.tell((index, values))
+
+    def tell(self, answer: object) -> None:
+        """Send it something; where it has died, the next look at it finds that."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.here.send(answer)
 
     def stop(self) -> None:
         """End it at once: it writes nothing."""
