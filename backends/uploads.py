@@ -66,10 +66,10 @@ class Uploads:
             free.put(None)  # a thread that waits for a slot ends
             found.close()
             with self._gpu:
-                for slot in slots:  # their memory goes back, to be used again
+                for slot in slots:  # their memory goes back, to be used again, and the stream may end
                     slot.copied.synchronize()
                     slot.used.record()
-                    self._stream.wait_event(slot.used)
+                    slot.used.synchronize()
 
     def _filled(
         self, source: Iterable[tuple[NDArray[Any], ...]], free: queue.Queue[Slot | None]

@@ -3,9 +3,10 @@
 nvrtc.py   finds NVIDIA's run-time compiler and drives it          cache.py      keeps what it built on disk
 build.py   a source and its headers -> a cubin for one GPU type    launching.py  loads and launches through CuPy
 products.py   matrix products, by cuBLAS                           lt.py         cublasLt's, with bias and ReLU
-graph.py      the captured step, a CUDA graph                      __main__.py   lists registers, shared memory, spills
-overrides.py  registers the kernels, with activations, dense, gather, losses and norms; arguments, columns and tails
-               serve them
+modes.py   the types of a product, by number                       graph.py      the captured step, a CUDA graph
+overrides.py  registers the kernels, with activations, arithmetic, dense, gather, losses, norms, storage and updates;
+               arguments, columns and tails serve them
+__main__.py   lists registers, shared memory, spills
 
 grid.cuh walks arrays, elementwise.cuh maps them, team.cuh reduces rows, columns.cuh columns; tail.cuh and update.cuh
 are what follows an operation, and the launch of the optimizers.

@@ -33,10 +33,7 @@ def number(value: float, like: Array) -> Array:
 
 @functools.lru_cache(maxsize=256)
 def _number(gpu: int, value: float, dtype: Any) -> Array:
-    import cupy
-
-    with cupy.cuda.Device(gpu):
-        return cupy.asarray(np.asarray(value, dtype))
+    return launching.constant(gpu, np.asarray(value, dtype))
 
 
 def operand_refusal(array: Any, like: Array) -> str | None:

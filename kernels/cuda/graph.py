@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import itertools
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,7 +107,9 @@ class Mirror:
         self.host, self.there = host, there
         memory = [cupy.cuda.alloc_pinned_memory(host.nbytes) for _ in range(SLOTS)]
         slots = [np.frombuffer(m, host.dtype, host.size).reshape(host.shape) for m in memory]
-        self.turns = itertools.cycle([(slot, cupy.cuda.Event(disable_timing=True)) for slot in slots])
+        turns = [(slot, cupy.cuda.Event(disable_timing=True)) for slot in slots]
+        self.turns = itertools.cycle(turns)
+        weakref.finalize(self, _sent, turns).atexit = False
 
     def send(self) -> None:
         """Bring the copy up to date, on the current stream."""
@@ -116,6 +120,12 @@ class Mirror:
         slot[...] = self.host
         self.there.set(slot, stream)
         sent.record(stream)
+
+
+def _sent(turns: list[tuple[Any, Any]]) -> None:
+    """Wait until page-locked memory is read, before CuPy lends it to others."""
+    for _, sent in turns:
+        sent.synchronize()
 
 
 class Program:
@@ -156,7 +166,7 @@ def _captured(calls: tuple[Call, ...]) -> Any:
 
     cupy.cuda.get_current_stream().synchronize()  # another stream is the next to name their memory
     stream = cupy.cuda.Stream(non_blocking=True)
-    with stream:
+    with stream, _nothing_collected():
         stream.begin_capture()
         try:
             for call in calls:
@@ -166,3 +176,15 @@ def _captured(calls: tuple[Call, ...]) -> Any:
             with contextlib.suppress(Exception):  # what was captured so far goes
                 stream.end_capture()
             raise CaptureError(f"CUDA makes no graph of the step: {type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """A block in which the garbage collector rests: what it finds may wait for the GPU, which spoils a capture."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

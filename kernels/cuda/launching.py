@@ -64,6 +64,16 @@ def say(reason: str, detail: str = "") -> None:
     warnings.warn(f"{message}; tg.fused_report() counts{more}", KernelWarning, stacklevel=3)
 
 
+def constant(gpu: int, values: Any) -> Any:
+    """`values` on GPU number `gpu`, there when this returns: whatever stream is the next to read them."""
+    import cupy
+
+    with cupy.cuda.Device(gpu) as device:
+        found = cupy.asarray(values)
+        device.synchronize()
+    return found
+
+
 def compiler() -> Nvrtc:
     """The run-time compiler of CuPy's own CUDA version, whose machine code the driver is sure to take."""
     import cupy

@@ -145,8 +145,8 @@ def _candidates() -> Iterator[str]:
     for folder in (package.submodule_search_locations or ()) if package else ():
         for wheel in WHEELS:
             yield from sorted(glob.glob(os.path.join(folder, wheel)))
-    toolkits = [os.environ.get("CUDA_PATH"), os.environ.get("CUDA_HOME"), "/usr/local/cuda"]
-    for folder in filter(None, toolkits):
+    named = [os.environ.get(name) for name in ("CUDA_PATH", "CUDA_HOME", "CONDA_PREFIX")]
+    for folder in filter(None, [*named, *sorted(glob.glob("/usr/local/cuda*"))]):
         for place in TOOLKITS:
             yield from sorted(glob.glob(os.path.join(folder, place)), reverse=True)
     yield from LOADER

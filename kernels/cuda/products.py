@@ -15,7 +15,7 @@ from typing import Any
 from twingrad.fusable import note
 from twingrad.kernels.cuda import lt
 from twingrad.kernels.cuda.arguments import clear
-from twingrad.kernels.cuda.lt import COMPUTE_64, Mode, mode
+from twingrad.kernels.cuda.modes import COMPUTE_64, Mode, mode
 from twingrad.namespace import Array
 from twingrad.recording import refuse_while_recording
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from twingrad import functional as F
 from twingrad.kernels.cpu.tails import backward_numbers, kind, refusal
+from twingrad.kernels.cuda.launching import constant
 from twingrad.namespace import Array
 from twingrad.random.counter import Tick
 from twingrad.random.draws import keep_threshold
@@ -55,7 +56,4 @@ def uploaded(like: Array, host: Any) -> Array:
 @functools.cache
 def zero(gpu: int) -> Array:
     """The cell that a step is counted from: the kernel's step is this plus an offset."""
-    import cupy
-
-    with cupy.cuda.Device(gpu):
-        return cupy.zeros(1, np.int64)
+    return constant(gpu, np.zeros(1, np.int64))

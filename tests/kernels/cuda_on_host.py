@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from twingrad import devices
-from twingrad.kernels.cuda import build, launching, lt, overrides, products, tails
+from twingrad.kernels.cuda import build, launching, lt, overrides, products, tails, updates
 
 import fake_cublaslt
 import fake_cupy
@@ -118,7 +118,7 @@ def stand_in(monkeypatch: Any, processors: int = 1, *, cublaslt: bool = True) ->
     monkeypatch.setattr(launching, "why_not", lambda source, gpu: None)
     monkeypatch.setattr(launching, "_function", lambda source, kernel, gpu: function(kernel))
     monkeypatch.setattr(launching, "_processors", lambda gpu: processors)
-    for kept in (tails.zero, overrides._uploaded, lt.unavailable, lt._plan, lt._handle, products.fused):
+    for kept in (tails.zero, updates.uploaded, lt.unavailable, lt._plan, lt._handle, products.fused):
         kept.cache_clear()
     fake_cublaslt.refused.clear()
     fake_cublaslt.calls.clear()

@@ -340,3 +340,15 @@ def test_a_mirror_waits_for_the_copy_whose_memory_it_takes_again(gpu):
         assert waited[-1] is slots[turn % graph.SLOTS][0]
         assert slots[turn % graph.SLOTS][1].recorded == turn // graph.SLOTS + 1
         assert mirror.there.get().tolist() == host.tolist()
+
+
+def test_a_mirror_that_goes_waits_for_its_copies(gpu, monkeypatch):
+    monkeypatch.setattr(fake_streams.World, "queued", lambda world: None)  # nothing is done before it is waited for
+    host = np.zeros(3)
+    target = there(host)
+    mirror = graph.Mirror(host, target)
+    host[...] = 7
+    mirror.send()
+    assert (target.host == 0).all()
+    del mirror
+    assert (target.host == 7).all()

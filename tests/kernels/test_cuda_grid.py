@@ -13,7 +13,7 @@ from cuda_cases import DTYPES, RULES, SIZES, assert_words_equal, control_rows, d
 from twingrad import functional as F
 from twingrad.autodiff.tape import Destination
 from twingrad.fusable import fused
-from twingrad.kernels.cuda import activations, arithmetic, build, columns, launching, losses, overrides
+from twingrad.kernels.cuda import activations, arithmetic, build, columns, launching, losses, overrides, updates
 from twingrad.random import words
 
 import fake_cupy
@@ -198,11 +198,11 @@ def test_segments_are_uploaded_once_and_anew_where_they_differ(gpu):
     segments, control = tables(9, "one")
     for _ in range(3):
         F.adam_segments(*arrays, segments, control)
-    assert overrides._uploaded.cache_info().misses == 1
+    assert updates.uploaded.cache_info().misses == 1
     segments[0] = 4, 0
     before = arrays[0].get()
     F.adam_segments(*arrays, segments, control)
-    assert overrides._uploaded.cache_info().misses == 2
+    assert updates.uploaded.cache_info().misses == 2
     assert_words_equal(arrays[0].get(), before)
 
 
@@ -218,17 +218,21 @@ def at_address(pointer):
 
 def test_what_a_kernel_cannot_take_is_refused_with_a_reason(gpu):
     array = fake_cupy.ndarray(np.zeros(8, np.float32))
-    segments, control = tables(8, "one")
-    table = (segments, control)
     half = array.astype(np.float16)
-    assert "param has dtype float16" in overrides._update_refusal(half, half, half, half, *table)
+
+    def refused(theta, grad, copy=None, **states):
+        return updates.update_refusal(theta, grad, states, copy)
+
+    assert "theta has dtype float16" in refused(half, half, m=half)
     assert "float16" in overrides._dropout_refusal(half)
-    assert "param is not C-contiguous" in overrides._update_refusal(array[::2], array[::2], None, *table)
+    assert "theta is not C-contiguous" in refused(array[::2], array[::2], m=None)
     with gpu.cuda.Device(1):
         other = gpu.zeros(8, np.float32)
-    assert "grad lives on cuda:1, its neighbour on cuda" in overrides._update_refusal(array, other, None, *table)
-    assert "not a CuPy array" in overrides._update_refusal(array, np.zeros(8, np.float32), None, *table)
-    assert overrides._update_refusal(array, array, array, array, *table) is None
+    assert "grad lives on cuda:1, its neighbour on cuda" in refused(array, other)
+    assert "buffer lives on cuda:1, its neighbour on cuda" in refused(array, array, v=array, buffer=other)
+    assert "not a CuPy array" in refused(array, np.zeros(8, np.float32))
+    assert "copy is not C-contiguous" in refused(array, array, half[::2])
+    assert refused(array, array, half, v=array, buffer=None, mean=array) is None
 
 
 def test_the_launcher_and_the_sources_agree_on_the_block():

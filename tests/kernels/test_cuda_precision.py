@@ -10,7 +10,7 @@ import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn, optim, precision
 from twingrad.fusable import fused
-from twingrad.kernels.cuda import dense, lt, products
+from twingrad.kernels.cuda import dense, lt, modes, products
 
 import fake_cupy
 from networks import stepper
@@ -83,9 +83,9 @@ def test_a_step_asks_cublas_for_its_precision(gpu, name):
     with fused("require"):
         stepped("cuda", name, 1)
     forward_and_inputs, weights = {
-        "float32": (lt.Mode(0, 0, 68),) * 2,
-        "tf32": (lt.Mode(0, 0, 77),) * 2,
-        "bf16": (lt.Mode(14, 14, 68), lt.Mode(14, 0, 68)),
+        "float32": (modes.Mode(0, 0, 68),) * 2,
+        "tf32": (modes.Mode(0, 0, 77),) * 2,
+        "bf16": (modes.Mode(14, 14, 68), modes.Mode(14, 0, 68)),
     }[name]
     assert len(gpu.asked) >= 8  # of three layers, the first of which needs no gradient of its input
     assert gpu.asked.count(weights) >= 3
@@ -229,7 +229,7 @@ def test_a_gpu_without_bf16_says_so(gpu, monkeypatch):
         stepped("cuda", "bf16")
     with pytest.warns(precision.PrecisionWarning, match="cuda has no TF32, which GPUs of compute capability 8.0"):
         stepped("cuda", "tf32", 1)
-    assert {mode.compute for mode in gpu.asked} == {lt.COMPUTE_32}
+    assert {mode.compute for mode in gpu.asked} == {modes.COMPUTE_32}
 
 
 def test_without_cublas_plain_products_keep_float32_sums(gpu, monkeypatch):

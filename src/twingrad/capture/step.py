@@ -36,7 +36,7 @@ def capture(step: Callable[..., Any], *, fallback: bool = False) -> CapturedStep
     Each call, the first included, does one step: n captured steps leave the same bits as n plain ones, given arrays in
     C order. (Others are copied into that order here; plain steps take them on the reference path, to other bits.) The
     results are copies. On the CPU a replay is one call into the compiled library over the arrays of the first call, on
-    a GPU one CUDA graph, launched on CuPy's current stream.
+    a GPU one CUDA graph, launched on CuPy's current stream: one for all calls, or wait for the last before another.
 
     fallback: where a call cannot be captured or replayed, run the plain step, which leaves the same bits, instead of
     raising CaptureError: always, if the recording was refused (told once by a CaptureWarning), or for that call.
