@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -39,8 +40,9 @@ class Worker:
     def ask(self, command: str) -> Any:
         """Send one command and wait for its answer."""
         assert self.process.stdin is not None
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended: its answer tells so
+            self.process.stdin.write(command + "\n")
+            self.process.stdin.flush()
         return self._answer()
 
     def _answer(self) -> Any:
@@ -55,13 +57,15 @@ class Worker:
         """Let the process end, and wait for it; a minute later, kill it."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.close()
         try:
-            self.process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
+            with suppress(BrokenPipeError):  # it ended without reading the last command
+                self.process.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=60)
+        finally:
             self.process.kill()
             self.process.wait()
-        self.process.stdout.close()
+            self.process.stdout.close()
 
     def __enter__(self) -> Worker:
         return self

@@ -60,7 +60,7 @@ def keep(mib: int) -> None:
 
 def kept() -> int:
     """The bytes that are kept at this moment."""
-    return sum(size * len(blocks) for size, blocks in list(_free.items()))
+    return sum(size * len(_free.get(size, ())) for size in list(_free))  # no pairs: making them may run `_take_back`
 
 
 def _new_block(size: int) -> Any:

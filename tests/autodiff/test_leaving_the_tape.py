@@ -13,6 +13,8 @@ import pytest
 from twingrad import AutodiffError, Tensor, no_grad, xp
 from twingrad.autodiff import is_recording
 
+from processes import PATIENCE
+
 
 def leaf(values: Any = (1.0, 2.0)) -> Tensor:
     return Tensor(np.asarray(values), requires_grad=True)
@@ -38,7 +40,7 @@ def test_no_grad_is_of_one_thread() -> None:
     x, seen, entered, done = leaf(), [], threading.Event(), threading.Event()
 
     def other() -> None:
-        entered.wait(5)
+        entered.wait(PATIENCE)
         seen.append((x * x).requires_grad)
         with no_grad():
             seen.append((x * x).requires_grad)
@@ -48,7 +50,7 @@ def test_no_grad_is_of_one_thread() -> None:
     thread.start()
     with no_grad():
         entered.set()
-        assert done.wait(5)
+        assert done.wait(PATIENCE)
         seen.append((x * x).requires_grad)
     thread.join()
     assert seen == [True, False, False]

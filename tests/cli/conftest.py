@@ -8,6 +8,8 @@ import pytest
 
 from twingrad.cli import main
 
+from processes import PATIENCE
+
 
 @pytest.fixture(scope="session")
 def quick():
@@ -26,7 +28,7 @@ def twingrad():
             env=os.environ | environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
         )
         assert done.returncode == check, done.stderr
         assert "Traceback" not in done.stderr

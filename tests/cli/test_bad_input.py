@@ -10,6 +10,8 @@ import pytest
 
 from twingrad import devices
 
+from processes import PATIENCE
+
 BAD = {
     "unknown device": (["--device", "gpu"], r"unknown device 'gpu': .* did you mean \"cuda\"\?"),
     "no such device": (["--device", "tpu"], r"unknown device 'tpu': .*, or \"auto\"\n"),
@@ -120,7 +122,7 @@ def test_cuda_that_cannot_be_used(call, tmp_path, quick):
 def test_standard_output_on_a_full_disk_is_not_bad_input(tmp_path):
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "twingrad", "info", "--json"]
-        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (3, "twingrad info: error: No space left on device\n")
 
 

@@ -1,5 +1,6 @@
 """The command itself: help, version, info, terminals, Ctrl-C."""
 
+import codecs
 import json
 import os
 import pty
@@ -8,7 +9,7 @@ import select
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ import pytest
 import twingrad as tg
 from twingrad.cli import command, main
 from twingrad.train import load_model
+
+from processes import PATIENCE, running, wait_for
 
 
 def test_version(twingrad, tmp_path):
@@ -76,39 +79,26 @@ def test_import_twingrad_takes_no_argument_parser():
 
 def test_a_closed_pipe_is_no_error(tmp_path):
     command = f"{sys.executable} -m twingrad info | true; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_pipe_that_closes_before_the_table_is_no_error(tmp_path, quick):
     command = f"{sys.executable} -m twingrad train {' '.join(quick)} | true; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def stop(arguments, cwd, ready):
-    """Ctrl-C once ready(); returns exit code, standard output, standard error."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "twingrad", *arguments],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    end = time.monotonic() + 60
-    while not ready() and time.monotonic() < end:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    return process.returncode, out, err
 
 
 def test_ctrl_c_with_json_tells_what_is_known(tmp_path):
     history = tmp_path / "run" / "history.jsonl"
     arguments = ["train", "--epochs", "100000", "--device", "cpu", "--json", "--out", "run"]
-    code, out, err = stop(arguments, tmp_path, lambda: history.exists() and history.stat().st_size)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with running([sys.executable, "-m", "twingrad", *arguments], cwd=tmp_path, **pipes) as process:
+        wait_for(lambda: history.exists() and history.stat().st_size, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
     found = json.loads(out)
-    assert code == 130
+    assert process.returncode == 130
     assert err.startswith("twingrad train: interrupted in epoch")
     assert found["interrupted"] is True
     assert found["out"] == "run"
@@ -127,7 +117,9 @@ def test_ctrl_c_before_a_command_begins_is_one_line(monkeypatch, capsys):
 
 IMPORTING = """
 import os, signal, sys
-sys.path.insert(0, sys.argv.pop(1))
+beside, handler = sys.argv.pop(1), sys.argv.pop(1)
+sys.path.insert(0, beside)
+signal.signal(signal.SIGINT, getattr(signal, handler))
 class Press:
     def find_spec(self, name, path=None, target=None):
         if name == "twingrad":
@@ -138,41 +130,39 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize(("ignored", "code", "told"), [(False, 130, "twingrad: interrupted\n"), (True, 0, "")])
-def test_ctrl_c_while_the_package_is_imported_is_one_line(ignored, code, told):
+@pytest.mark.parametrize(
+    ("handler", "code", "told"), [("default_int_handler", 130, "twingrad: interrupted\n"), ("SIG_IGN", 0, "")]
+)
+def test_ctrl_c_while_the_package_is_imported_is_one_line(handler, code, told):
     beside = Path(tg.__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTING, beside, "--version"],
-        capture_output=True,
-        text=True,
-        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if ignored else None,
-    )
+    command = [sys.executable, "-c", IMPORTING, beside, handler, "--version"]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (code, told)
 
 
 def in_terminal(arguments, cwd, act=lambda text, process: None, columns="100"):
     """Run the command in a terminal of its own; act(text so far, process) at each word of it; returns (code, text)."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "twingrad", *arguments],
-        cwd=cwd,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=os.environ | {"TERM": "xterm", "COLUMNS": columns},
-        start_new_session=True,
-    )
-    os.close(theirs)
-    text, end = b"", time.monotonic() + 60
-    while time.monotonic() < end:
-        if select.select([ours], [], [], 0.5)[0]:
-            try:
-                text += os.read(ours, 65536)
-            except OSError:
-                break
-            act(text.decode(errors="replace"), process)
-    os.close(ours)
-    return process.wait(timeout=10), text.decode(errors="replace")
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
+    variables = os.environ | {"TERM": "xterm", "COLUMNS": columns}
+    with (
+        open(ours, "rb", buffering=0) as terminal,
+        running([sys.executable, "-m", "twingrad", *arguments], cwd=cwd, env=variables, **streams) as process,
+    ):
+        os.close(theirs)
+        text = ""
+        for word in words(terminal):
+            text += word
+            act(text, process)
+        return process.wait(PATIENCE), text
+
+
+def words(terminal):
+    """What is written to a terminal, bit by bit, until the last process that has it open ends."""
+    decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+    with suppress(OSError):  # which tells the end on Linux
+        while select.select([terminal], [], [], PATIENCE)[0] and (read := terminal.read(65536)):
+            yield decode(read)
 
 
 def test_a_terminal_shows_a_progress_bar(tmp_path, quick):

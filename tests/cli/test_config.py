@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 
 import pytest
@@ -16,6 +15,7 @@ from twingrad.cli.table import read_toml, to_toml
 from twingrad.train import Checkpoint
 
 from killing import files
+from processes import PATIENCE, running, wait_for
 
 
 def test_the_configuration_of_a_run_gives_the_same_bytes_again(call, tmp_path, quick):
@@ -201,54 +201,42 @@ def test_a_folder_that_holds_no_run(call, tmp_path):
     assert (code, "is no run folder to go on with: it holds no config.toml" in err) == (2, True)
 
 
-def started(cwd, *arguments):
-    """A run in the background, with a checkpoint every few steps, once there is one."""
-    command = [
-        sys.executable,
-        "-m",
-        "twingrad",
-        "train",
-        "--epochs",
-        "100000",
-        "--checkpoint-every",
-        "5",
-        "--out",
-        "run",
-    ]
-    process = subprocess.Popen([*command, *arguments], cwd=cwd, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
-    while not (cwd / "run" / "last.safetensors").exists() and time.monotonic() < end:
-        time.sleep(0.02)
-    return process
+def in_background(cwd, *arguments):
+    """A run in a process of its own, for a `with` block."""
+    return running([sys.executable, "-m", "twingrad", "train", *arguments], cwd=cwd, stderr=subprocess.PIPE)
 
 
-def test_sigterm_saves_and_leaves(call, tmp_path):
-    process = started(tmp_path)
-    process.send_signal(signal.SIGTERM)
-    told = process.communicate(timeout=60)[1]
+ENDLESS = ("--epochs", 100_000, "--checkpoint-every", 5, "--out", "run")
+
+
+def test_sigterm_saves_and_leaves(tmp_path):
+    last = tmp_path / "run" / "last.safetensors"
+    with in_background(tmp_path, *ENDLESS) as process:
+        wait_for(last.exists, process)
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 143
     assert re.search(r"interrupted in epoch \d+: .*; go on with it: --resume run\n", told)
-    step = Checkpoint.read(tmp_path / "run" / "last.safetensors").step
-    process = subprocess.Popen([sys.executable, "-m", "twingrad", "train", "--resume", "run", "--quiet"], cwd=tmp_path)
-    time.sleep(2.5)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
-    assert Checkpoint.read(tmp_path / "run" / "last.safetensors").step > step
+    step = Checkpoint.read(last).step
+    with in_background(tmp_path, "--resume", "run", "--quiet") as process:
+        wait_for(lambda: Checkpoint.read(last).step > step, process)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=PATIENCE)[1].count("\n") == 1
+    assert process.returncode == 130
+    assert Checkpoint.read(last).step > step
 
 
 def test_a_second_process_on_the_folder_is_refused(call, tmp_path):
-    process = started(tmp_path)
-    try:
+    last = tmp_path / "run" / "last.safetensors"
+    with in_background(tmp_path, *ENDLESS) as process:
+        wait_for(last.exists, process)
         before = (tmp_path / "run" / "config.toml").read_bytes()
         for arguments in (["--resume", "run"], ["--out", "run", "--epochs", 1]):
             code, out, err = call("train", *arguments)
             assert (code, out) == (2, "")
             assert f"run folder run is in use by process {process.pid}" in err, err
         assert (tmp_path / "run" / "config.toml").read_bytes() == before
-    finally:
-        process.kill()
-        process.communicate()
-    assert Checkpoint.read(tmp_path / "run" / "last.safetensors").step >= 5
+    assert Checkpoint.read(last).step >= 5
 
 
 def test_a_changed_configuration_is_refused_by_name(call, tmp_path, quick):

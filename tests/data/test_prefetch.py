@@ -8,7 +8,9 @@ import weakref
 
 import pytest
 
-from twingrad.data import Prefetch
+from twingrad.data import Prefetch, prefetch
+
+from processes import PATIENCE, wait_for
 
 
 def threads():
@@ -16,17 +18,13 @@ def threads():
 
 
 @pytest.fixture(autouse=True)
-def _no_thread_is_left():
+def _no_thread_is_left(monkeypatch):
+    monkeypatch.setattr(prefetch, "PATIENCE", PATIENCE)
+    if threads():
+        gc.collect()  # what another test dropped
     assert not threads()
     yield
     assert not threads()
-
-
-def wait_for(condition):
-    end = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < end, "it did not happen within 5 seconds"
-        time.sleep(0.001)
 
 
 class Source:
@@ -118,11 +116,32 @@ def test_after_close_there_is_nothing_more():
     assert list(ahead) == []
 
 
+def test_a_source_that_is_still_computing_is_left_to_its_thread(monkeypatch):
+    monkeypatch.setattr(prefetch, "PATIENCE", 0.0)
+    entered, release = threading.Event(), threading.Event()
+
+    def slow():
+        entered.set()
+        release.wait(PATIENCE)
+        yield 0
+
+    ahead = Prefetch(slow())
+    entered.wait(PATIENCE)
+    (thread,) = threads()
+    try:
+        ahead.close()
+        ahead.close()
+        assert list(ahead) == []
+    finally:
+        release.set()
+        thread.join(PATIENCE)
+
+
 def test_close_frees_whoever_waits():
     release = threading.Event()
 
     def slow():
-        release.wait(5)
+        release.wait(PATIENCE)
         yield 0
 
     ahead, found = Prefetch(slow()), []
@@ -130,6 +149,6 @@ def test_close_frees_whoever_waits():
     waiting.start()
     release.set()
     ahead.close()
-    waiting.join(5)
+    waiting.join(PATIENCE)
     assert not waiting.is_alive()
     assert found[0] in (0, "nothing")

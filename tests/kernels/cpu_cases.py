@@ -16,6 +16,8 @@ import pytest
 from twingrad.kernels import cpu
 from twingrad.kernels.cpu import loader
 
+from processes import PATIENCE
+
 REASON = cpu.unavailable()
 needs_kernels = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 ISAS = [] if REASON else loader.usable(cpu.library().c.tg_level())
@@ -88,5 +90,5 @@ def relative_error(got: np.ndarray[Any, Any], want: np.ndarray[Any, Any]) -> flo
 
 def run(code: str, **variables: str) -> str:
     """What a Python process with these environment variables prints."""
-    command, environment = [sys.executable, "-c", code], os.environ | variables
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    told = {"capture_output": True, "text": True, "check": True, "timeout": PATIENCE}
+    return subprocess.run([sys.executable, "-c", code], env=os.environ | variables, **told).stdout.strip()

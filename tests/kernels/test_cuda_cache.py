@@ -6,15 +6,17 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import warnings
+from contextlib import ExitStack
 
 import pytest
 
 from twingrad.cli import main
 from twingrad.kernels.cuda import build, cache
 from twingrad.kernels.cuda.nvrtc import Built
+
+from processes import PATIENCE, running
 
 
 class Counting:
@@ -136,8 +138,9 @@ def test_many_processes_at_once_leave_whole_files(folder):
         "    cache.store('name', content)\n"
         "    assert cache.load('name') == content\n"
     )
-    running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
-    assert [process.wait() for process in running] == [0, 0, 0]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(running([sys.executable, "-c", code])) for _ in range(3)]
+        assert [process.wait(PATIENCE) for process in processes] == [0, 0, 0]
     assert [file.name for file in folder.iterdir()] == ["name"]
 
 

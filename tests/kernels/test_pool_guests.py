@@ -22,6 +22,7 @@ from twingrad import functional as F
 from twingrad.kernels import cpu
 
 import networks
+from processes import PATIENCE
 
 pytestmark = [
     needs_kernels,
@@ -83,7 +84,7 @@ def in_threads(*work: Callable[[], None]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(PATIENCE)
     assert not any(thread.is_alive() for thread in threads), "a thread hangs"
     if errors:
         raise errors[0]
@@ -145,25 +146,39 @@ def test_an_exception_in_a_step_leaves_the_pool_and_the_blas_usable(kind: type, 
 
 
 def test_an_interrupt_comes_between_replays(blas: Callable[[], int]) -> None:
+    """Ctrl-C while a replay runs in C: it is whole, and the exception is raised after it."""
     _, _, step, batch = captured_step(0)
     captured = tg.capture(step)
     captured(*batch)
+    running, pressed = threading.Event(), threading.Event()
+
+    def press() -> None:
+        running.wait()
+        signal.raise_signal(signal.SIGINT)
+        pressed.set()
 
     def many() -> None:
-        for _ in range(10**6):
+        while not pressed.is_set():
             captured(*batch)
+            running.set()
+        pytest.fail("the interrupt is lost")
 
-    timer = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        many()
-    timer.join()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=press)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            many()
+    finally:
+        running.set()
+        thread.join()
+        signal.signal(signal.SIGINT, before)
     assert blas() == 2
     assert np.isfinite(captured(*batch).numpy())
 
 
 TRAINING = """
-import atexit, os, sys, threading, time
+import atexit, os, sys, threading
 import numpy as np, twingrad as tg
 from twingrad import functional as F
 from twingrad.kernels import cpu
@@ -179,18 +194,20 @@ def plain(x, y):
 step = tg.capture(plain)
 x, y = np.ones((128, 300), np.float32), np.zeros(128, np.int64)
 step(x, y)
+begun = threading.Semaphore(0)
 def forever():
     while True:
         step(x, y)
+        begun.release()
 """
 EXITS = {
     "while a daemon thread trains": (
-        "threading.Thread(target=forever, daemon=True).start(); time.sleep(0.1); print('ok')",
+        "threading.Thread(target=forever, daemon=True).start(); begun.acquire(); print('ok')",
         0,
     ),
     "two of them": (
-        "for f in (forever, lambda: [F.relu(x) for _ in iter(int, 1)]):\\n"
-        "    threading.Thread(target=f, daemon=True).start()\\ntime.sleep(0.1); print('ok')",
+        "for f in (forever, lambda: [begun.release(F.relu(x).size) for _ in iter(int, 1)]):\\n"
+        "    threading.Thread(target=f, daemon=True).start(); begun.acquire()\\nprint('ok')",
         0,
     ),
     "by sys.exit": ("print('ok', flush=True); step(x, y); sys.exit(3)", 3),
@@ -204,7 +221,7 @@ EXITS = {
 def test_the_interpreter_exits(how: str) -> None:
     code, status = EXITS[how]
     command = [sys.executable, "-c", TRAINING + code.replace("\\n", "\n")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (status, "ok", "")
 
 
@@ -220,10 +237,10 @@ def work(seed):
     return [float(step(x * seed, y).numpy()) for _ in range(5)]
 if __name__ == "__main__":
     threading.Thread(target=forever, daemon=True).start()
-    before = model.state_dict()
+    begun.acquire()
     for _ in range(10):
         with multiprocessing.get_context("fork").Pool(3) as pool:
-            pool.map_async(work, [1, 1, 1, 1]).get(timeout=50)
+            pool.map_async(work, [1, 1, 1, 1]).get(timeout=250)
     print("ok")
 """
     )

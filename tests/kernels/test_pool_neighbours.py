@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,11 +17,13 @@ import twingrad as tg
 from twingrad.kernels import cpu
 
 import networks
+from processes import running
 
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 pytestmark = [
     needs_kernels,
     pytest.mark.skipif(not cpu.available() or cpu.blas() is not None, reason="no OpenBLAS of NumPy's wheels"),
+    pytest.mark.slow,  # measures time
     pytest.mark.skipif(len(CPUS) < 2, reason="pins a program to one of two processors that this process may use"),
 ]
 SECONDS, ATTEMPTS = 0.4, 6
@@ -32,13 +33,9 @@ SECONDS, ATTEMPTS = 0.4, 6
 def busy_program(processor: int) -> Iterator[None]:
     """Another process keeps one processor busy."""
     code = f"import os; os.sched_setaffinity(0, {{{processor}}})\nwhile True: pass"
-    process = subprocess.Popen([sys.executable, "-S", "-c", code])
-    try:
+    with running([sys.executable, "-S", "-c", code]):
         time.sleep(0.1)
         yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 def mean_time(step: Any) -> float:

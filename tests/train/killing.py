@@ -1,4 +1,4 @@
-"""Runs of `twingrad train` in processes of their own, killed at random moments."""
+"""Runs of `twingrad train` in processes of their own that are killed, and the files that they leave."""
 
 import os
 import random
@@ -11,7 +11,25 @@ from pathlib import Path
 
 from twingrad.train import Callback
 
+from processes import PATIENCE, running, wait_for
+
 TRAIN = (sys.executable, "-m", "twingrad", "train", "--quiet")
+DYING = """
+import os, signal, sys
+from twingrad.cli import main
+
+name, count, calls = sys.argv[1], int(sys.argv[2]), []
+whole = getattr(os, name)
+
+def counted(*arguments):
+    calls.append(arguments)
+    if len(calls) == count:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(*arguments)
+
+setattr(os, name, counted)
+sys.exit(main(sys.argv[3:]))
+"""
 
 
 class CutAt(Callback):
@@ -30,53 +48,35 @@ def files(folder):
     return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
+def drafts(folder):
+    """The files that were being written when the run was killed."""
+    return [path.name[1:-5] for path in folder.glob(".*.part")]
+
+
 def begin(folder, options):
-    """A process that begins the run, or goes on with it where it left a configuration."""
+    """A process that begins the run, or goes on with it where it left a configuration, for a `with` block."""
     begun = (folder / "config.toml").exists()
-    arguments = ("--resume", folder) if begun else (*options, "--out", folder)
-    return subprocess.Popen([*TRAIN, *map(str, arguments)], stderr=subprocess.PIPE, text=True)
+    return running([*TRAIN, *(("--resume", folder) if begun else (*options, "--out", folder))], stderr=subprocess.PIPE)
 
 
 def finish(folder, options):
     """Run to the end; returns the seconds."""
     start = time.monotonic()
-    process = begin(folder, options)
-    told = process.communicate(timeout=300)[1]
+    with begin(folder, options) as process:
+        told = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 0, told
     return time.monotonic() - start
 
 
-def kill_while_writing(process, folder, wait):
-    """SIGKILL while a file of the run is being written (a draft is there), at the earliest after `wait` seconds."""
-    time.sleep(wait)
-    while process.poll() is None:
-        if any(name.endswith(".part") for name in _names(folder)):
-            break
-    return _kill(process)
-
-
-def kill_after(process, wait):
-    """SIGKILL after `wait` seconds; whether the process was still at work."""
-    time.sleep(wait)
-    return _kill(process)
-
-
-def _kill(process):
-    alive = process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    return alive
-
-
-def _names(folder):
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
+def killed_in_call(folder, options, name, count):
+    """A run that kills itself when it calls os.NAME for the COUNTth time: before the call."""
+    command = [sys.executable, "-c", DYING, name, str(count), "train", "--quiet", *options, "--out", str(folder)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
+    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def killed_and_resumed(folder, options, seconds, seed, *, writing=False):
-    """One run that is killed (while it writes, if asked for) and resumed to its end; what happened.
+    """One run that is killed at a random moment (while it writes, if asked for) and resumed to its end; what happened.
 
     Where the run ends before it could be killed, another one is, sooner.
     """
@@ -84,16 +84,19 @@ def killed_and_resumed(folder, options, seconds, seed, *, writing=False):
     while not _killed(folder, options, wait, writing):
         shutil.rmtree(folder)
         wait *= 0.7
-    drafts = [name for name in _names(folder) if name.endswith(".part")]
-    left = sorted(_names(folder))
-    finish(folder, options)
-    return {
+    found = {
         "killed_after_seconds": round(wait, 3),
-        "while_writing": ", ".join(name[1:-5] for name in drafts),
-        "checkpoint_left": "last.safetensors" in left,
+        "while_writing": ", ".join(drafts(folder)),
+        "checkpoint_left": (folder / "last.safetensors").exists(),
     }
+    finish(folder, options)
+    return found
 
 
 def _killed(folder, options, wait, writing):
-    process = begin(folder, options)
-    return kill_while_writing(process, folder, wait) if writing else kill_after(process, wait)
+    """SIGKILL after `wait` seconds, and then, if asked for, once a draft is there; whether it was still at work."""
+    with begin(folder, options) as process:
+        time.sleep(wait)
+        if writing:
+            wait_for(lambda: process.poll() is not None or drafts(folder))
+        return process.poll() is None

@@ -1,6 +1,7 @@
-"""Runs killed with SIGKILL at random moments and resumed: every file is that of the uninterrupted run, to the byte.
+"""Runs killed with SIGKILL and resumed: every file is that of the uninterrupted run, to the byte.
 
-`pytest -m slow tests/train/test_kills.py` kills thirty; with TWINGRAD_KILLS=FILE.json it writes down what happened.
+Here at chosen moments; `pytest -m slow tests/train/test_kills.py` kills thirty at random ones, and with
+TWINGRAD_KILLS=FILE.json writes down what happened.
 """
 
 import json
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from killing import files, finish, killed_and_resumed
+from killing import drafts, files, finish, killed_and_resumed, killed_in_call
 
 QUICK = ("--epochs", "6", "--hidden", "64", "--checkpoint-every", "3", "--optimizer", "adam")
 LONG = ("--epochs", "40", "--hidden", "256,128", "--checkpoint-every", "5", "--early-stopping", "30")
@@ -31,11 +32,21 @@ def whole(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_killed_and_resumed_run_leaves_the_same_files(whole, tmp_path, seed):
-    expected, seconds = whole(QUICK)
-    told = killed_and_resumed(tmp_path / "run", QUICK, 0.6 * seconds, seed, writing=seed % 2 == 1)
-    assert files(tmp_path / "run") == expected, told
+MOMENTS = {
+    "before anything is there": ("fsync", 1, ["config.toml"]),
+    "with a best model and no checkpoint of it": ("replace", 8, ["last.safetensors"]),
+    "once a checkpoint is in its place": ("fsync", 12, []),
+    "while a better model is written": ("replace", 14, ["best.safetensors"]),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_and_resumed_run_leaves_the_same_files(whole, tmp_path, moment):
+    name, count, writing = MOMENTS[moment]
+    killed_in_call(tmp_path / "run", QUICK, name, count)
+    assert drafts(tmp_path / "run") == writing
+    finish(tmp_path / "run", QUICK)
+    assert files(tmp_path / "run") == whole(QUICK)[0]
 
 
 @pytest.mark.slow

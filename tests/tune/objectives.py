@@ -3,7 +3,7 @@
 import math
 import os
 import signal
-import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from twingrad.train import Diverged, History
@@ -23,12 +23,6 @@ def bowl(values, report):
     for step in range(3):
         report(value + 3 - step)
     return value
-
-
-def slow_bowl(values, report):
-    """`bowl`, which takes a twentieth of a second."""
-    time.sleep(0.05)
-    return bowl(values, report)
 
 
 def steep(values, report):
@@ -56,4 +50,17 @@ class KillsItself:
         if report.index == 1 and deaths < self.times:
             (Path(self.folder) / f"death{deaths}").touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        return bowl(values, report)
+
+
+class DiesUnanswered:
+    """Its process dies once, in trial 1, after it has reported, before it reads the answer."""
+
+    def __init__(self, folder):
+        self.mark = Path(folder) / "dead"
+
+    def __call__(self, values, report):
+        if report.index == 1 and not self.mark.exists():
+            self.mark.touch()
+            Connection.recv = lambda connection: os.kill(os.getpid(), signal.SIGKILL)
         return bowl(values, report)

@@ -1,6 +1,7 @@
 """Searches: the same trials however they are run, what is pruned, what fails, what another study's storage says."""
 
 import math
+import multiprocessing
 import threading
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 import twingrad as tg
 from twingrad import nn, optim
 from twingrad.tune import LogUniform, Uniform, importance_png, search, slices_png
+from twingrad.tune.search import Desk
 from twingrad.tune.workers import Worker
 
-from objectives import SPACE, KillsItself, bowl, failing, steep
+from objectives import SPACE, DiesUnanswered, KillsItself, bowl, failing, steep
+from processes import PATIENCE, wait_for
 
 pytest.importorskip("optuna", reason="Optuna (extra `tune`) is not installed")
 
@@ -123,6 +126,21 @@ def test_a_worker_that_dies_is_replaced(tmp_path, times, state):
     assert [trial.values for trial in found] == [trial.values for trial in expected]
 
 
+def test_a_worker_that_dies_before_it_reads_the_answer_to_its_report_is_replaced(tmp_path, monkeypatch):
+    report = Desk.report
+
+    def answered_late(desk, index, value, step):
+        if index == 1 and not (tmp_path / "buried").exists():
+            wait_for(lambda: len(multiprocessing.active_children()) < 2)
+            (tmp_path / "buried").touch()
+        return report(desk, index, value, step)
+
+    monkeypatch.setattr(Desk, "report", answered_late)
+    found = search(DiesUnanswered(str(tmp_path)), SPACE, trials=4, workers=2)
+    assert told(found) == told(search(bowl, SPACE, trials=4))
+    assert (tmp_path / "buried").exists()
+
+
 def test_an_error_in_a_worker_comes_out(tmp_path):
     with pytest.raises(KeyError, match="third"):
         search(failing, SPACE, trials=6, workers=2, folder=tmp_path)
@@ -170,16 +188,18 @@ def test_another_process_at_work(tmp_path):
 
     def waits(values, report):
         entered.set()
-        leave.wait(30)
+        leave.wait(PATIENCE)
         return 0.0
 
     thread = threading.Thread(target=search, args=(waits, SPACE), kwargs={"trials": 1, "folder": tmp_path})
     thread.start()
-    entered.wait(30)
-    with pytest.raises(FileExistsError, match="is in use by process"):
-        search(waits, SPACE, trials=1, folder=tmp_path)
-    leave.set()
-    thread.join()
+    try:
+        assert entered.wait(PATIENCE)
+        with pytest.raises(FileExistsError, match="is in use by process"):
+            search(waits, SPACE, trials=1, folder=tmp_path)
+    finally:
+        leave.set()
+        thread.join()
 
 
 def test_a_torn_line_is_cut_off(tmp_path):

@@ -42,8 +42,8 @@ class Prefetch(Generic[T]):
         self._items: queue.Queue[Any] = queue.Queue(max(1, depth))
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._done = False
-        if depth:
+        self._ahead, self._done = depth > 0, False
+        if self._ahead:
             arguments = (_work, self._source, self._items, self._stop)  # not self: the thread must not keep it alive
             target = contextvars.copy_context().run  # the device, path and precision that hold here
             self._thread = threading.Thread(target=target, args=arguments, name="twingrad prefetch", daemon=True)
@@ -55,7 +55,7 @@ class Prefetch(Generic[T]):
     def __next__(self) -> T:
         if self._done:
             raise StopIteration
-        if self._thread is None:
+        if not self._ahead:
             return self._next_here()
         item = self._items.get()
         if not isinstance(item, _End):
@@ -78,11 +78,13 @@ class Prefetch(Generic[T]):
         self._done = True
         self._stop.set()
         thread, self._thread = self._thread, None
-        if thread is None:
+        if not self._ahead:
             _close(self._source)
+        if thread is None:
             return
-        while not self._items.empty():
-            self._items.get_nowait()
+        with suppress(queue.Empty):  # what was read ahead, or is taken meanwhile by whoever waits
+            while True:
+                self._items.get_nowait()
         if thread is not threading.current_thread():
             thread.join(PATIENCE)
         with suppress(queue.Full):  # whoever waits in another thread goes on
