@@ -21,6 +21,11 @@ class Interval:
     high: float
     n: int
 
+    @property
+    def side(self) -> str:
+        """Where it lies beside 0: "lower", "higher", or "undecided" where it holds 0."""
+        return "lower" if self.high < 0 else "higher" if self.low > 0 else "undecided"
+
     def __str__(self) -> str:
         return f"{self.mean:.4g} [{self.low:.4g}, {self.high:.4g}]"
 

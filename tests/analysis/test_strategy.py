@@ -207,6 +207,17 @@ def test_a_learning_curve_is_that_of_models_trained_on_parts():
     assert str(curve).splitlines()[0].split() == ["examples", "train", "error", "dev", "error", "gap"]
 
 
+def test_each_model_of_a_learning_curve_gets_a_copy_of_the_optimizer():
+    optimizer, options = tg.optim.SGD(lr=0.5, momentum=0.9), {"keep": "last", "device": "cpu"}
+    found = curve(sizes=[100, 1.0], optimizer=optimizer, **options)
+    assert optimizer.steps_taken == 0
+    alone, parts = nn.Sequential(nn.Linear(64, 10), seed=0), DIGITS.split(seed=0)
+    tg.fit(alone, parts.train, dev=parts.dev, epochs=1, optimizer=optimizer, seed=0, **options)
+    assert found.dev[0, 1] == 1 - tg.train.evaluate(alone, parts.dev).accuracy
+    with pytest.raises(ValueError, match="this SGD has a model already"):
+        curve(optimizer=optimizer)
+
+
 def test_smaller_parts_lie_within_larger_ones(monkeypatch):
     data, parts = tg.data.load("digits").split(seed=0), []
     monkeypatch.setattr("twingrad.analysis.learning.fit", lambda model, part, **options: parts.append(part))

@@ -63,6 +63,11 @@ def test_pairs_have_two_numbers_for_each_seed():
         paired([1.0, 2.0, 3.0], [1.0, 2.0])
 
 
+def test_the_side_of_an_interval():
+    sides = [interval(values).side for values in ([1.0, 1.1], [-1.0, -1.1], [-1.0, 1.1])]
+    assert sides == ["higher", "lower", "undecided"]
+
+
 def noisy(seed):
     """a and b share what the seed does to both, which is far larger than their difference."""
     shared, own = normal((2,), seed=seed, stream=0)

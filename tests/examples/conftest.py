@@ -11,12 +11,14 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture
 def printed(tmp_path, monkeypatch, capsys):
-    """Run an example by name as a program; returns what it prints."""
+    """Run an example by name as a program, or its `main` with arguments that make it shorter; what it prints."""
 
-    def run(name):
+    def run(name, **shorter):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("TWINGRAD_DEVICE", "cpu")
-        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        found = runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name=name if shorter else "__main__")
+        if shorter:
+            found["main"](**shorter)
         return capsys.readouterr().out
 
     return run

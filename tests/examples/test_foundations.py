@@ -57,6 +57,18 @@ def test_batch_norm(printed, number):
     assert Path("batch_norm.png").exists() == PLOT
 
 
+def test_batch_norm_statistics(printed):
+    out = printed("batch_norm_statistics", seeds=range(2))
+    assert "update 16: of where the running averages began 0.9^16 = 0.19 is left" in out
+    pairs = [tuple(map(float, each)) for each in re.findall(r"dev cost ([0-9.]+), ([0-9.]+):", out)]
+    assert len(pairs) == 18
+    for running, recomputed in pairs[6:10]:  # updates 8 and 16, of the weights and of their averages
+        assert recomputed < 0.85 * running
+    for running, recomputed in pairs[16:]:  # at last
+        assert abs(recomputed - running) < 0.1 * running
+    assert Path("batch_norm_statistics.png").exists() == PLOT
+
+
 def test_gradient_checking(printed):
     out = printed("gradient_checking")
     right, wrong = out.split("the wrong gradient")

@@ -1,6 +1,7 @@
 """The examples about optimisation."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 PLOT = importlib.util.find_spec("matplotlib") is not None
@@ -40,3 +41,18 @@ def test_learning_rate(printed, number):
         low, at = (number(rf"{name}: .*?([0-9.]+) at {factor} times", out) for factor in ("0.01", "1"))
         assert at < low / 4
     assert Path("learning_rate.png").exists() == PLOT
+
+
+def test_learning_rate_decay(printed, number):
+    out = printed("learning_rate_decay", seeds=range(2))
+    early, last = (
+        {name: number(rf"\n{name} throughout: .*{what}", out) for name in ("0.05", "0.002")}
+        for what in (r"above by ([0-9.]+) after 2", r"epochs, ([0-9.]+) after 20")
+    )
+    assert early["0.05"] < 0.1 < 1 < early["0.002"]
+    assert last["0.05"] > early["0.05"] / 4  # it does not come to rest
+    assert last["0.002"] < early["0.002"] / 4  # it is on its way
+    falling = [float(each) for each in re.findall(r"above by [0-9.]+ after 2 epochs, ([0-9.]+) after 20", out)[2:]]
+    assert len(falling) == 7
+    assert max(falling) < min(last.values()) / 4
+    assert Path("learning_rate_decay.png").exists() == PLOT

@@ -64,6 +64,29 @@ def test_sparsity(printed):
     assert Path("sparsity.png").exists() == PLOT
 
 
+def test_label_smoothing(printed, number):
+    out = printed("label_smoothing", seeds=range(2))
+    assert "s = 0.1: targets 0.91 and 0.01, met by a logit of 4.51" in out
+    by_logit = [float(cost) for cost in re.findall(r"([0-9.]+) smoothed", out)]
+    assert min(by_logit) == by_logit[2] == 0.5003  # the entropy of the targets
+    sure = [number(rf"s = {s}: .*sure of ([0-9.]+)%", out) for s in ("0", "0.05", "0.1", "0.2")]
+    assert sure == sorted(sure, reverse=True)
+    assert "more than they are right" in out
+    assert "less than they are right" in out
+    assert Path("label_smoothing.png").exists() == PLOT
+
+
+@pytest.mark.filterwarnings("ignore:the plain step runs instead:twingrad.CaptureWarning")  # without kernels
+def test_weight_averaging(printed, number):
+    out = printed("weight_averaging", seeds=range(2))
+    names = ("the weights", "average, 0.9", "average, 0.99", "average, 0.999")
+    costs = {name: number(rf"{name}: dev cost ([0-9.]+)", out) for name in names}
+    assert costs["average, 0.99"] < costs["the weights"] < costs["average, 0.999"]
+    moves = {name: number(rf"{name}: .*changes by ([0-9.]+)", out) for name in names}
+    assert moves["average, 0.99"] < moves["average, 0.9"] < moves["the weights"]
+    assert Path("weight_averaging.png").exists() == PLOT
+
+
 @pytest.mark.skipif(not IMAGES, reason="Fashion-MNIST (Debian's package dataset-fashion-mnist) is not on this machine")
 def test_ensembles(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -57,3 +57,17 @@ def test_metrics(printed, number):
     plain, balanced = (number(rf"{name}: .*ten times ([0-9.]+)%", out) for name in ("plain", "balanced"))
     assert balanced < plain
     assert Path("metrics.png").exists() == PLOT
+
+
+def test_learning_curves(printed):
+    out = printed("learning_curves", repeats=2)
+    straight, large = out.split("128 hidden units")
+    tables = [re.findall(r"^ +(\d+) +([0-9.]+)% +([0-9.]+)%", part, re.MULTILINE) for part in (straight, large)]
+    (train, dev), (known, above) = ([[float(row[i]) for row in rows] for i in (1, 2)] for rows in tables)
+    assert "first to work on: avoidable bias" in straight
+    assert "first to work on: variance" in large
+    assert train[0] < train[-1] < dev[-1] < dev[0] / 1.5
+    assert known == [0.0] * 6
+    assert above == sorted(above, reverse=True)
+    assert above[-1] < dev[-1] / 2
+    assert Path("learning_curves.png").exists() == PLOT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,7 @@ def learning_curve(
     repeats: int = 1,
     seed: int = 0,
     batch_size: int = 64,
+    optimizer: Any = "adam",
     **options: Any,
 ) -> LearningCurve:
     """Train a new model on ever more of the train part, and measure it on what it learned from and on the dev part.
@@ -56,6 +58,7 @@ def learning_curve(
     make(seed): a new model. sizes: shares of the train part as floats, counts as ints. Smaller parts lie within larger
     ones, and have their share of each class, as those of `Dataset.split`. repeats: with the seeds seed, seed + 1, ...,
     of the model, the choice of the examples and the shuffles. batch_size: at most the size of the part.
+    optimizer: a name, or an optimizer that has no model yet, of which each model gets a copy.
     options: of `fit`, such as epochs; with keep="last" the dev part chooses nothing.
 
     Raises TypeError for a model in place of `make`, and data that are not split; ValueError for no dev part, sizes out
@@ -79,6 +82,7 @@ def learning_curve(
     if not counts or sorted(set(counts)) != counts:
         told = "a float is a share, an int a count, so that 1.0 is all and 1 is one"
         raise ValueError(f"learning_curve: sizes must grow ({told}); got {list(sizes)}")
+    options |= {"optimizer": optimizer}
     runs = [[_errors(make, data, count, seed + r, batch_size, options) for count in counts] for r in range(repeats)]
     found = np.asarray(runs)
     measure = "rmse" if data.train.task == "regression" else "error"
@@ -101,8 +105,8 @@ def _errors(
     part = data.train.take(np.sort(order_of(data.train.y, seed, classed)[:count]))
     if classed and len(np.unique(part.y)) < 2:
         raise ValueError(f"learning_curve: {count} training examples hold one class alone; begin with more")
-    model = make(seed)
-    fit(model, part, dev=data.dev, seed=seed, batch_size=min(batch_size, count), **options)
+    model, own = make(seed), options | {"optimizer": copy.deepcopy(options["optimizer"])}
+    fit(model, part, dev=data.dev, seed=seed, batch_size=min(batch_size, count), **own)
     return _error(model, part), _error(model, data.dev)
 
 
