@@ -75,6 +75,21 @@ def library_of(*given: Any) -> Any:
     return None
 
 
+def dtype_in(namespace: Any, dtype: Any) -> Any:
+    """The dtype of `namespace` that has the name of NumPy's `dtype`, such as `twingrad.xp.float32`; others as they are.
+
+    >>> import array_api_strict
+    >>> dtype_in(array_api_strict, np.float32)
+    array_api_strict.float32
+    """
+    if namespace is np or dtype is None:
+        return dtype
+    try:
+        return getattr(namespace, np.dtype(dtype).name, dtype)
+    except TypeError:
+        return dtype
+
+
 def backend_of(array: Array) -> str | None:
     """The backend whose kernels take `array`: "cpu" for NumPy's, "cuda" for CuPy's, None for any other.
 

@@ -102,17 +102,36 @@ def test_several_results_and_arguments() -> None:
     out, pull = tg.vjp(lambda x, y: (x * y, x + y), np.asarray(2.0), 3.0)
     assert out == (6.0, 5.0)
     assert pull((np.asarray(1.0), np.asarray(10.0))) == (13.0, 12.0)
-    with pytest.raises(ValueError, match="each of 2 results is needed, got 1"):
+    with pytest.raises(ValueError, match="vjp needs a cotangent for each of 2 arrays, got 1"):
         pull((np.asarray(1.0),))
 
 
 REFUSED = {
     "vjp without arguments": (lambda: tg.vjp(lambda: 1.0), TypeError, "arguments at which"),
     "vjp of a plain result": (lambda: tg.vjp(lambda x: np.ones(2), X), AutodiffError, "a plain array"),
-    "jacobian of several": (lambda: tg.jacobian(lambda x: (x, x))(X), AutodiffError, "got a tuple"),
+    "jacobian of several": (
+        lambda: tg.jacobian(lambda x: (x, x))(X),
+        AutodiffError,
+        "returns one array .* got a tuple",
+    ),
     "jacobian of text": (lambda: tg.jacobian(lambda x: "x")(X), AutodiffError, "got a str"),
     "jvp of several": (lambda: tg.jvp(lambda x: (x, x), X, X), AutodiffError, "one array, got a tuple"),
-    "a cotangent that does not fit": (lambda: tg.vjp(lambda x: x, X)[1](np.ones(3)), ValueError, r"\(3,\).*\(2, 3\)"),
+    "a cotangent that does not fit": (
+        lambda: tg.vjp(lambda x: x, X)[1](np.ones(3)),
+        ValueError,
+        r"a cotangent of vjp has shape \(3,\).*\(2, 3\)",
+    ),
+    "a vector that does not fit": (
+        lambda: tg.hvp(lambda x: xp.sum(x**3), X, np.ones(3)),
+        ValueError,
+        r"a vector of hvp has shape \(3,\).*\(2, 3\)",
+    ),
+    "too few vectors": (lambda: tg.hvp(lambda x, y: x * y, (1.0, 2.0), (1.0,)), ValueError, "each of 2 arrays, got 1"),
+    "a tangent that does not fit": (
+        lambda: tg.jvp(lambda x: x, X, np.ones(3)),
+        ValueError,
+        r"a tangent of jvp has shape \(3,\).*\(2, 3\)",
+    ),
     "integers": (lambda: tg.vjp(lambda x: x, np.asarray([1, 2])), TypeError, "int64; cast it first"),
     "complex": (lambda: tg.jacobian(lambda x: x)(np.asarray([1j])), TypeError, "complex128.* real and imaginary"),
 }
@@ -123,6 +142,15 @@ def test_what_is_refused(label: str) -> None:
     call, error, message = REFUSED[label]
     with pytest.raises(error, match=message):
         call()
+
+
+def test_python_numbers_all_through() -> None:
+    assert tg.vjp(lambda x: x**2, 3.0)[1](2.0) == (12.0,)
+    assert tg.jvp(lambda x: x**2, 3.0, 2) == (9.0, 12.0)
+    assert tg.hvp(lambda x: x**3, 3.0, 2.0) == 36.0
+    x = Tensor(np.asarray(3.0, np.float32), requires_grad=True)
+    (x * x).backward(2.0)
+    assert (x.grad, x.grad.dtype) == (12.0, np.float32)
 
 
 # -- transforms within transforms -------------------------------------------------------------------------------------

@@ -27,12 +27,18 @@ CALLS: dict[str, Any] = {
 @pytest.mark.parametrize("name", CALLS)
 def test_a_device_of_another_library_makes_an_array_of_it(name: str, library: Any) -> None:
     like = library.asarray(np.ones(2))
-    t = CALLS[name](dtype=like.dtype, device=like.device)
-    assert isinstance(t, Tensor)
-    assert (t.dtype, t.device) == (like.dtype, like.device)
-    assert type(t.data) is type(like)
-    if name != "empty":
-        assert np.allclose(library.numpy(t), CALLS[name]().data)
+    for dtype in (like.dtype, getattr(xp, library.floats[-1])):
+        t = CALLS[name](dtype=dtype, device=like.device)
+        assert isinstance(t, Tensor)
+        assert (t.dtype, t.device) == (like.dtype, like.device)
+        assert type(t.data) is type(like)
+        if name != "empty":
+            assert np.allclose(library.numpy(t), CALLS[name]().data)
+
+
+def test_frequencies_on_a_device_of_another_library(library: Any) -> None:
+    found = xp.fft.fftfreq(4, dtype=xp.float32, device=library.asarray(np.ones(2)).device)
+    assert np.array_equal(library.numpy(found), np.asarray([0.0, 0.25, -0.5, -0.25], np.float32))
 
 
 @pytest.mark.parametrize("name", CALLS)

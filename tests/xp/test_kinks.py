@@ -160,6 +160,17 @@ def test_power_is_that_of_torch(power: Any) -> None:
         assert y.grad.item() == pytest.approx(by_exponent, rel=1e-15)
 
 
+@pytest.mark.oracle
+@pytest.mark.parametrize("exponent", [-1.0, -0.5, -2.0])
+def test_a_negative_power_of_0_falls_without_bound(exponent: float) -> None:
+    torch = pytest.importorskip("torch")
+    x, y = (torch.tensor(v, requires_grad=True, dtype=torch.float64) for v in (0.0, exponent))
+    (x**y).backward()
+    with np.errstate(divide="ignore"):
+        assert gradients_at(lambda x, y: x**y, 0.0, exponent) == [x.grad.item(), y.grad.item()] == [-inf, -inf]
+        assert gradients_at(lambda y: 0.0**y, exponent) == [-inf]
+
+
 @pytest.mark.parametrize("x", [0.7, 2.0])
 def test_mixed_second_derivative_of_a_power_at_exponent_0(x: float) -> None:
     from twingrad import grad

@@ -110,6 +110,40 @@ def test_dtypes_of_every_library(library: Any) -> None:
     assert not xp.can_cast(t, library.asarray([1]).dtype)
 
 
+BY_DTYPE = {
+    "astype": lambda x, dtype: xp.astype(x, dtype),
+    "asarray": lambda x, dtype: xp.asarray(x, dtype=dtype),
+    "sum": lambda x, dtype: xp.sum(x, dtype=dtype),
+    "prod": lambda x, dtype: xp.prod(x, axis=0, dtype=dtype),
+    "cumulative_sum": lambda x, dtype: xp.cumulative_sum(x, axis=0, dtype=dtype),
+    "cumulative_prod": lambda x, dtype: xp.cumulative_prod(x, axis=1, dtype=dtype),
+    "trace": lambda x, dtype: xp.linalg.trace(x, dtype=dtype),
+    "ones_like": lambda x, dtype: xp.ones_like(x, dtype=dtype),
+    "full_like": lambda x, dtype: xp.full_like(x, 2, dtype=dtype),
+}
+
+
+@pytest.mark.parametrize("dtype", [xp.float32, np.dtype("float32"), xp.int64], ids=str)
+@pytest.mark.parametrize("name", BY_DTYPE)
+def test_dtypes_of_this_namespace_for_arrays_of_every_library(name: str, dtype: Any, library: Any) -> None:
+    values = np.asarray([[1.0, 2.0], [3.0, 4.0]])
+    expected = BY_DTYPE[name](Tensor(values), dtype).data
+    array = library.asarray(values)
+    for x in (array, Tensor(array), Tensor(array, requires_grad=True)):
+        found = library.numpy(BY_DTYPE[name](x, dtype))
+        assert found.dtype == np.dtype(dtype)
+        assert np.array_equal(found, expected)
+
+
+def test_facts_of_this_namespace_s_dtypes_for_every_library(library: Any) -> None:
+    x = Tensor(library.asarray([1.0]))
+    assert xp.isdtype(x.dtype, (getattr(xp, library.floats[-1]), "integral"))
+    assert not xp.isdtype(x.dtype, xp.int32)
+    assert xp.result_type(x, xp.float32) == xp.result_type(xp.float32, x.dtype, 1.0) == x.dtype
+    assert xp.can_cast(xp.float32, x.dtype)
+    assert not xp.can_cast(x, xp.int32)
+
+
 def test_dtypes_of_torch() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch's dtypes need PyTorch; it comes with the extra `oracle`")
     assert xp.isdtype(torch.float32, "real floating")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from twingrad.xp.page import OTHERS, REFUSED
+from twingrad.xp.page import NUMPYS, OTHERS, REFUSED
 
 pytestmark = pytest.mark.oracle
 WORKING = [f"{module}.{name}" for module, names in OTHERS.items() for name in names.split()]
@@ -30,6 +30,16 @@ def found() -> dict[str, Any]:
 def test_values_and_gradients(name: str, found: dict[str, Any]) -> None:
     assert found[name]["value"] <= 1e-15
     assert found[name]["gradient"] <= 1e-7
+
+
+@pytest.mark.parametrize("name", [name for name in WORKING if name not in NUMPYS])
+def test_the_same_with_another_device_beneath(name: str, found: dict[str, Any]) -> None:
+    assert found[name]["device1"] <= 1e-14
+
+
+@pytest.mark.parametrize("name", NUMPYS)
+def test_what_does_not_work_there_refuses_plain_arrays_too(name: str, found: dict[str, Any]) -> None:
+    assert found[name]["refused"]
 
 
 @pytest.mark.parametrize("name", LEAVING)

@@ -8,7 +8,7 @@ import array_api_compat.numpy as reference
 import numpy as np
 import pytest
 
-from twingrad import Tensor, use_device, xp
+from twingrad import AutodiffError, Tensor, use_device, xp
 
 X = np.asarray([[3.0, -1.0, 2.0], [2.0, 0.0, 3.0]])
 SORTED = np.asarray([-2.0, 0.5, 2.0, 9.0])
@@ -101,6 +101,16 @@ def test_from_dlpack(given: Any) -> None:
     assert not np.shares_memory(copied.data, found.data)
 
 
+def test_a_write_to_memory_shared_by_dlpack_is_seen() -> None:
+    x, w = Tensor(np.ones(3)), Tensor(np.ones(3), requires_grad=True)
+    loss, copied = xp.sum(x * w), xp.sum(x * w)
+    xp.from_dlpack(x, copy=True)[0] = 5.0
+    copied.backward()
+    xp.from_dlpack(x)[0] = 5.0
+    with pytest.raises(AutodiffError, match=r"input 0 of multiply.*overwritten in place"):
+        loss.backward()
+
+
 def test_the_namespace_tells_of_itself() -> None:
     info = xp.__array_namespace_info__()
     with use_device("cpu"):
@@ -110,6 +120,13 @@ def test_the_namespace_tells_of_itself() -> None:
     assert info.capabilities()["boolean indexing"]
     assert set(info.dtypes(kind="real floating")) == {"float32", "float64"}
     assert info.dtypes(device="cpu", kind=("bool", "complex floating"))["complex64"] == np.complex64
+
+
+def test_the_namespace_tells_of_the_device_of_another_library(library: Any) -> None:
+    info, theirs = xp.__array_namespace_info__(), library.xp.__array_namespace_info__()
+    device = library.asarray([1.0]).device
+    assert info.default_dtypes(device=device) == theirs.default_dtypes(device=library.device)
+    assert info.dtypes(device=device, kind="real floating") == theirs.dtypes(device=device, kind="real floating")
 
 
 @pytest.mark.parametrize("dtype", [xp.float32, xp.float64, xp.complex64, "float32"], ids=str)

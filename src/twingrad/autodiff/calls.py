@@ -76,7 +76,10 @@ def _check_positions(positions: tuple[int, ...], count: int) -> None:
         if not isinstance(position, int):
             raise TypeError(f"argnums is the position of an argument or a tuple of positions, got {position!r}")
         if not -count <= position < count:
-            raise ValueError(f"argnums {position} of a call with {count} positional arguments")
+            raise ValueError(
+                f"argnums {position} of a call with {count} positional arguments; give what is differentiated by "
+                "by position"
+            )
 
 
 def is_argument(tensor: Tensor) -> bool:

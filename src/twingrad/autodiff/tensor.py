@@ -77,7 +77,7 @@ class Tensor(tape.OnTape, Operators):
     def backward(self, seed: Any = None) -> None:
         """Add the gradient of this tensor to `.grad` of every leaf that requires one, and free the tape.
 
-        seed: the cotangent, of this shape; may be left out for a scalar (then 1).
+        seed: the cotangent, of this shape; for a scalar a number, or nothing (then 1).
         """
         walk.backward(self, seed)
 

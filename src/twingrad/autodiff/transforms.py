@@ -28,15 +28,21 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., tu
     """
     if not args:
         raise TypeError("vjp needs the arguments at which to differentiate: vjp(f, x, ...)")
+    return _vjp("vjp", "cotangent", function, args)
+
+
+def _vjp(who: str, what: str, function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Callable[..., Any]]:
+    """`vjp` for the transform `who`, whose errors call the cotangents a `what`."""
     call = Call(function, args, {}, tuple(range(len(args))))
     several = isinstance(call.value, tuple | list)
-    roots = _tensors("vjp", call.value if several else [call.value])
+    roots = _tensors(who, call.value if several else [call.value])
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
         given = cotangent if several else [cotangent]
         if len(given) != len(roots):
-            raise ValueError(f"a cotangent for each of {len(roots)} results is needed, got {len(given)}")
-        return tuple(call.pull(roots, [walk.seed_of(r, c) for r, c in zip(roots, given, strict=True)]))
+            raise ValueError(f"{who} needs a {what} for each of {len(roots)} arrays, got {len(given)}")
+        seeds = [walk.seed_of(r, c, f"a {what} of {who}") for r, c in zip(roots, given, strict=True)]
+        return tuple(call.pull(roots, seeds))
 
     out = tuple(map(call.given_back, roots)) if several else call.given_back(roots[0])
     return out, pull
@@ -77,7 +83,7 @@ def hvp(function: Callable[..., Any], args: Any, vectors: Any) -> Any:
     array([4., 2.])
     """
     points, along = (args, vectors) if isinstance(args, tuple) else ((args,), (vectors,))
-    _, pull = vjp(grad(function, tuple(range(len(points)))), *points)
+    _, pull = _vjp("hvp", "vector", grad(function, tuple(range(len(points)))), points)
     found = pull(along)
     return found if isinstance(args, tuple) else found[0]
 
@@ -95,16 +101,19 @@ def jvp(function: Callable[..., Any], args: Any, tangents: Any) -> tuple[Any, An
     out, pull = vjp(function, *points)
     if isinstance(out, tuple):
         raise AutodiffError("jvp needs a function that returns one array, got a tuple")
-    _, push = vjp(pull, namespace_of(out).zeros_like(out))
+    _, push = _vjp("jvp", "tangent", pull, (namespace_of(out).zeros_like(out),))
     return out, push(along)[0]
 
 
 def _tensors(who: str, results: Sequence[Any]) -> list[Tensor]:
     for result in results:
         if not isinstance(result, Tensor):
-            raise AutodiffError(
-                f"{who} needs a function that returns arrays that depend on it, got {described(result)}"
+            what = (
+                "one array that depends on its arguments"
+                if who == "jacobian"
+                else "arrays that depend on its arguments"
             )
+            raise AutodiffError(f"{who} needs a function that returns {what}, got {described(result)}")
     return list(results)
 
 

@@ -169,8 +169,11 @@ def _sum(held: Any, gradient: Any) -> Any:
     return held + gradient
 
 
-def seed_of(root: Tensor, seed: Any) -> Any:
-    """The cotangent that a walk back from `root` starts with: `seed`, or 1 for a scalar; a recorded one stays so."""
+def seed_of(root: Tensor, seed: Any, name: str = "the seed of backward()") -> Any:
+    """The cotangent that a walk back from `root` starts with: `seed`, a number or 1 for a scalar; a recorded one stays.
+
+    name: what errors call it.
+    """
     if is_complex(root.data):
         raise AutodiffError("a gradient of a complex tensor is not defined here: take xp.real, xp.imag or xp.abs first")
     xp = namespace_of(root.data)
@@ -181,12 +184,14 @@ def seed_of(root: Tensor, seed: Any) -> Any:
                 "without one the loss must be a scalar: take .sum() or .mean() first"
             )
         return xp.ones_like(root.data)
+    if root.shape == () and isinstance(seed, int | float):
+        return xp.full_like(root.data, seed)
     if isinstance(seed, OnTape) and not seed.requires_grad:
         seed = seed.data
     namespace_of(root.data, seed.data if isinstance(seed, OnTape) else seed)
     if not hasattr(seed, "shape") or seed.shape != root.shape:
         given = f"shape {seed.shape}" if hasattr(seed, "shape") else f"type {type(seed).__name__}"
-        raise ValueError(f"the seed of backward() has {given}; an array of the tensor's shape {root.shape} is needed")
+        raise ValueError(f"{name} has {given}; an array of shape {root.shape} is needed, as the result's is")
     return seed if seed.dtype == root.dtype else namespace_of(seed).astype(seed, root.dtype)
 
 

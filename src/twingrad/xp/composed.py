@@ -14,7 +14,7 @@ import numpy as np
 from twingrad.autodiff.tape import is_complex, is_recording
 from twingrad.autodiff.tensor import Tensor, record
 from twingrad.errors import AutodiffError
-from twingrad.namespace import Array, namespace_of
+from twingrad.namespace import Array, dtype_in, namespace_of
 from twingrad.recording import refuse_while_recording
 from twingrad.xp.complaints import complaint
 from twingrad.xp.primitive import UNBOUND
@@ -43,16 +43,23 @@ def library(path: str) -> Callable[..., Any]:
     """
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        others = [a for a in (*args[1:], *kwargs.values()) if hasattr(a, "__array_namespace__")]
+        others = [a for a in (*args[1:], *kwargs.values()) if _is_array(a)]
         try:
-            found = conforming(args[0], *others)
+            namespace = found = conforming(args[0], *others)
         except TypeError as error:
             raise complaint(path, (args[0], *others), error) from error
         for part in path.split("."):
             found = getattr(found, part)
+        if "dtype" in kwargs:
+            kwargs["dtype"] = dtype_in(namespace, kwargs["dtype"])
         return found(*args, **kwargs)
 
     return function
+
+
+def _is_array(value: Any) -> bool:
+    """Whether `value` follows the standard; NumPy's dtypes are classes that have its attributes."""
+    return hasattr(value, "__array_namespace__") and not isinstance(value, type)
 
 
 def composed(path: str, *, views: bool = False) -> Callable[[Function], Function]:

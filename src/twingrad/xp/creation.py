@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twingrad.autodiff.tensor import Tensor
-from twingrad.namespace import library_of, namespace_of
+from twingrad.namespace import dtype_in, library_of, namespace_of
 
 
 def place(device: Any) -> Any:
@@ -27,7 +27,7 @@ def _create(name: str, signature: Callable[..., Any]) -> Callable[..., Tensor]:
             )
         library = library_of(device, dtype)
         if library is not None:
-            return Tensor(getattr(library, name)(*args, dtype=dtype, device=device, **kwargs))
+            return Tensor(getattr(library, name)(*args, dtype=dtype_in(library, dtype), device=device, **kwargs))
         backend = backends.get(place(device))
         # asarray moves what CuPy makes on its current GPU to the one asked for.
         return Tensor(backend.asarray(getattr(backend.namespace(), name)(*args, dtype=dtype, **kwargs)))
@@ -42,11 +42,12 @@ def _create(name: str, signature: Callable[..., Any]) -> Callable[..., Tensor]:
 
 def _create_like(name: str, signature: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(signature)
-    def function(x: Any, /, *args: Any, device: Any = None, **kwargs: Any) -> Any:
+    def function(x: Any, /, *args: Any, dtype: Any = None, device: Any = None, **kwargs: Any) -> Any:
         from twingrad.xp.manipulation import plain_to_device
 
         plain = x.data if isinstance(x, Tensor) else x
-        out = getattr(namespace_of(plain), name)(plain, *args, **kwargs)
+        namespace = namespace_of(plain)
+        out = getattr(namespace, name)(plain, *args, dtype=dtype_in(namespace, dtype), **kwargs)
         out = out if device is None else plain_to_device(out, device)
         return Tensor(out) if isinstance(x, Tensor) else out
 
@@ -68,6 +69,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     if not isinstance(obj, Tensor):
         obj = Tensor(_plain_asarray(obj, dtype, device, copy))
         copy = None if copy else copy
+    dtype = dtype_in(namespace_of(obj.data), dtype)
     tensor = obj if device is None else to_device(obj, device)
     if dtype is not None and tensor.dtype != dtype:
         tensor = astype(tensor, dtype)
@@ -81,9 +83,10 @@ def _plain_asarray(obj: Any, dtype: Any, device: Any, copy: bool | None) -> Any:
 
     library = library_of(device, dtype)
     if library is not None:
-        return library.asarray(obj, dtype=dtype, device=device, copy=copy)
+        return library.asarray(obj, dtype=dtype_in(library, dtype), device=device, copy=copy)
     if hasattr(obj, "dtype"):
-        return namespace_of(obj).asarray(obj, dtype=dtype, copy=copy)
+        namespace = namespace_of(obj)
+        return namespace.asarray(obj, dtype=dtype_in(namespace, dtype), copy=copy)
     if copy is False:
         raise ValueError("xp.asarray: Python's numbers and sequences have to be copied, and copy=False forbids it")
     return backends.get(place(device)).asarray(obj, dtype=dtype)
@@ -101,7 +104,10 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     plain = x.data if isinstance(x, Tensor) else x
     kind = "cpu" if plain.__dlpack_device__()[0] == 1 else "cuda"
     found = backends.get(kind).namespace().from_dlpack(plain, copy=copy)
-    return Tensor(found if device is None else plain_to_device(found, device))
+    tensor = Tensor(found if device is None else plain_to_device(found, device))
+    if isinstance(x, Tensor) and device is None and not copy:
+        tensor.memory = x.shared_memory()
+    return tensor
 
 
 zeros = _create("zeros", lambda shape, *, dtype=None, device=None: None)

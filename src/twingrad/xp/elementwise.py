@@ -21,7 +21,7 @@ subtract = primitive("subtract", lambda g, out, x, y: g, lambda g, out, x, y: -g
 multiply = primitive("multiply", lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, broadcasts=True)
 divide = primitive("divide", lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y, broadcasts=True)
 pow = primitive(
-    "pow", lambda g, out, x, y: _pow_base(g, x, y), lambda g, out, x, y: g * out * _log_base(x), broadcasts=True
+    "pow", lambda g, out, x, y: _pow_base(g, x, y), lambda g, out, x, y: g * out * _log_base(x, y), broadcasts=True
 )
 negative = primitive("negative", lambda g, out, x: -g)
 positive = primitive("positive", lambda g, out, x: g)
@@ -186,8 +186,10 @@ def _pow_base(g: Any, x: Any, y: Any) -> Any:
     return g * y * x ** where(logical_and(equal(x, 0), equal(y, 0)), 1, y - 1)
 
 
-def _log_base(x: Any) -> Any:
-    """log x as d/dy x**y = x**y log x needs it: 0 where x = 0, for there x**y does not depend on y > 0."""
+def _log_base(x: Any, y: Any) -> Any:
+    """log x as d/dy x**y = x**y log x needs it: 0 where x = 0 and y >= 0, for there x**y does not depend on y > 0."""
     if isinstance(x, int | float):
-        return math.log(x) if x > 0 else 0.0 if x == 0 else math.nan
-    return log(where(equal(x, 0), 1, x))
+        if x:
+            return math.log(x) if x > 0 else math.nan
+        x = zeros_like(y)
+    return log(where(logical_and(equal(x, 0), greater_equal(y, 0)), 1, x))

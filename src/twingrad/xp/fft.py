@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from twingrad.autodiff.tensor import Tensor
+from twingrad.namespace import dtype_in, library_of
 from twingrad.xp.composed import library, through_complex
+from twingrad.xp.creation import place
 from twingrad.xp.primitive import primitive
 
 __all__ = [
@@ -51,9 +53,12 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None
 def _frequencies(name: str, n: int, d: float, dtype: Any, device: Any) -> Tensor:
     import array_api_compat.numpy.fft as on_host
 
-    from twingrad import backends, devices
+    from twingrad import backends
 
-    return Tensor(backends.get(devices.resolve(device)).asarray(getattr(on_host, name)(n, d=d, dtype=dtype)))
+    library = library_of(device, dtype)
+    if library is not None:
+        return Tensor(getattr(library.fft, name)(n, d=d, dtype=dtype_in(library, dtype), device=device))
+    return Tensor(backends.get(place(device)).asarray(getattr(on_host, name)(n, d=d, dtype=dtype)))
 
 
 fft = _along_one_axis("fft")

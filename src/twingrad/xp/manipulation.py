@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from twingrad.autodiff.tensor import Tensor
-from twingrad.namespace import is_bfloat16, library_of, namespace_of
+from twingrad.namespace import dtype_in, is_bfloat16, library_of, namespace_of
 from twingrad.recording import refuse_while_recording
 from twingrad.xp.composed import composed
 from twingrad.xp.creation import place
@@ -28,11 +28,13 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
     """The array API's `astype`, on plain arrays and on Tensors; casts to a floating dtype are recorded."""
     if device is not None:
         x = to_device(x, device)
+    plain = x.data if isinstance(x, Tensor) else x
+    dtype = dtype_in(namespace_of(plain), dtype)
     if isinstance(x, Tensor):
-        kind = np.dtype(dtype) if isinstance(x.data, np.ndarray) else dtype
-        if not is_bfloat16(kind) and not namespace_of(x.data).isdtype(kind, ("real floating", "complex floating")):
+        kind = np.dtype(dtype) if isinstance(plain, np.ndarray) else dtype
+        if not is_bfloat16(kind) and not namespace_of(plain).isdtype(kind, ("real floating", "complex floating")):
             refuse_while_recording("xp.astype", "it has no bound form yet")
-            return Tensor(_plain_astype(x.data, dtype, copy=copy))
+            return Tensor(_plain_astype(plain, dtype, copy=copy))
     return _astype(x, dtype, copy=copy)
 
 

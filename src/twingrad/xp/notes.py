@@ -17,7 +17,7 @@ NOTES: dict[str, str] = {
     "min": "shared equally by the elements that tie",
     "minimum": "half to each argument where they tie; a NaN loses to nothing",
     "nextafter": "1 by x1, 0 by x2",
-    "pow": "by x1, 0 at x1 = x2 = 0; by x2, log(0) counts as 0",
+    "pow": "by x1, 0 at x1 = x2 = 0; by x2, 0 where x1 = 0 and x2 >= 0",
     "prod": "never divides: zeros are no special case",
     "remainder": "the quotient, rounded down, counts as constant",
     "repeat": "an element repeated gets the sum",

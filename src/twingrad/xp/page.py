@@ -68,6 +68,10 @@ Code written against the standard is differentiated unchanged, for scipy with `S
 Checked in `tests/xp/test_other_code.py`, values against those of plain arrays and gradients against differences:
 {others}. (`special.entr` is no part of the standard: scipy asks a namespace for it.)
 
+With arrays of array-api-strict's `device1` beneath, values and gradients are NumPy's, and none leaves the device.
+Not so {numpys}, which refuse plain arrays of that library too: they use what the standard does not have, or make
+arrays on another device.
+
 Not differentiable, each because scipy turns its arguments into NumPy arrays for compiled code, which `np.asarray` of a
 Tensor refuses, lest they leave the tape unseen: {refused}.
 """
@@ -81,6 +85,9 @@ OTHERS = {
     "array_api_extra": "cov pad sinc kron nan_to_num create_diagonal",
 }
 """Functions that nobody here wrote, which are differentiated as they are."""
+
+NUMPYS = ("scipy.integrate.cumulative_simpson", "scipy.optimize.rosen")
+"""Those of them that do not work on plain arrays of array-api-strict's `device1`."""
 
 REFUSED = {
     "scipy.special": "expit ndtr",
@@ -128,6 +135,7 @@ def page(figures: dict[str, Any]) -> str:
         constants=_listed(f"`{name}`" for name in constants()),
         transforms=_listed(transforms),
         others=_listed(f"`{m}.{n}`" for m, names in OTHERS.items() for n in names.split()),
+        numpys=_listed(f"`{name}`" for name in NUMPYS),
         refused=_listed(f"`{m}.{n}`" for m, names in REFUSED.items() for n in names.split()),
     )
 

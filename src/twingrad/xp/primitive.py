@@ -19,7 +19,7 @@ from numpy import ndarray
 
 from twingrad.autodiff.tape import Node, Operation, enabled, is_recording, recorded
 from twingrad.autodiff.tensor import Tensor, made
-from twingrad.namespace import NUMPY_OPERANDS, namespace_of
+from twingrad.namespace import NUMPY_OPERANDS, dtype_in, namespace_of
 from twingrad.recording import bound_form, refuse_while_recording, under_way
 from twingrad.xp.complaints import complaint
 from twingrad.xp.pulling import Rule, cast, pull_by, pull_one, pull_two, unwrapped
@@ -173,7 +173,7 @@ def _reducing(operation: Operation, general: Function, reduce: Function) -> Func
     def function(x: Any, /, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
         plain = x.data if isinstance(x, Tensor) else x
         if type(plain) is not ndarray:
-            return general(x, axis=axis, dtype=dtype, keepdims=keepdims)
+            return general(x, axis=axis, dtype=dtype_in(namespace_of(plain), dtype), keepdims=keepdims)
         try:
             out = reduce(plain, axis, dtype, None, keepdims)
         except Exception as error:
