@@ -198,9 +198,10 @@ void run_job(i64 first, i64 count, tg_tile run, const void *context) {
   judge(count, mine, worked, now() - start - worked);
 }
 
-// A forked child has none of its parent's threads: it starts with an empty pool.
+// A forked child has none of its parent's threads: it starts with an empty pool, of which nothing was judged yet.
 void after_fork() {
   ticket = 0;
+  resting_until = used = alone = rest = 0;
   done = 0;
   sleeping = 0;
   stopping = caller_sleeps = false;
