@@ -24,6 +24,7 @@ LAYERS: dict[str, Any] = {
     "Softmax": lambda dtype: [nn.Softmax()],
     "Dropout": lambda dtype: [nn.Dropout(0.3)],
     "Embedding": lambda dtype: [],
+    "Flatten": lambda dtype: [nn.Flatten()],
     "Sequential": lambda dtype: [nn.Sequential(nn.BatchNorm(WIDE, dtype=dtype), nn.ReLU(), nn.Dropout(0.3))],
 }
 

@@ -60,6 +60,8 @@ def test_every_public_name_is_there_also_what_is_imported_at_its_first_use(tmp_p
     assert run(code, tmp_path) == []
     code = "import json; from twingrad import *; print(json.dumps([gan.__name__, tune.__name__, check_grads.__name__]))"
     assert run(code, tmp_path) == ["twingrad.gan", "twingrad.tune", "check_grads"]
+    code = "import json, twingrad as tg; print(json.dumps([name for name in dir(tg) if name[0] != '_']))"
+    assert run(code, tmp_path) == sorted(importlib.import_module("twingrad").__all__)
     with pytest.raises(AttributeError, match="module 'twingrad' has no attribute 'nothing'"):
         importlib.import_module("twingrad").nothing  # noqa: B018
 

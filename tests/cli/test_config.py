@@ -156,6 +156,22 @@ def test_a_run_goes_on_for_no_fewer_epochs(call, tmp_path, quick):
     assert err == "twingrad train: error: --epochs must be at least the 2 of the run that goes on; got 1\n"
 
 
+def test_a_run_that_had_ended_says_so_and_keeps_its_bytes(call, tmp_path, quick):
+    call("train", *quick, "--out", "run")
+    call("train", *quick, "--epochs", 200, "--early-stopping", 1, "--out", "early")
+    told = {"run": "after 2 epochs: nothing was left to train; for more raise --epochs\n"}
+    told |= {"early": "nothing was left to train; --early-stopping 1 ended it\n"}
+    for folder, text in told.items():
+        before = files(tmp_path / folder)
+        code, out, err = call("train", "--resume", folder)
+        assert code == 0
+        assert f"twingrad: note: {folder} had ended already, " in err
+        assert text in err
+        assert (", stopped early\n" in out) == (folder == "early")
+        assert files(tmp_path / folder) == before
+    assert "had ended" not in call("train", "--resume", "run", "--epochs", 3)[2]
+
+
 def test_who_chose_the_task_is_told(call, tmp_path, quick):
     rows = [f"{i % 7},{i % 3}" for i in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["x,class", *rows]) + "\n")
@@ -283,6 +299,7 @@ def test_json_of_a_run_and_its_result_file(call, tmp_path, quick):
         "step",
         "data",
         "out",
+        "stopped_early",
     }
 
 

@@ -26,9 +26,10 @@ def test_the_best_configuration_trains_to_the_same_result(call, tmp_path):
     assert re.search(r"train it +twingrad train --config study/best\.toml", err)
     values = told["best"]["values"]
     best = tomllib.loads(Path("study/best.toml").read_text())["train"]
+    assert "device" not in best  # where the search ran does not matter to `train`
     assert best["hidden"] == [values["units"]] * values["layers"]
     assert (best["schedule"], best["decay"], best["lr"]) == ("inverse", values["decay"], values["lr"])
-    code, out, err = call("train", "--config", "study/best.toml", "--json", "--quiet")
+    code, out, err = call("train", "--config", "study/best.toml", "--device", "cpu", "--json", "--quiet")
     assert code == 0, err
     assert json.loads(out)["dev_accuracy"] == told["best"]["value"]
 

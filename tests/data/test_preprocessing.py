@@ -231,7 +231,7 @@ def test_kinds_that_differ_are_named(people):
 
 def test_shapes_that_differ_are_told():
     fitted = Preprocessing.fit(numbers(np.zeros((4, 8, 8), np.uint8)))
-    with pytest.raises(ValueError, match=r"trained on examples of shape \(8, 8\); these have \(7, 8\)"):
+    with pytest.raises(ValueError, match=r"trained on examples of shape \(8, 8\); got examples of shape \(7, 8\)"):
         fitted.apply(np.zeros((2, 7, 8)))
     assert fitted.apply(np.zeros((2, 64))).shape == (2, 64)
 

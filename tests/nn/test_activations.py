@@ -197,7 +197,9 @@ def test_sparsity_counts_exact_zeros_of_weights() -> None:
 
 
 def test_the_course_network_in_one_line_each() -> None:
-    model = nn.Sequential(nn.LeakyReLU(0.2), nn.Sigmoid(), nn.Tanh(), nn.Softmax(), nn.LayerNorm(3), nn.Embedding(5, 2))
+    model = nn.Sequential(
+        nn.LeakyReLU(0.2), nn.Sigmoid(), nn.Tanh(), nn.Softmax(), nn.LayerNorm(3), nn.Embedding(5, 2), nn.Flatten()
+    )
     assert [layer.describe() for layer in model] == [
         "LeakyReLU(0.2)",
         "Sigmoid()",
@@ -205,4 +207,5 @@ def test_the_course_network_in_one_line_each() -> None:
         "Softmax()",
         "LayerNorm(3)",
         "Embedding(5, 2)",
+        "Flatten()",
     ]

@@ -300,6 +300,10 @@ def test_counters_take_numbers():
 
 def test_modules_tell_what_they_are():
     assert repr(networks.network()[4]) == "Linear(7, 3)"
+    inner = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    assert repr(nn.Sequential(inner, nn.Linear(2, 1))) == (
+        "Sequential(\n  (0): Sequential(\n    (0): Linear(2, 2)\n    (1): ReLU()\n  )\n  (1): Linear(2, 1)\n)"
+    )
     assert [m.describe() for m in networks.network()] == [
         "Linear(5, 7)",
         "BatchNorm(7)",

@@ -369,3 +369,11 @@ def test_what_is_set_later_is_checked_as_at_first(name):
 def test_a_boolean_is_no_learning_rate():
     with pytest.raises(TypeError, match="lr must be a number, got True"):
         optim.SGD(lr=True)
+
+
+def test_an_optimizer_shows_its_options():
+    given = optim.SGD(lr=optim.schedules.InverseTime(0.1, decay=1.0), momentum=0.9, clip_norm=2.0)
+    assert repr(given) == (
+        "SGD(lr=InverseTime(lr=0.1, decay=1.0), momentum=0.9, form='pytorch', nesterov=False, bias_correction=False, "
+        "weight_decay=0.0, decoupled=False, l1=0.0, clip_norm=2.0, loss_scale=1.0)"
+    )

@@ -47,7 +47,9 @@ def flows(model: nn.Module, x: Any, y: Any, loss: str | Loss) -> tuple[list[Flow
             module.forward = _watched(path, module, found)  # type: ignore[method-assign]
     preprocessing = getattr(model, "preprocessing", None)
     with nn.without_dropout(copy):
-        outputs = copy(moved(raw_inputs(x, preprocessing), first_parameter(copy).data))
+        outputs = copy(
+            moved(raw_inputs(x, preprocessing), first_parameter(copy).data, keep_integers=copy.takes_integers)
+        )
         if y is None:
             drawn = normal(tuple(outputs.shape), seed=0, stream=STREAM) / len(x)
             outputs.backward(moved(drawn, outputs.data))

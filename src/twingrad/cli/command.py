@@ -32,7 +32,11 @@ def execute(argv: Sequence[str] | None = None) -> int:
     """
     command, options = "twingrad", Options()
     try:
-        options = parser().parse_args(argv, namespace=options)
+        top = parser()
+        options = top.parse_args(argv, namespace=options)
+        if not options.command:
+            top.print_help()
+            return OK
         command = f"twingrad {options.command}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -90,7 +90,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"twingrad {__version__}")
     commands = top.add_subparsers(
-        dest="command", required=True, metavar="{train,tune,evaluate,predict,gradcheck,bench,info,cache}"
+        title="commands", dest="command", metavar="{train,tune,evaluate,predict,gradcheck,bench,info,cache}"
     )
     train = _command(commands, "train", "train a network", TRAIN)
     for name, group in options.TRAIN.items():
@@ -113,7 +113,9 @@ def parser() -> Parser:
     info = _command(commands, "info", "what runs here", INFO)
     info.add_argument("--json", action="store_true", help="as one JSON object", default=argparse.SUPPRESS)
     cache = _command(commands, "cache", "compiled GPU kernels on disk", CACHE)
-    cache.add_argument("action", choices=["clear"], help="remove them; they are compiled again when needed")
+    cache.add_argument(
+        "action", metavar="clear", choices=["clear"], help="remove them; they are compiled again when needed"
+    )
     cache.add_argument("--json", action="store_true", help="as one JSON object", default=argparse.SUPPRESS)
     return top
 

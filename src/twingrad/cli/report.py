@@ -83,7 +83,7 @@ def by_label(labels: Any, measured: dict[str, Evaluation], file: TextIO) -> None
     width = max(len(name) for name, _ in pairs[:LABELS])
     print(f"\n  {part} accuracy of each label", file=file)
     for name, value in pairs[:LABELS]:
-        print(f"  {name:<{width}}  {value:.2%}", file=file)
+        print(f"  {name:<{width}}  {shown('accuracy', value)}", file=file)
     if len(pairs) > LABELS:
         print(f"  and {len(pairs) - LABELS} more", file=file)
 
@@ -92,7 +92,8 @@ def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing)
     """Plain lines: a long path or reason stays in one piece, to be copied or searched."""
     by = "loss" if train.task == "regression" else "accuracy"
     part = "dev" if "dev_loss" in result else "train"
-    best = f"{result['best_epoch']} of {result['epochs']}, by {part} {by}" if result["best_epoch"] else "none"
+    early = ", stopped early" * result["stopped_early"]
+    best = f"{result['best_epoch']} of {result['epochs']}, by {part} {by}{early}" if result["best_epoch"] else "none"
     each = result["seconds_per_evaluation"]
     unit = "an epoch" if result["evaluations"] == result["epochs"] else "an evaluation"
     facts = {

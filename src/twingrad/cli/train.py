@@ -45,6 +45,8 @@ def run(options: Options) -> None:
         raise
     finally:
         folder.release()
+    if folder.resume and told["updates"] and told["seconds_per_evaluation"] is None:
+        _note_end(told, values)
     if told["updates"]:
         _note_failure(values["lr"], measured["train"], parts.train)
     if not quiet:
@@ -76,7 +78,8 @@ def _train(
     result = _result(model, parts.train, history, measured)
     result |= {} if values["ema"] is None else {"ema": values["ema"]}
     folder.write(RESULT, (json.dumps(result, indent=1) + "\n").encode())
-    return result | _circumstances(history, folder), measured
+    early = bool(values["early_stopping"]) and result["epochs"] < values["epochs"]
+    return result | _circumstances(history, folder) | {"stopped_early": early}, measured
 
 
 def _make_model(values: dict[str, Any], preprocessing: Preprocessing, outputs: int) -> Any:
@@ -99,6 +102,13 @@ def _note_failure(lr: float, train: Evaluation, data: Dataset) -> None:
     if failed:
         cure = f"lower --lr, which is {lr:g}, or take more --epochs"
         warnings.warn(f"training came to no more than chance ({told}): {cure}", stacklevel=2)
+
+
+def _note_end(told: dict[str, Any], values: dict[str, Any]) -> None:
+    """Say so where the run that was to go on had come to its end before."""
+    by = f"--early-stopping {values['early_stopping']} ended it" if told["stopped_early"] else "for more raise --epochs"
+    text = f"{told['out']} had ended already, after {told['epochs']} epochs: nothing was left to train; {by}"
+    warnings.warn(text, stacklevel=2)
 
 
 def _known(history: History, folder: RunFolder) -> dict[str, Any]:

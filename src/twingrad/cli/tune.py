@@ -167,7 +167,7 @@ def _write(found: Search, folder: Path, request: Request) -> list[str]:
     """The best configuration, the table and the pictures, whose names it returns."""
     write_atomic(folder / TRIALS, tune_report.as_csv(found, request.metric).encode())
     if found.ranked:
-        best = tuning.applied(request.values, found.best.values)
+        best = tuning.applied(request.values, found.best.values) | {"device": None}  # any may train it
         write_atomic(folder / BEST, to_toml(best, TRAIN_OPTIONS, recipe.COMMAND).encode())
     drawn = {IMPORTANCE: importance_png(found), SLICES: slices_png(found, f"dev {request.metric}")}
     for name, content in drawn.items():

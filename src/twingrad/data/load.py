@@ -157,11 +157,16 @@ def feature_batches(
         from twingrad.data.csv_table import csv_chunks
 
         sign = delimiter or ("\t" if _is_tsv(paths[0]) else ",")
-        pieces: Iterator[Any] = csv_chunks(paths[0], preprocessing, rows, sign, features)
-    else:
-        x = _examples(kind, spec, paths, features)
-        pieces = (x[start : start + rows] for start in range(0, len(x), rows))
-    return (preprocessing.apply(piece) for piece in pieces)
+        return (preprocessing.apply(piece) for piece in csv_chunks(paths[0], preprocessing, rows, sign, features))
+    return _applied(preprocessing, _examples(kind, spec, paths, features), rows, str(spec))
+
+
+def _applied(by: Preprocessing, x: Any, rows: int, who: str) -> Iterator[NDArray[np.float32]]:
+    for start in range(0, len(x), rows):
+        try:
+            yield by.apply(x[start : start + rows], first=start)
+        except ValueError as error:
+            raise ValueError(f"{who}: {str(error).removeprefix(f'{who}, ')}") from error
 
 
 def _examples(kind: str, spec: Spec, paths: tuple[Path, ...], features: Any) -> Any:

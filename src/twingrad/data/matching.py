@@ -36,8 +36,15 @@ def arrange(by: Any, x: Features, names: tuple[str, ...]) -> Features:
         order = [names.index(name) for name in by.names]
         return x if order == list(range(len(names))) else x[:][:, order]
     if tuple(x.shape[1:]) != by.shape and int(np.prod(x.shape[1:])) != int(np.prod(by.shape)):
-        raise ValueError(f"the model was trained on examples of shape {by.shape}; these have {tuple(x.shape[1:])}")
+        raise ValueError(f"the model was trained on {_told(by.shape)}; got {_told(tuple(x.shape[1:]))}")
     return x
+
+
+def _told(shape: tuple[int, ...]) -> str:
+    """What one example holds, for messages."""
+    if len(shape) > 1:
+        return f"examples of shape {shape}"
+    return f"{shape[0]} feature{'s' * (shape[0] != 1)}" if shape else "one number, an array without a second axis"
 
 
 def columns_like(by: Any, names: tuple[str, ...], features: Any, target: Any, who: str) -> tuple[Any, Any]:
@@ -73,7 +80,7 @@ def _arrange_table(by: Any, table: Table) -> Table:
         if isinstance(column, Text) != (known is not None):
             holds, due = ("text", "numbers") if known is None else ("numbers", "text")
             raise ValueError(f"{table.source}, column {name!r}: holds {holds}, but the model was trained on {due}")
-    return Table(by.names, columns, table.lines, table.source)
+    return Table(by.names, columns, table.lines, table.source, table.first)
 
 
 def same_names(names: tuple[str, ...], by: Any, who: str) -> None:
@@ -83,13 +90,17 @@ def same_names(names: tuple[str, ...], by: Any, who: str) -> None:
     unexpected = [name for name in names if name not in by.names and name not in others]
     if not missing and not unexpected:
         return
-    told = [f"missing {name!r}" for name in missing]
-    for name in unexpected:
-        near = [each for each in missing if each.lower() == name.lower()] or get_close_matches(name, missing, n=1)
-        told.append(f"unexpected {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+    told = [f"missing {', '.join(map(repr, missing))}"] if missing else []
+    if unexpected:
+        told.append(f"unexpected {', '.join(_with_hint(name, missing) for name in unexpected)}")
     if not missing and len(by.names) <= FEW:
         told.append(f"to leave it out: features={list(by.names)}")
     raise ValueError(f"{who}: the columns differ from those the model was trained on: {'; '.join(told)}")
+
+
+def _with_hint(name: str, missing: list[str]) -> str:
+    near = [each for each in missing if each.lower() == name.lower()] or get_close_matches(name, missing, n=1)
+    return repr(name) + (f" (did you mean {near[0]!r}?)" if near else "")
 
 
 def match_classes(by: Any, data: Dataset) -> NDArray[Any]:

@@ -157,10 +157,11 @@ class Preprocessing:
             told.append("targets are scaled to mean 0 and deviation 1")
         return tuple(told)
 
-    def apply(self, x: Features | Dataset, names: tuple[str, ...] = ()) -> NDArray[np.float32]:
+    def apply(self, x: Features | Dataset, names: tuple[str, ...] = (), first: int = 0) -> NDArray[np.float32]:
         """float32 (N, D) of raw examples: an array (N, ...), a `Table`, `Rows`, or a data set's x.
 
         names: of the columns of an array; given, they are matched by name with the model's, in any order.
+        first: what messages call the first row of an array that is a part of a larger one.
 
         Raises:
             ValueError: features that differ from those fitted, column by column; an unknown category, with its row;
@@ -171,7 +172,9 @@ class Preprocessing:
         found = arrange(self, x, names)
         if isinstance(found, Table):
             return _encoding.encoded(self, found)
-        return _scaling.scaled(np.asarray(found[:]), self.shift, self.scale, self.names)
+        return _scaling.scaled(
+            np.asarray(found[:]), self.shift, self.scale, self.names, lambda row: f"row {first + row}"
+        )
 
     def check_categories(self, data: Dataset) -> None:
         """Raise a ValueError for a category of `data` that is unknown, with its row, as `apply` does."""

@@ -50,7 +50,7 @@ class Table:
         names: the names of the columns, in the file's order.
         columns: the columns.
         lines: for messages, the line of the file (from 1) where each row begins; None: rows are named by position.
-        source: for messages, the file's name.
+        source: for messages, the file's name. first: the position of the first row there.
 
     >>> table = Table(("age", "city"), (np.array([3.0, 5.0]), Text.of(["Oslo", "Rome"])))
     >>> table.shape, table[1:].columns[0], table.column("city").seen()
@@ -61,6 +61,7 @@ class Table:
     columns: tuple[Column, ...]
     lines: NDArray[np.int64] | None = None
     source: str = "table"
+    first: int = 0
 
     def __post_init__(self) -> None:
         lengths = {len(column) for column in self.columns}
@@ -74,7 +75,8 @@ class Table:
 
     def __getitem__(self, index: Index) -> Table:
         lines = None if self.lines is None else self.lines[index]
-        return Table(self.names, tuple(column[index] for column in self.columns), lines, self.source)
+        first = self.first + (index.start or 0) if isinstance(index, slice) else 0
+        return Table(self.names, tuple(column[index] for column in self.columns), lines, self.source, first)
 
     def __repr__(self) -> str:
         return f"Table({len(self)} rows, columns {', '.join(self.names)})"
@@ -98,4 +100,5 @@ class Table:
 
     def where(self, row: int) -> str:
         """How messages name a row."""
-        return f"{self.source}, row {row}" if self.lines is None else f"{self.source}, line {int(self.lines[row])}"
+        place = f"row {self.first + row}" if self.lines is None else f"line {int(self.lines[row])}"
+        return f"{self.source}, {place}"

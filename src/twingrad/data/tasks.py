@@ -46,8 +46,8 @@ def encode(
     where in it each row begins. like: a `Preprocessing`, whose task and classes hold.
 
     Raises:
-        ValueError: no examples, one class, a class that `like` does not know, values that do not suit the task, NaN or
-            infinity; with row and value.
+        ValueError: no examples, one class or one value alone, a class that `like` does not know, values that do not
+            suit the task, NaN or infinity; with row and value.
 
     >>> encode(np.array([3, 1, 3]), ("size",), None, "t.csv")
     Target(y=array([1, 0, 1]), task='binary', reason="'size' holds 2 different values", classes=('1', '3'))
@@ -58,7 +58,18 @@ def encode(
     if not len(raw):
         raise ValueError(f"{who}: there are no examples")
     encoder = _Encoder(names, task, who, lines, like.classes if like else ())
-    return encoder.encode(_plain(raw, who))
+    found = encoder.encode(_plain(raw, who))
+    if like is None and found.task == "regression":
+        _refuse_constants(found.y, names, who)
+    return found
+
+
+def _refuse_constants(y: NDArray[Any], names: tuple[str, ...], who: str) -> None:
+    """As one class alone: there is nothing to learn, and R2 does not exist."""
+    for column, name in zip(y.reshape(len(y), -1).T, names, strict=True):
+        if len(column) > 1 and (column == column[0]).all():
+            told = f"holds the one value {column[0]:g} in all {len(column)} rows"
+            raise ValueError(f"{who}: target {name!r} {told}; a regression needs at least two")
 
 
 def _plain(raw: NDArray[Any] | Text, who: str) -> NDArray[Any] | Text:

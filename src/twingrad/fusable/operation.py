@@ -18,6 +18,8 @@ from twingrad.recording import computing_again, refuse_while_recording, under_wa
 
 registry: dict[str, Fusable] = {}
 """Every fusable operation by name: the parity tests walk it."""
+STORAGE = ("narrow", "widen")
+"""What changes between float32 and bfloat16; on a CPU only the reference does."""
 
 
 class Fusable:
@@ -124,7 +126,7 @@ class Fusable:
         if backend_of(arrays[0]) == "cuda":
             check_one_gpu(*arrays, *kwargs.values(), name=self.name)
         stored = [is_bfloat16(getattr(array, "dtype", None)) for array in arrays]
-        if not any(stored) or self.name in ("narrow", "widen"):
+        if not any(stored) or self.name in STORAGE:
             return self.reference(*args, **kwargs)
         if self.of_bfloat16 is not None:
             return self.of_bfloat16(*args, **kwargs)
@@ -167,13 +169,17 @@ class Fusable:
         refusal = (providers.get(backend) or provider(backend)).unavailable()
         kernel = self.kernels.get(backend)
         if refusal is None:
-            refusal = kernel.accepts(*arrays, **kwargs) if kernel is not None else f"no kernel for {backend}"
+            refusal = self._no_kernel(backend) if kernel is None else kernel.accepts(*arrays, **kwargs)
         return (kernel, "") if refusal is None else (None, refusal)
+
+    def _no_kernel(self, backend: str) -> str:
+        stores = self.name in STORAGE and backend == "cpu"
+        return "a CPU has no kernels that store bfloat16" if stores else f"no kernel for {backend}"
 
     def _refuse(self, array: Any, reason: str) -> None:
         if asked.get() == "require":
             raise FusedError(f'{self.name} would take the reference path, and fused("require") forbids it: {reason}')
-        refuse_while_recording(self.name, reason)
+        refuse_while_recording("bf16" if self.name in STORAGE else self.name, reason)
         note(self.name, backend_of(array) or type(array).__module__.partition(".")[0], reason)
 
 

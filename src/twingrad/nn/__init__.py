@@ -2,9 +2,10 @@
 
 from twingrad.nn import init
 from twingrad.nn.activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from twingrad.nn.embedding import Embedding, Flatten
 from twingrad.nn.flat import FlatParameters
 from twingrad.nn.functional_call import functional_call
-from twingrad.nn.layers import BatchNorm, Dropout, Embedding, LayerNorm, Linear
+from twingrad.nn.layers import BatchNorm, Dropout, LayerNorm, Linear
 from twingrad.nn.module import Module
 from twingrad.nn.parameter import Parameter
 from twingrad.nn.sequential import Sequential
@@ -17,6 +18,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "FlatParameters",
+    "Flatten",
     "LayerNorm",
     "LeakyReLU",
     "Linear",

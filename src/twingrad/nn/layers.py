@@ -13,7 +13,7 @@ from twingrad.errors import DeviceError, PrecisionError
 from twingrad.functional.checks import number
 from twingrad.functional.dropout import check_probability
 from twingrad.namespace import Array, backend_of, is_bfloat16, real_floating
-from twingrad.nn.init import he_normal, normal, ones, zeros
+from twingrad.nn.init import he_normal, ones, zeros
 from twingrad.nn.module import Module
 from twingrad.nn.parameter import Parameter
 from twingrad.precision import asked_for, in_force
@@ -32,7 +32,7 @@ def as_input(layer: Module, x: Array, like: Parameter) -> Tensor:
             "and scale it (pixels: divide by 255)"
         )
     if type(tensor.data) is not type(like.data):
-        _refuse_device(layer, tensor, like)
+        refuse_device(layer, tensor, like)
     if asked_for() == "bf16":
         return _stored(layer, tensor, like)
     tensor = F.widen(tensor) if is_bfloat16(tensor.dtype) else tensor
@@ -60,7 +60,7 @@ def _cast(layer: Module, tensor: Tensor, dtype: Any) -> Tensor:
     return astype(tensor, dtype)  # type: ignore[no-any-return]
 
 
-def _refuse_device(layer: Module, x: Tensor, like: Parameter) -> None:
+def refuse_device(layer: Module, x: Tensor, like: Parameter) -> None:
     here, there = backend_of(like.data), backend_of(x.data)
     if here != there or here is None:
         raise DeviceError(
@@ -69,7 +69,7 @@ def _refuse_device(layer: Module, x: Tensor, like: Parameter) -> None:
         )
 
 
-def _positive(layer: str, **sizes: int) -> None:
+def positive(layer: str, **sizes: int) -> None:
     for name, value in sizes.items():
         if not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(f"{layer} needs {name} to be a positive integer, got {value!r}")
@@ -94,7 +94,7 @@ class Linear(Module):
         init: Callable[..., Any] = he_normal,
         dtype: Any = np.float32,
     ) -> None:
-        _positive("Linear", in_features=in_features, out_features=out_features)
+        positive("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(shape=(out_features, in_features), dtype=dtype, draw=init)
         self.bias = Parameter(shape=(out_features,), dtype=dtype, draw=zeros) if bias else None
@@ -129,7 +129,7 @@ class BatchNorm(Module):
     num_batches_tracked: Counter
 
     def __init__(self, num_features: int, *, eps: float = 1e-5, momentum: float = 0.1, dtype: Any = np.float32) -> None:
-        _positive("BatchNorm", num_features=num_features)
+        positive("BatchNorm", num_features=num_features)
         self.num_features = num_features
         self.eps, self.momentum = number("eps of BatchNorm", eps), number("momentum of BatchNorm", momentum)
         if not (self.eps > 0 and 0 <= self.momentum <= 1):
@@ -214,7 +214,7 @@ class LayerNorm(Module):
     bias: Parameter
 
     def __init__(self, num_features: int, *, eps: float = 1e-5, dtype: Any = np.float32) -> None:
-        _positive("LayerNorm", num_features=num_features)
+        positive("LayerNorm", num_features=num_features)
         if not number("eps of LayerNorm", eps) > 0:
             raise ValueError(f"LayerNorm needs eps > 0, got {eps}")
         self.num_features, self.eps = num_features, float(eps)
@@ -227,35 +227,3 @@ class LayerNorm(Module):
 
     def describe(self) -> str:
         return f"LayerNorm({self.num_features})"
-
-
-class Embedding(Module):
-    """A row of `weight` for each integer; see `twingrad.functional.embedding`.
-
-    num_embeddings: V, the integers are in [0, V). embedding_dim: D. weight: (V, D).
-    init: draws the weight; standard normal by default, as in PyTorch.
-    """
-
-    weight: Parameter
-
-    def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        *,
-        init: Callable[..., Any] = normal(1.0),  # noqa: B008
-        dtype: Any = np.float32,
-    ) -> None:
-        _positive("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.weight = Parameter(shape=(num_embeddings, embedding_dim), dtype=dtype, draw=init)
-
-    def forward(self, x: Array) -> Tensor:
-        """x: any shape of integers -> (*x.shape, embedding_dim)."""
-        indices = x if isinstance(x, Tensor) else Tensor(x)
-        if type(indices.data) is not type(self.weight.data):
-            _refuse_device(self, indices, self.weight)
-        return F.embedding(indices, self.weight)  # type: ignore[no-any-return]
-
-    def describe(self) -> str:
-        return f"Embedding({self.num_embeddings}, {self.embedding_dim})"

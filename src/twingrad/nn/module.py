@@ -48,6 +48,10 @@ class Module:
     seed: int = DEFAULT_SEED
     random_names: tuple[str, ...] = ()
     """The names of the random streams that this layer draws from, each below its path."""
+    takes_integers: bool = False
+    """Whether `fit`, `evaluate` and `predict` hand whole numbers on as they are, for an `Embedding` that looks them up;
+    else they are cast to the dtype of the parameters. A Sequential goes by its first layer; a class of yours says so.
+    """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
@@ -194,11 +198,15 @@ class Module:
         return sparsity({path: p for p, path in self._unique().items() if p.decay and p.size})
 
     def describe(self) -> str:
-        """The layer in one line, as `summary` and `repr` show it."""
+        """The layer in one line, as `summary` shows it, and `repr` where it holds no others."""
         return type(self).__name__
 
     def __repr__(self) -> str:
-        return self.describe()
+        """The layer, or each of the modules below with its name, as PyTorch shows them."""
+        if not self._modules:
+            return self.describe()
+        rows = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self._modules.items()]
+        return "\n  ".join([f"{type(self).__name__}(", *rows]) + "\n)"
 
     # -- attributes ---------------------------------------------------------------------------------------------------
 

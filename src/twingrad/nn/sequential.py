@@ -47,6 +47,11 @@ class Sequential(Module):
             x = run(group, x)
         return x
 
+    @property
+    def takes_integers(self) -> bool:  # type: ignore[override]
+        """Whether the first layer takes them."""
+        return any(layer.takes_integers for layer in list(self)[:1])
+
     def joined(self) -> dict[str, str]:
         if type(self).forward is not Sequential.forward:
             return {}

@@ -12,6 +12,7 @@ LAYERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "BatchNorm": (nn.BatchNorm, {"num_features": int, "eps": float, "momentum": float}),
     "LayerNorm": (nn.LayerNorm, {"num_features": int, "eps": float}),
     "Embedding": (nn.Embedding, {"num_embeddings": int, "embedding_dim": int}),
+    "Flatten": (nn.Flatten, {}),
     "Dropout": (nn.Dropout, {"p": float}),
     "ReLU": (nn.ReLU, {}),
     "LeakyReLU": (nn.LeakyReLU, {"negative_slope": float}),

@@ -43,6 +43,15 @@ def check_model(who: str, model: Any) -> None:
         raise TypeError(f"{who}: model must be an nn.Module, such as nn.Sequential(...); got {type(model).__name__}")
 
 
+def check_input(model: nn.Module, preprocessing: Any) -> None:
+    """Raise a ValueError where a preprocessing would scale what the model looks up."""
+    if model.takes_integers and preprocessing is not None:
+        raise ValueError(
+            "fit: this model looks whole numbers up in an Embedding, which a preprocessing would scale; "
+            "leave preprocessing out (None)"
+        )
+
+
 def check_learns(model: nn.Module) -> None:
     """Raise a ValueError where all parameters are frozen."""
     parameters = model.parameters()

@@ -44,6 +44,7 @@ class Ensemble(nn.Module):
             what = f"the tasks {', '.join(sorted(tasks))}" if len(tasks) > 1 else "different preprocessings"
             raise ValueError(f"Ensemble takes models of one task and preprocessing; these have {what}")
         self.preprocessing, self.fitted_task = scales[0], tasks.pop()
+        self.takes_integers = members[0].takes_integers
         for number, member in enumerate(members):
             setattr(self, str(number), copied(member))
 

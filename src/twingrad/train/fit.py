@@ -73,6 +73,7 @@ def fit(
     Args:
         model: an `nn.Module` from x (N, D) to outputs (N, C). It is moved to the device, and left in the mode
             (training or evaluation) in which it came.
+            A model that begins with an `nn.Embedding` takes whole numbers as they are (`Module.takes_integers`).
         data: `Splits`, whose train part is learned from and whose dev part chooses the best evaluation (the test part
             is not touched); one `Dataset`, all of it training data; or batches, see `twingrad.data.BatchSource`.
             Cast to the model's dtype once; memory-mapped data are read batch by batch.

@@ -70,13 +70,13 @@ HEADINGS = {"exact_match": "exact match", "r2": "R2", "rmse": "RMSE", "mae": "MA
 
 
 def shown(name: str, value: float) -> str:
-    """A loss or a metric as people read it.
+    """A loss or a metric as people read it; R2 of a constant target, or hits among no labels, are undefined.
 
     >>> shown("loss", 0.28439), shown("loss", 0.00042137), shown("loss", 380268597.0), shown("accuracy", 0.9417)
     ('0.2844', '0.00042', '3.803e+08', '94.17%')
     """
     if not math.isfinite(value):
-        return "not finite"
+        return "not finite" if name == "loss" else "undefined"
     if name in ("accuracy", "exact_match"):
         return f"{value:.2%}"
     if name not in ("loss", "r2") or abs(value) >= 1000:

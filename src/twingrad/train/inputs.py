@@ -15,7 +15,7 @@ from twingrad.data import Dataset, Preprocessing, Table
 from twingrad.data.rows import chunks
 from twingrad.data.scaling import byte_table
 from twingrad.train.objective import Objective
-from twingrad.train.placement import device_of_model, first_parameter, on_disk, raw_inputs
+from twingrad.train.placement import device_of_model, first_parameter, input_dtype, on_disk, raw_inputs
 
 Change = Callable[[Any], Any] | None
 """What an augmentation does to the raw x of one batch."""
@@ -33,8 +33,9 @@ class Inputs:
         self.preprocessing, self.dtype = objective.preprocessing, np.dtype(first_parameter(model).dtype)
         self.names = () if given is None else tuple(given.feature_names)
         self.backend = backends.get(device_of_model(model))
-        on_gpu = device_of_model(model).kind == "cuda"
-        meaning = _meaning(given, self.preprocessing) if on_gpu and not changed else None
+        self.model = model
+        as_bytes = device_of_model(model).kind == "cuda" and not changed and not model.takes_integers
+        meaning = _meaning(given, self.preprocessing) if as_bytes else None
         self.table = None if meaning is None else self.backend.asarray(meaning, dtype=self.dtype)
 
     def ready(self, x: Any, change: Change = None) -> NDArray[Any]:
@@ -42,7 +43,8 @@ class Inputs:
         if change is not None:
             x = change(self.cast(x) if self.preprocessing is None else x.astype(np.float32))
         if self.table is None:
-            return self.cast(raw_inputs(x, self.preprocessing, self.names))
+            x = raw_inputs(x, self.preprocessing, self.names)
+            return np.asarray(x, input_dtype(self.model, x))
         return np.ascontiguousarray(x).reshape(len(x), -1) if self.preprocessing else np.ascontiguousarray(x)
 
     def cast(self, array: Any, *, keep_integers: bool = False) -> NDArray[Any]:

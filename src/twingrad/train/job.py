@@ -46,6 +46,7 @@ class Job:
         self.example_weight, self.reading = example_weight, reading
         self.augment = checks.check_augment(augment, train)
         self.preprocessing = _preprocessing(model, preprocessing, train)
+        checks.check_input(model, self.preprocessing)
         self.train = aligned(train, self.preprocessing) if isinstance(train, Dataset) else train
         self.dev = None if dev is None else aligned(dev, self.preprocessing)
         self.task = checks.task_of(self.train, self.dev)

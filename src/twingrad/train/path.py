@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from twingrad.fusable import PROVIDERS, fused_mode, fused_report
+from twingrad.fusable.operation import STORAGE
 
 
 @contextmanager
@@ -33,5 +34,15 @@ def _describe(before: dict[tuple[str, str, str], int]) -> str:
             if backend in PROVIDERS and reason == importlib.import_module(PROVIDERS[backend]).unavailable():
                 return f"reference ({reason})"
             reasons.setdefault(reason, []).append(operation)
+    _join_bfloat16(reasons)
     parts = [f"{', '.join(operations)} by the reference ({reason})" for reason, operations in reasons.items()]
     return "; ".join(["fused", *parts])
+
+
+def _join_bfloat16(reasons: dict[str, list[str]]) -> None:
+    """Under precision "bf16" on a CPU every operation says that it has no kernel for that; say it once."""
+    whole = next((reason for reason, operations in reasons.items() if set(operations) & set(STORAGE)), None)
+    if whole is not None:
+        for reason in [reason for reason in reasons if "bfloat16" in reason]:
+            del reasons[reason]
+        reasons[whole] = ["bf16"]

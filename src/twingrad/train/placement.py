@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twingrad import backends
 from twingrad.autodiff import no_grad
 from twingrad.data import Dataset, Preprocessing, Table, check_labels
-from twingrad.data.rows import Rows
+from twingrad.data.rows import Rows, chunks
 from twingrad.devices import Device, device_of
 from twingrad.train.modes import mode
 
@@ -24,6 +25,16 @@ def placed(model: Any, array: Any, *, keep_integers: bool = False) -> Any:
     parameter = first_parameter(model)
     keep = keep_integers and array.dtype.kind in "iub"
     return backends.get(device_of(parameter.data)).asarray(array, dtype=None if keep else parameter.dtype)
+
+
+def input_dtype(model: Any, x: Any) -> Any:
+    """What the model's inputs are cast to: the dtype of its parameters, or int64 for whole numbers that it looks up."""
+    return np.int64 if model.takes_integers and x.dtype.kind in "iub" else np.dtype(first_parameter(model).dtype)
+
+
+def placed_input(model: Any, x: Any) -> Any:
+    """Inputs of the model on its device."""
+    return backends.get(device_of_model(model)).asarray(x, dtype=input_dtype(model, x))
 
 
 def on_disk(data: Dataset) -> bool:
@@ -48,11 +59,11 @@ def outputs_of(model: Any, data: Dataset, preprocessing: Preprocessing | None) -
     """
     if not len(data):
         raise ValueError(f"data set {data.name!r} holds no examples")
-    first = data.take(slice(0, 1))
-    x = raw_inputs(first.x[:], preprocessing, tuple(data.feature_names))
+    first = data.take(_extremes(data.x) if model.takes_integers and not isinstance(data.x, Table) else slice(0, 1))
     try:
+        x = raw_inputs(first.x[:], preprocessing, tuple(data.feature_names))
         with mode(model, training=False), no_grad():
-            outputs = model(placed(model, x))
+            outputs = model(placed_input(model, x))
     except ValueError as error:
         raise ValueError(
             f"data set {data.name!r} ({data.features} features) does not suit the model: {error}"
@@ -60,6 +71,15 @@ def outputs_of(model: Any, data: Dataset, preprocessing: Preprocessing | None) -
     if outputs.ndim != 2:
         raise ValueError(f"the model must return outputs (N, C); for one example it returns shape {outputs.shape}")
     return int(outputs.shape[1])
+
+
+def _extremes(x: Any) -> NDArray[np.int64]:
+    """The rows of each chunk with its smallest and its largest number: an Embedding that lacks one tells it now."""
+    rows = []
+    for part in chunks(x):
+        values = x[part].reshape(part.stop - part.start, -1)
+        rows += [part.start + values.min(axis=1).argmin(), part.start + values.max(axis=1).argmax()]
+    return np.asarray(rows, np.int64)
 
 
 def check_outputs(data: Dataset, outputs: int) -> None:

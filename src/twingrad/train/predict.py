@@ -12,7 +12,7 @@ from twingrad.autodiff import no_grad
 from twingrad.data import Preprocessing
 from twingrad.devices import computing_on
 from twingrad.train.modes import mode
-from twingrad.train.placement import device_of_model, placed, raw_inputs
+from twingrad.train.placement import device_of_model, placed_input, raw_inputs
 
 CHUNK = 1024
 
@@ -49,7 +49,7 @@ def outputs_of_batches(model: Any, batches: Iterable[Any]) -> Iterator[NDArray[A
     """The model's outputs (B, C) on the host for batches of its inputs (B, D), one after another; the mode stays."""
     for x in batches:
         with computing_on(device_of_model(model)), mode(model, training=False), no_grad():
-            found = model(placed(model, x)).numpy()
+            found = model(placed_input(model, x)).numpy()
         yield found
 
 
