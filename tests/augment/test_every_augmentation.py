@@ -93,6 +93,11 @@ def test_a_composition_of_nothing_changes_nothing():
     np.testing.assert_array_equal(A.Compose()(batch(GREY)), batch(GREY))
 
 
+@pytest.mark.parametrize("shape", [(9, 7, 3), (9, 20, 2), (9, 20, 5), (9, 20, 3, 1)])
+def test_narrow_images_are_batches_where_they_cannot_be_one_image(shape):
+    assert A.Rotate(9)(batch(shape)).shape == shape
+
+
 def test_a_composition_of_crops_stays_flat():
     assert A.Compose(A.Crop(4, 4), shape=(8, 8))(batch((3, 64))).shape == (3, 16)
 
@@ -136,6 +141,15 @@ BAD = {
     "Noise: limits must be two finite numbers (low, high), low <= high; got (1, 0)": lambda: A.Noise(1, (1, 0)),
     "Blur: low must be a finite number of at least 0; got -1": lambda: A.Blur(-1, 1),
     "Contrast: amount must be at most 1, or factors would be negative; got 1.5": lambda: A.Contrast(1.5),
+    "(32, 32, 3) looks like one image (H, W, C): give a batch of it, x[None]; grey images 3 wide go in as (N, H, W, 1)": (
+        lambda: A.Rotate(9)(batch((32, 32, 3)))
+    ),
+    "Saturation: x must be (N, H, W, C); (9, 8, 3) looks like one image (H, W, C): give a batch of it, x[None]": (
+        lambda: A.Saturation(1)(batch((9, 8, 3)))
+    ),
+    "got (5, 9); Compose(..., shape=(H, W)) takes flat examples, x[None] is a batch of one image": lambda: A.Flip()(
+        batch((5, 9))
+    ),
     "Saturation: x must be (N, H, W, C); got (5, 7, 6)": lambda: A.Saturation(1)(batch(GREY)),
     "Saturation: x must be (N, H, W, 3), red, green and blue; got (1, 2, 2, 1)": lambda: A.Saturation(1)(
         batch((1, 2, 2, 1))

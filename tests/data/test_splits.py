@@ -174,3 +174,19 @@ def test_fit_takes_the_parts():
     parts = data.split_by_source(np.arange(len(data)) % 3, target=0, dev=0.2, test=0.2, train_dev=0.1)
     model = tg.nn.Sequential(tg.nn.Linear(64, 10), seed=0)
     assert len(tg.fit(model, parts.train, dev=parts.dev, epochs=1, device="cpu")) == 1
+
+
+def test_the_seed_draws_where_the_others_of_a_tiny_class_go():
+    """Classes of two and of three beside a large one: each has one example in train at least, all parts have some."""
+    y = np.concatenate([np.zeros(1000, int), np.repeat(np.arange(1, 21), 2), np.repeat(np.arange(21, 41), 3)])
+    counts = np.zeros((3, 2), int)
+    for seed in range(5):
+        parts = Dataset(np.zeros((len(y), 1)), y).split(seed=seed)
+        held = [np.bincount(part.y, minlength=41) for part in parts]
+        assert held[0][1:].min() >= 1
+        assert np.abs(np.asarray(held)[:, 0] - [600, 200, 200]).max() <= 20
+        counts += [[each[1:21].sum(), each[21:].sum()] for each in held]
+    assert counts.sum(axis=0).tolist() == [200, 300]
+    assert counts[1:].min() >= 25  # dev and test both have of both
+    again = [Dataset(np.zeros((len(y), 1)), y).split(seed=4).test.y for _ in range(2)]
+    assert (again[0] == again[1]).all()

@@ -194,3 +194,13 @@ def test_on_a_real_gpu(tmp_path):
     mapped = on_disk(data, tmp_path)
     for each, options in ((data, {"resident": False}), (mapped, {}), (mapped, {"resident": False, "prefetch": 4})):
         assert trained(each, "cuda", **options)[:2] == expected[:2]
+
+
+def test_data_on_a_gpu_are_refused_by_name(gpu):
+    there = backends.get("cuda").asarray(np.zeros((4, 20), np.float32))
+    with pytest.raises(TypeError, match=r"Dataset: x must be a NumPy array: data are read on the host.*Use `.get\(\)`"):
+        Dataset(there, np.arange(4) % 2)
+    with pytest.raises(TypeError, match="Dataset: y must be a NumPy array"):
+        Dataset(np.zeros((4, 20)), there)
+    with pytest.raises(TypeError, match="batch 0 of epoch 0: x must be a NumPy array"):
+        tg.fit(network(), [(there, np.arange(4) % 3)], loss="cross_entropy", device="cuda")

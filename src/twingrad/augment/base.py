@@ -13,7 +13,7 @@ from twingrad.namespace import Array, namespace_of
 from twingrad.random import DEFAULT_SEED
 
 IMAGES = (3, 4)
-"""Dimensions of a batch of images: (N, H, W), or (N, H, W, C) with the channels last."""
+"""Dimensions of a batch of images: (N, H, W), or (N, H, W, C), channels last. One image, (H, W, C), is refused."""
 
 
 class Augmentation:
@@ -27,7 +27,8 @@ class Augmentation:
 
     Raises:
         TypeError: x is no array of float32 or float64.
-        ValueError: x of other dimensions than `ranks`; a seed or step out of range.
+        ValueError: x of other dimensions than `ranks`, or one image (H, W, C), which is x[None] as a batch; a seed or
+            step out of range.
     """
 
     ranks: tuple[int, ...] = IMAGES

@@ -9,21 +9,29 @@ from twingrad.functional.checks import integer, number
 from twingrad.namespace import Array, namespace_of
 
 LAYOUT = {2: "(N, T)", 3: "(N, H, W)", 4: "(N, H, W, C)"}
+CHANNELS, TALL = (1, 3, 4), 8
+"""Three dimensions of which the last is one of these and the second that large or larger are one image (H, W, C)."""
 
 
 def check_batch(who: str, x: Array, ranks: tuple[int, ...]) -> None:
     """Raise unless x is a batch of float32 or float64 with one of these numbers of dimensions, none of them 0.
 
-    In float16 draws and places between pixels would be too coarse, and large ones infinite.
+    In float16 draws and places between pixels would be too coarse, and large ones infinite. What looks like one image
+    with channels is refused, for as a batch of narrow grey ones it would be changed without a word.
     """
     xp = namespace_of(x)
     if x.dtype not in (xp.float32, xp.float64):
         cure = "cast it" if xp.isdtype(x.dtype, "real floating") else "divide bytes by 255"
         raise TypeError(f"{who}: x must be float32 or float64; got {x.dtype}: {cure} first")
-    if len(x.shape) not in ranks or 0 in x.shape[1:]:
-        told = " or ".join(LAYOUT[rank] for rank in ranks)
-        flat = "; Compose(..., shape=(H, W)) takes flat examples" if len(x.shape) == 2 and 3 in ranks else ""
-        raise ValueError(f"{who}: x must be {told}; got {tuple(x.shape)}{flat}")
+    shape, told = tuple(x.shape), " or ".join(LAYOUT[rank] for rank in ranks)
+    if len(shape) == 3 and shape[2] in CHANNELS and shape[1] >= TALL and 4 in ranks:
+        narrow = f"; grey images {shape[2]} wide go in as (N, H, W, 1)" if 3 in ranks else ""
+        raise ValueError(
+            f"{who}: x must be {told}; {shape} looks like one image (H, W, C): give a batch of it, x[None]{narrow}"
+        )
+    if len(shape) not in ranks or 0 in shape[1:]:
+        flat = "; Compose(..., shape=(H, W)) takes flat examples, x[None] is a batch of one image"
+        raise ValueError(f"{who}: x must be {told}; got {shape}{flat if len(shape) == 2 and 3 in ranks else ''}")
 
 
 def probability(name: str, value: float) -> None:

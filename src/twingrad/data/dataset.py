@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from twingrad.choice import choose
 from twingrad.data.by_source import SourceSplits, split_by_source
-from twingrad.data.rows import Features, Rows, chunks, take
+from twingrad.data.rows import Features, Rows, chunks, on_host, take
 from twingrad.data.splitting import check_parts, order_of, shares_of
 from twingrad.data.table import Index, Table, Text
 from twingrad.data.tasks import TASKS
@@ -60,7 +60,8 @@ class Dataset:
     unused_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        x, y = self.x if isinstance(self.x, Rows | Table) else np.asanyarray(self.x), np.asarray(self.y)
+        x = self.x if isinstance(self.x, Rows | Table) else on_host(self.x, "Dataset: x")
+        y = np.asarray(on_host(self.y, "Dataset: y"))
         _check_arrays(x, y)
         task, reason = _task_of(self.task, y, len(self.classes))
         y, classes = _checked_targets(y, task, tuple(self.classes), f"Dataset {self.name!r}")
@@ -126,7 +127,8 @@ class Dataset:
         """Three disjoint parts, stratified for classes: each part holds its share of each class.
 
         Of equally large classes to within one example where a part is cut from the rest; of one that is the share s of
-        all, among C classes, to within 1/2 + s C/2: a large class pays for what is rounded of many small ones.
+        all, among C classes, to within 1/2 + s C/2: a large class pays for what is rounded of many small ones. Of a
+        class too small to be in every part train has one example, and the seed draws which parts have the others.
 
         A function of the seed alone. The sizes are the shares of N, rounded; the shares must sum to 1, and default to
         0.6, 0.2 and 0.2. Data that came with a test part keep it: train and dev share the rest, by default 0.9 and
@@ -144,7 +146,7 @@ class Dataset:
         shares = shares_of(train, dev, test, self.own_test)
         n = len(self) - self.own_test
         classed = stratify and self.task in ("binary", "multi-class")
-        order = order_of(self.y[:n], seed, classed)
+        order = order_of(self.y[:n], seed, classed, least=min(filter(None, shares), default=1.0))
         cuts = [round(shares[0] * n), n if self.own_test else round((shares[0] + shares[1]) * n)]
         parts = [np.sort(part) for part in np.split(order, cuts)]
         if self.own_test:

@@ -58,6 +58,17 @@ Features = NDArray[Any] | Rows | Table
 """What a data set's x may be."""
 
 
+def on_host(array: Any, who: str) -> NDArray[Any]:
+    """`array` as NumPy's, without a copy where it is one. Raises TypeError for an array of a GPU, by `who`."""
+    try:
+        return np.asanyarray(array)
+    except TypeError as error:  # how CuPy and PyTorch refuse what would be a silent copy from the device
+        raise TypeError(
+            f"{who} must be a NumPy array: data are read on the host, and `fit` moves what it learns from to the "
+            f"model's device; got {type(array).__module__}.{type(array).__name__}: {error}"
+        ) from None
+
+
 def take(x: Features, index: Index) -> Features:
     """The rows at `index`, without reading them where x is memory-mapped."""
     if isinstance(x, Rows):

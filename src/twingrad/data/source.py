@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from twingrad.data.loader import Batch
 from twingrad.data.prefetch import Prefetch
+from twingrad.data.rows import on_host
+
+NAMES = ("x", "y", "weight")
 
 
 class BatchSource:
@@ -85,9 +88,9 @@ class BatchSource:
     def _batch(self, item: Any, who: str) -> Batch:
         if not isinstance(item, tuple | list) or len(item) not in (2, 3):
             raise TypeError(f"{who} must be a tuple (x, y) or (x, y, weight); got {_told(item)}")
-        parts = tuple(np.asarray(part) for part in item)
+        parts = tuple(np.asarray(on_host(part, f"{who}: {name}")) for name, part in zip(NAMES, item, strict=False))
         x, y, *weight = parts
-        for name, array in zip(("x", "y", "weight"), parts, strict=False):
+        for name, array in zip(NAMES, parts, strict=False):
             _check_numbers(array, f"{who}: {name}")
         if x.ndim < 2 or y.ndim not in (1, 2) or not len(x) or len(x) != len(y):
             raise ValueError(f"{who}: x must be (B, D) and y (B,) or (B, K), B at least 1; got {x.shape} and {y.shape}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twingrad.random import permutation, stream_of
+from twingrad.random import permutation, stream_of, uniform
 
 if TYPE_CHECKING:
     from twingrad.data.dataset import Dataset
@@ -57,18 +57,24 @@ def _completed(given: tuple[float | None, ...], default: tuple[float, float, flo
     raise ValueError(f"split: give none, all, or all but one of the shares; got {given}")
 
 
-def order_of(y: NDArray[Any], seed: int, stratify: bool) -> NDArray[np.int64]:
+def order_of(y: NDArray[Any], seed: int, stratify: bool, least: float = 1.0) -> NDArray[np.int64]:
     """All indices, shuffled; stratified so that every prefix holds its share of each class.
 
     To within 1/2 + s C/2 examples of a class that is the share s of all, of C classes: one where all are equally large.
+    least: the smallest share that will be cut. A class of which it is less than one example cannot be in every part:
+    its first example stays where the first part is, and the seed draws which parts have the others.
     """
     shuffled = permutation(len(y), seed=seed, stream=SPLIT_STREAM, step=0)
     if not stratify:
         return shuffled
-    rank = np.empty(len(y))
-    for label in np.unique(y):
+    labels = np.unique(y)
+    rank, drawn = np.empty(len(y)), uniform((len(labels),), seed=seed, stream=SPLIT_STREAM, step=1)
+    for label, shift in zip(labels, drawn, strict=True):
         of_class = shuffled[y[shuffled] == label]
-        rank[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
+        places = np.arange(len(of_class)) + 0.5
+        if len(of_class) * least < 1:
+            places[1:] += shift - 0.5
+        rank[of_class] = places / len(of_class)
     order: NDArray[np.int64] = shuffled[np.argsort(rank[shuffled], kind="stable")]
     return order
 

@@ -118,7 +118,8 @@ def fit(
         threads: 1 to 256 share the work of the CPU kernels while this runs, see `use_threads`. The kernels' results do
             not depend on it, so no checkpoint knows of it.
         augment: changes the raw x of every training batch anew, as `twingrad.augment.Compose(...)` does: by draws that
-            (seed, epoch, batch) alone decide. What is measured, of the train part too, is not changed.
+            (seed, epoch, batch) alone decide; on the host, for a GPU in a thread ahead of the steps: the data are
+            streamed. What is measured, of the train part too, is not changed.
         out: a new or empty folder, where the run is written: history.jsonl while it goes on, checkpoints, the model
             and, with matplotlib, the curves; or a `RunFolder`, which the caller releases.
         resume: the folder of a run that was cut short. Called with the arguments of that run, it goes on within the
