@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from row import Row, by_name, real
 
+from twingrad.xp import linalg
 from twingrad.xp.linalg import solving
 
 
@@ -122,6 +123,9 @@ def norms() -> Iterator[Row]:
     yield Row("linalg.vector_norm", "of nothing", lambda xp, x: xp.linalg.vector_norm(x, axis=1), (real(2, 0),))
     largest = lambda xp, x: xp.linalg.vector_norm(x, ord=math.inf)  # noqa: E731
     yield Row("linalg.vector_norm", "largest of nothing", largest, (real(2, 0),), numpy_only=True)
+    yield Row(
+        "_euclidean", "axes", lambda xp, x: linalg.norms._euclidean(x, axis=(0, -1)), (real(2, 3, 4),), numpy_only=True
+    )
     for ord in ("fro", "nuc", 2, math.inf):
         call = lambda xp, x, o=ord: xp.linalg.matrix_norm(x, ord=o)  # noqa: E731
         yield Row("linalg.matrix_norm", f"{ord} of nothing", call, (real(2, 0, 3),), numpy_only=True)

@@ -79,6 +79,13 @@ def test_vectors_of_equal_eigenvalues_have_no_derivative() -> None:
     assert not np.all(np.isfinite(found))
 
 
+@pytest.mark.parametrize("value", [0.1, 2.5850249910345866, 1e9 / 3, -1e-9])
+def test_std_of_a_constant_whose_mean_is_rounded(value: float) -> None:
+    for count in (3, 7, 49):
+        (found,) = gradients_at(xp.std, [value] * count)
+        assert np.max(np.abs(found)) <= 1e-9
+
+
 @pytest.mark.parametrize("name", ["var", "std"])
 def test_a_variance_without_degrees_of_freedom_is_nan_and_so_is_its_derivative(name: str) -> None:
     with pytest.warns(RuntimeWarning):

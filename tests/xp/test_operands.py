@@ -128,6 +128,32 @@ def test_gradients_have_the_dtype_of_their_tensor(label: str) -> None:
     assert (a.grad.dtype, b.grad.dtype) == (np.float32, np.float64)
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32", "uint8"])
+@pytest.mark.parametrize("name", ["sum", "prod", "mean", "max", "min"])
+def test_reductions_have_numpys_bits(name: str, dtype: str) -> None:
+    values = np.random.default_rng(3).integers(1, 90, (7, 6, 5)).astype(dtype) / np.asarray(8, dtype)
+    values = values.astype(dtype)
+    for x in (values, values[::2, ::-1], np.moveaxis(values, 0, 2), values[0, 0, :1]):
+        for axis in (None, 0, -1, tuple(range(x.ndim)), ()):
+            for keepdims in (False, True):
+                found = getattr(xp, name)(Tensor(x), axis=axis, keepdims=keepdims).data
+                expected = getattr(np, name)(x, axis=axis, keepdims=keepdims)
+                assert found.dtype == expected.dtype
+                assert np.array_equal(found, expected)
+
+
+def test_reductions_of_nothing() -> None:
+    empty = Tensor(np.zeros((0, 3)))
+    for name in ("max", "min"):
+        with pytest.raises(ValueError, match=rf"xp.{name} of float64\[0, 3\]: zero-size array"):
+            getattr(xp, name)(empty)
+        with pytest.raises(TypeError, match="dtype"):
+            getattr(xp, name)(Tensor(X), dtype=np.float32)
+    with pytest.warns(RuntimeWarning, match="Mean of empty slice"), np.errstate(invalid="ignore"):
+        assert np.isnan(float(xp.mean(empty)))
+
+
 def test_sum_in_another_dtype_gives_the_gradient_in_its_own() -> None:
     t = Tensor(X.astype(np.float32), requires_grad=True)
     xp.sum(t, dtype=np.float64).backward()

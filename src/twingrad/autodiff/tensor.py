@@ -310,7 +310,8 @@ class Tensor(tape.OnTape, Operators):
         return format(self.item(), spec) if spec and self.shape == () else format(str(self), spec)
 
     def __getitem__(self, key: Any) -> Tensor:
-        return xp.getitem(self, _plain_key(key))  # type: ignore[no-any-return]
+        kind = type(key)
+        return xp.getitem(self, key if kind is int or kind is slice else _plain_key(key))  # type: ignore[no-any-return]
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """The sum over `axis`, or over all."""

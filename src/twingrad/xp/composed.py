@@ -6,13 +6,13 @@ Also the functions through which no gradient flows but whose arguments or result
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
 
 from twingrad.autodiff.tape import is_complex, is_recording
-from twingrad.autodiff.tensor import Tensor, record
+from twingrad.autodiff.tensor import Tensor, made, record
 from twingrad.errors import AutodiffError
 from twingrad.namespace import Array, dtype_in, namespace_of
 from twingrad.recording import refuse_while_recording
@@ -29,11 +29,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def conforming(*arrays: Array) -> Any:
     """The namespace of `arrays`, NumPy's as array-api-compat completes it: `descending` in sort, and the like."""
     namespace = namespace_of(*arrays)
-    if namespace is np:
-        import array_api_compat.numpy
+    return _completed_numpy() if namespace is np else namespace
 
-        return array_api_compat.numpy
-    return namespace
+
+@functools.cache
+def _completed_numpy() -> Any:
+    import array_api_compat.numpy
+
+    return array_api_compat.numpy
 
 
 def library(path: str) -> Callable[..., Any]:
@@ -42,19 +45,26 @@ def library(path: str) -> Callable[..., Any]:
     Raises TypeError for arrays of two libraries, which one of them might convert unasked.
     """
 
+    within = functools.cache(lambda namespace: functools.reduce(getattr, path.split("."), namespace))
+
     def function(*args: Any, **kwargs: Any) -> Any:
-        others = [a for a in (*args[1:], *kwargs.values()) if _is_array(a)]
+        others = (*args[1:], *kwargs.values())
+        if type(args[0]) is np.ndarray and _OF_NUMPY.issuperset(map(type, others)):
+            return within(_completed_numpy())(*args, **kwargs)
+        others = tuple(filter(_is_array, others))
         try:
-            namespace = found = conforming(args[0], *others)
+            namespace = conforming(args[0], *others)
         except TypeError as error:
             raise complaint(path, (args[0], *others), error) from error
-        for part in path.split("."):
-            found = getattr(found, part)
         if "dtype" in kwargs:
             kwargs["dtype"] = dtype_in(namespace, kwargs["dtype"])
-        return found(*args, **kwargs)
+        return within(namespace)(*args, **kwargs)
 
     return function
+
+
+_OF_NUMPY = frozenset({np.ndarray, bool, int, float, complex, str, tuple, list, type(None)})
+"""The types of arguments beside a NumPy array that are no array of another library."""
 
 
 def _is_array(value: Any) -> bool:
@@ -111,7 +121,7 @@ def _dispatching(
 
     @functools.wraps(signature)
     def function(*args: Any, **kwargs: Any) -> Any:
-        tensors = [*_tensors(args), *_tensors(kwargs.values())]
+        tensors = _tensors(args) + _tensors(kwargs.values()) if kwargs else _tensors(args)
         if not tensors:
             return plain(*args, **kwargs)
         refuse_while_recording(f"xp.{path}", UNBOUND)
@@ -139,7 +149,7 @@ def wrapped(out: Any) -> Any:
     """The arrays of a result as Tensors off the tape."""
     if isinstance(out, tuple | list):
         return getattr(type(out), "_make", type(out))(map(wrapped, out))
-    return Tensor(out) if hasattr(out, "shape") else out
+    return made(out) if hasattr(out, "shape") else out
 
 
 def _refused(path: str, out: Any, inputs: tuple[Any, ...]) -> Any:
@@ -154,9 +164,11 @@ def _refused(path: str, out: Any, inputs: tuple[Any, ...]) -> Any:
     return getattr(type(out), "_make", type(out))([_refused(path, part, inputs) for part in out])
 
 
-def _tensors(values: Any) -> Iterator[Tensor]:
+def _tensors(values: Iterable[Any]) -> list[Tensor]:
+    found = []
     for value in values:
         if isinstance(value, Tensor):
-            yield value
+            found.append(value)
         elif type(value) in (list, tuple):
-            yield from _tensors(value)
+            found += _tensors(value)
+    return found

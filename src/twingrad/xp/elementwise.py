@@ -142,9 +142,14 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
 
 
 def _plain_clip(x: Any, low: Any, high: Any) -> Any:
-    """The library's, which may write into integer bounds: those are copied first."""
+    """The library's, which may write into integer bounds: those are copied first. NumPy's own for numbers as bounds."""
+    if type(x) is np.ndarray and x.dtype.kind == "f" and type(low) in _NUMBERS and type(high) in _NUMBERS:
+        return x.copy() if low is None is high else x.clip(low, high)
     low, high = [np.array(b) if isinstance(b, np.ndarray) else b for b in (low, high)]
     return library("clip")(x, low, high)
+
+
+_NUMBERS = frozenset({int, float, type(None)})
 
 
 def _unclipped(g: Any, x: Any, low: Any, high: Any) -> Any:

@@ -21,21 +21,27 @@ from twingrad.xp.pulling import unbroadcast
 def _plain_astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
     if isinstance(x, np.ndarray | np.generic):
         return x.astype(dtype, copy=copy)
-    return namespace_of(x).astype(x, dtype, copy=copy)
+    namespace = namespace_of(x)
+    return namespace.astype(x, dtype_in(namespace, dtype), copy=copy)
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """The array API's `astype`, on plain arrays and on Tensors; casts to a floating dtype are recorded."""
     if device is not None:
         x = to_device(x, device)
-    plain = x.data if isinstance(x, Tensor) else x
-    dtype = dtype_in(namespace_of(plain), dtype)
     if isinstance(x, Tensor):
-        kind = np.dtype(dtype) if isinstance(plain, np.ndarray) else dtype
-        if not is_bfloat16(kind) and not namespace_of(plain).isdtype(kind, ("real floating", "complex floating")):
+        dtype = dtype_in(namespace_of(x.data), dtype)
+        if not _floating(dtype, x.data):
             refuse_while_recording("xp.astype", "it has no bound form yet")
-            return Tensor(_plain_astype(plain, dtype, copy=copy))
+            return Tensor(_plain_astype(x.data, dtype, copy=copy))
     return _astype(x, dtype, copy=copy)
+
+
+def _floating(dtype: Any, like: Any) -> bool:
+    """Whether `dtype`, of the library of the array `like`, holds real or complex floating numbers."""
+    if type(like) is np.ndarray:
+        return np.dtype(dtype).kind in "fc" or is_bfloat16(np.dtype(dtype))
+    return is_bfloat16(dtype) or bool(namespace_of(like).isdtype(dtype, ("real floating", "complex floating")))
 
 
 def _inverse(axes: Sequence[int]) -> tuple[int, ...]:

@@ -59,20 +59,23 @@ def recording(
     implementation: Function | None = None,
 ) -> Function:
     """`primitive` without an entry in the table of `primitives`; signature: see `_named`."""
-    ufunc = None if implementation or views else _ufunc(name, len(rules))
-    if ufunc is not None and ufunc.nin == 1:
-        return _named(_unary(Operation(name, pull_one(*rules)), ufunc), name, *signature)
-    if ufunc is not None:
-        return _named(_binary(Operation(name, pull_two(*rules)), ufunc), name, *signature)
+    ufunc = None if implementation or views else _ufunc(name)
+    if ufunc is not None and ufunc.nin == len(rules) == 1:
+        return _named(_unary(name, Operation(name, pull_one(*rules)), ufunc), name, *signature)
+    if ufunc is not None and ufunc.nin == len(rules) == 2:
+        return _named(_binary(name, Operation(name, pull_two(*rules)), ufunc), name, *signature)
     operation = Operation(name, pull_by(rules, broadcasts))
     general = _general(operation, len(rules), broadcasts, views, implementation)
-    if name in _REDUCTIONS:
-        return _named(_reducing(operation, general, _REDUCTIONS[name].reduce), name, *signature)
+    if name in REDUCTIONS:
+        return _named(_reducing(operation, general, REDUCTIONS[name]), name, *signature)
     return _named(_single(operation, general, views, implementation) if len(rules) == 1 else general, name, *signature)
 
 
 def passthrough(name: str) -> Function:
     """The array API function `name` where no gradient flows: Tensors in, an unrecorded Tensor out."""
+    ufunc = _ufunc(name)
+    if ufunc is not None:
+        return _named((_unary if ufunc.nin == 1 else _binary)(name, None, ufunc), name)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         plain = tuple([a.data if isinstance(a, Tensor) else a for a in args])
@@ -121,9 +124,7 @@ UNBOUND = "it has no bound form yet"
 _NONE: dict[str, Any] = {}
 
 
-def _unary(operation: Operation, ufunc: Any) -> Function:
-    name = operation.name
-
+def _unary(name: str, operation: Operation | None, ufunc: Any) -> Function:
     def function(x: Any, /) -> Any:
         plain = x.data if isinstance(x, Tensor) else x
         try:
@@ -134,14 +135,14 @@ def _unary(operation: Operation, ufunc: Any) -> Function:
             return out
         if under_way and (form := bound_form(name, (x,), _NONE)) is not None:
             return form
-        return made(out, recorded(operation, out, (x,), _NONE) if x.requires_grad and enabled.get() else None)
+        if operation is not None and x.requires_grad and enabled.get():
+            return made(out, recorded(operation, out, (x,), _NONE))
+        return made(out)
 
     return function
 
 
-def _binary(operation: Operation, ufunc: Any) -> Function:
-    name = operation.name
-
+def _binary(name: str, operation: Operation | None, ufunc: Any) -> Function:
     def function(x: Any, y: Any, /) -> Any:
         if isinstance(x, Tensor):
             a, tensor, wanted = x.data, True, x.requires_grad
@@ -162,18 +163,22 @@ def _binary(operation: Operation, ufunc: Any) -> Function:
             return out
         if under_way and (form := bound_form(name, (x, y), _NONE)) is not None:
             return form
-        return made(out, recorded(operation, out, (x, y), _NONE) if wanted and enabled.get() else None)
+        if wanted and operation is not None and enabled.get():
+            return made(out, recorded(operation, out, (x, y), _NONE))
+        return made(out)
 
     return function
 
 
 def _reducing(operation: Operation, general: Function, reduce: Function) -> Function:
     name = operation.name
+    casts = name in ("sum", "prod")
 
     def function(x: Any, /, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
         plain = x.data if isinstance(x, Tensor) else x
-        if type(plain) is not ndarray:
-            return general(x, axis=axis, dtype=dtype_in(namespace_of(plain), dtype), keepdims=keepdims)
+        if type(plain) is not ndarray or (dtype is not None and not casts):
+            cast = {} if dtype is None else {"dtype": dtype_in(namespace_of(plain), dtype)}
+            return general(x, axis=axis, keepdims=keepdims, **cast)
         try:
             out = reduce(plain, axis, dtype, None, keepdims)
         except Exception as error:
@@ -181,7 +186,7 @@ def _reducing(operation: Operation, general: Function, reduce: Function) -> Func
         if plain is x:
             return out
         out = out if type(out) is ndarray else np.asarray(out)
-        args = (x,) if axis is None is dtype else (x, axis, dtype)
+        args = ((x,) if axis is None else (x, axis)) if dtype is None else (x, axis, dtype)
         keywords = {"keepdims": True} if keepdims else _NONE
         if under_way and (form := bound_form(name, args, keywords)) is not None:
             return form
@@ -226,8 +231,35 @@ def _reshaped(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
     return x.reshape(shape) if copy is None else np.reshape(x, shape, copy=copy)
 
 
-_DIRECT = {"reshape": _reshaped}
-_REDUCTIONS = {"sum": np.add, "prod": np.multiply}
+def _expanded(x: Any, /, axis: Any = 0) -> Any:
+    place = axis + x.ndim + 1 if type(axis) is int and axis < 0 else axis
+    if type(place) is not int or not 0 <= place <= x.ndim:
+        return np.expand_dims(x, axis)
+    return x.reshape((*x.shape[:place], 1, *x.shape[place:]))
+
+
+def _mean(x: Any, axis: Any, dtype: Any, out: Any, keepdims: bool) -> Any:
+    """NumPy's mean, to its bits: beyond 2**24 elements float32 does not hold their number."""
+    if x.dtype.kind != "f" or x.dtype.itemsize < 4 or not 0 < x.size < 1 << 24:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    total = np.add.reduce(x, axis, None, None, keepdims)
+    return total / (x.size // total.size)
+
+
+_DIRECT: dict[str, Function] = {
+    "reshape": _reshaped,
+    "expand_dims": _expanded,
+    "squeeze": lambda x, /, axis: x.squeeze(axis),
+    "permute_dims": lambda x, /, axes: x.transpose(axes),
+    "matrix_transpose": lambda x, /: x.mT,
+}
+REDUCTIONS: dict[str, Function] = {
+    "sum": np.add.reduce,
+    "prod": np.multiply.reduce,
+    "max": np.maximum.reduce,
+    "min": np.minimum.reduce,
+    "mean": _mean,
+}
 """What some functions of NumPy's namespace end in, which are several times as dear on small arrays."""
 
 
@@ -237,17 +269,23 @@ def _general(
     name = operation.name
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        plain = unwrapped(args)
+        plain, tensor, wanted = [], False, False
+        for a in args:
+            if isinstance(a, Tensor):
+                tensor, wanted = True, wanted or a.requires_grad
+                plain.append(a.data)
+            else:
+                plain.append(a)
         try:
             compute = implementation or getattr(namespace_of(*plain[:arrays]), name)
             out = compute(*plain, **kwargs)
         except Exception as error:
-            raise complaint(name, plain[:arrays], error, broadcasts) from error
-        if not any([isinstance(a, Tensor) for a in args]):
+            raise complaint(name, tuple(plain[:arrays]), error, broadcasts) from error
+        if not tensor:
             return out
         if under_way and (form := bound_form(name, args, kwargs)) is not None:
             return form
-        result = made(out, recorded(operation, out, args, kwargs) if is_recording(args) else None)
+        result = made(out, recorded(operation, out, args, kwargs) if wanted and enabled.get() else None)
         if (views or out is plain[0]) and isinstance(args[0], Tensor):
             result.memory = args[0].shared_memory()
         return result
@@ -255,10 +293,10 @@ def _general(
     return function
 
 
-def _ufunc(name: str, arity: int) -> Any:
-    """NumPy's ufunc of that name, where it takes so many arrays."""
+def _ufunc(name: str) -> Any:
+    """NumPy's ufunc of that name."""
     found = getattr(np, name, None)
-    return found if isinstance(found, np.ufunc) and found.nin == arity and found.nout == 1 else None
+    return found if isinstance(found, np.ufunc) and found.nin in (1, 2) and found.nout == 1 else None
 
 
 def _named(function: Function, name: str, rule: Rule | None = None, before: int = 0) -> Function:

@@ -57,8 +57,11 @@ def _var_rule(g: Any, out: Any, x: Any, /, axis: Any = None, *, correction: floa
 
 
 def _std_rule(g: Any, out: Any, x: Any, /, axis: Any = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
-    """A constant gives 0, as in PyTorch, though the derivative has no limit there."""
+    """A constant gives 0, as in PyTorch, though the derivative has no limit there. Where its mean is rounded, `out` is
+    above 0: x is centred twice, so that no rounding is divided by it.
+    """
     g = g / where(equal(out, 0), 1, 2.0 * out)
+    x = x - mean(x, axis=axis, keepdims=True)
     return _var_rule(g, out, x, axis=axis, correction=correction, keepdims=keepdims)
 
 

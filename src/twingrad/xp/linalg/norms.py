@@ -6,16 +6,22 @@ import math
 from typing import Any
 
 from twingrad.xp.composed import composed, library, wrapped
-from twingrad.xp.elementwise import abs, equal, pow, sqrt, where
+from twingrad.xp.elementwise import abs, equal, pow, where
 from twingrad.xp.linalg.decompositions import svdvals
-from twingrad.xp.reductions import max, min, sum
+from twingrad.xp.primitive import primitive
+from twingrad.xp.reductions import kept, max, min, sum
+
+
+def _euclidean_rule(g: Any, out: Any, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    return kept(g / where(equal(out, 0), 1, out), x, axis, keepdims) * x
+
+
+_euclidean = primitive("_euclidean", _euclidean_rule, implementation=library("linalg.vector_norm"))
 
 
 def _root(x: Any, p: float) -> Any:
     """x**(1/p), whose derivative at 0 is taken to be 0."""
-    inside = where(equal(x, 0), 1, x)
-    root = sqrt(inside) if p == 2 else pow(inside, 1 / p)
-    return where(equal(x, 0), 0 if p > 0 else math.inf, root)
+    return where(equal(x, 0), 0 if p > 0 else math.inf, pow(where(equal(x, 0), 1, x), 1 / p))
 
 
 @composed("linalg.vector_norm")
@@ -29,8 +35,9 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
         return (max if ord > 0 else min)(abs(x), axis=axis, keepdims=keepdims)
     if ord == 1:
         return sum(abs(x), axis=axis, keepdims=keepdims)
-    powers = x * x if ord == 2 else pow(abs(x), ord)
-    return _root(sum(powers, axis=axis, keepdims=keepdims), ord)
+    if ord == 2:
+        return _euclidean(x, axis=axis, keepdims=keepdims)
+    return _root(sum(pow(abs(x), ord), axis=axis, keepdims=keepdims), ord)
 
 
 @composed("linalg.matrix_norm")
