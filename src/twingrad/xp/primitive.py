@@ -22,6 +22,7 @@ from twingrad.autodiff.tensor import Tensor, made
 from twingrad.namespace import NUMPY_OPERANDS, dtype_in, namespace_of
 from twingrad.recording import bound_form, refuse_while_recording, under_way
 from twingrad.xp.complaints import complaint
+from twingrad.xp.numpys import DIRECT, REDUCTIONS, ufunc_of
 from twingrad.xp.pulling import Rule, cast, pull_by, pull_one, pull_two, unwrapped
 
 Function = Callable[..., Any]
@@ -59,7 +60,7 @@ def recording(
     implementation: Function | None = None,
 ) -> Function:
     """`primitive` without an entry in the table of `primitives`; signature: see `_named`."""
-    ufunc = None if implementation or views else _ufunc(name)
+    ufunc = None if implementation or views else ufunc_of(name)
     if ufunc is not None and ufunc.nin == len(rules) == 1:
         return _named(_unary(name, Operation(name, pull_one(*rules)), ufunc), name, *signature)
     if ufunc is not None and ufunc.nin == len(rules) == 2:
@@ -73,7 +74,7 @@ def recording(
 
 def passthrough(name: str) -> Function:
     """The array API function `name` where no gradient flows: Tensors in, an unrecorded Tensor out."""
-    ufunc = _ufunc(name)
+    ufunc = ufunc_of(name)
     if ufunc is not None:
         return _named((_unary if ufunc.nin == 1 else _binary)(name, None, ufunc), name)
 
@@ -198,7 +199,7 @@ def _reducing(operation: Operation, general: Function, reduce: Function) -> Func
 def _single(operation: Operation, general: Function, views: bool, implementation: Function | None) -> Function:
     """For one array and options, which may be arrays too; `general` does what is rare."""
     name = operation.name
-    numpys: Any = implementation or _DIRECT.get(name) or getattr(np, name, None)
+    numpys: Any = implementation or DIRECT.get(name) or getattr(np, name, None)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         x: Any = args[0] if args else None
@@ -225,42 +226,6 @@ def _single(operation: Operation, general: Function, views: bool, implementation
         return result
 
     return function
-
-
-def _reshaped(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
-    return x.reshape(shape) if copy is None else np.reshape(x, shape, copy=copy)
-
-
-def _expanded(x: Any, /, axis: Any = 0) -> Any:
-    place = axis + x.ndim + 1 if type(axis) is int and axis < 0 else axis
-    if type(place) is not int or not 0 <= place <= x.ndim:
-        return np.expand_dims(x, axis)
-    return x.reshape((*x.shape[:place], 1, *x.shape[place:]))
-
-
-def _mean(x: Any, axis: Any, dtype: Any, out: Any, keepdims: bool) -> Any:
-    """NumPy's mean, to its bits: beyond 2**24 elements float32 does not hold their number."""
-    if x.dtype.kind != "f" or x.dtype.itemsize < 4 or not 0 < x.size < 1 << 24:
-        return np.mean(x, axis=axis, keepdims=keepdims)
-    total = np.add.reduce(x, axis, None, None, keepdims)
-    return total / (x.size // total.size)
-
-
-_DIRECT: dict[str, Function] = {
-    "reshape": _reshaped,
-    "expand_dims": _expanded,
-    "squeeze": lambda x, /, axis: x.squeeze(axis),
-    "permute_dims": lambda x, /, axes: x.transpose(axes),
-    "matrix_transpose": lambda x, /: x.mT,
-}
-REDUCTIONS: dict[str, Function] = {
-    "sum": np.add.reduce,
-    "prod": np.multiply.reduce,
-    "max": np.maximum.reduce,
-    "min": np.minimum.reduce,
-    "mean": _mean,
-}
-"""What some functions of NumPy's namespace end in, which are several times as dear on small arrays."""
 
 
 def _general(
@@ -291,12 +256,6 @@ def _general(
         return result
 
     return function
-
-
-def _ufunc(name: str) -> Any:
-    """NumPy's ufunc of that name."""
-    found = getattr(np, name, None)
-    return found if isinstance(found, np.ufunc) and found.nin in (1, 2) and found.nout == 1 else None
 
 
 def _named(function: Function, name: str, rule: Rule | None = None, before: int = 0) -> Function:
