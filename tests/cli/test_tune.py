@@ -80,6 +80,12 @@ def test_it_goes_on_and_further(call):
     assert code == 0, err
     assert json.loads(out)["trials"] == 8
     assert Path("study/trials.csv").read_text().startswith(before)
+    before = Path("study/tune.toml").read_bytes()
+    refused = "twingrad tune: error: --trials must be at least the 8 of the search that goes on; got 7\n"
+    assert call("tune", "--resume", "study", "--trials", 7) == (2, "", refused)
+    assert Path("study/tune.toml").read_bytes() == before
+    ended = "study had ended already, after 8 trials: nothing was left to try; for more raise --trials"
+    assert call("tune", "--resume", "study", "--quiet") == (0, "", f"twingrad: note: {ended}\n")
 
 
 def test_another_data_set_under_the_same_name(call):

@@ -7,14 +7,14 @@ import re
 import shlex
 from typing import Any
 
-from twingrad.cli.options import TRAIN_OPTIONS
+from twingrad.cli.options import TRAIN_OPTIONS, TUNE_OPTIONS
 from twingrad.cli.values import listed, names
 
-FLAGS = {option.name: option.flag for option in TRAIN_OPTIONS}
+FLAGS = {option.name: option.flag for option in (*TRAIN_OPTIONS, *TUNE_OPTIONS)}
 SWITCHES = [option.name for option in TRAIN_OPTIONS if option.parse is None]
 NAMES = "|".join(FLAGS)
 LISTS = [option.name for option in TRAIN_OPTIONS if option.parse is names]
-CALLER = re.compile(r"^(fit|load|evaluate|feature_batches): ")
+CALLER = re.compile(r"^(fit|load|evaluate|feature_batches|search): ")
 SUBJECT = re.compile(rf"^({NAMES}) (?=must |does not apply )")
 ARGUMENT = re.compile(rf"""(?<![\w'"-])({NAMES})=('[^']*'|"[^"]*"|\[[^\]]*\]|[^\s;,:()]+)""")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,12 @@ def _searched(request: Request, folder: Path, quiet: bool) -> Search:
     told = {name: request.asked[name] for name in ("strategy", "workers", "prune", "trials")}
     told |= {"seed": request.values["seed"], "maximize": request.metric in tuning.MORE_IS_BETTER}
     try:
-        return search(request.objective, request.space, folder=folder, about=request.about(), callback=on_trial, **told)
+        about = request.about()
+        found = search(request.objective, request.space, folder=folder, about=about, callback=on_trial, **told)
+        if not so_far:
+            ended = f"{folder} had ended already, after {len(found)} trials"
+            warnings.warn(f"{ended}: nothing was left to try; for more raise --trials", stacklevel=3)
+        return found
     except KeyboardInterrupt as stopped:
         for found in so_far:
             _write(found, folder, request)
@@ -142,7 +148,11 @@ def _of_folder(given: dict[str, Any]) -> dict[str, Any]:
         raise missing("folder of a search", folder)
     if not (folder / ASKED).is_file():
         raise FileNotFoundError(f"{folder} is no folder of a search to go on with: it holds no {ASKED}")
-    return read_toml(folder / ASKED, TUNE_OPTIONS, COMMAND) | given
+    asked = read_toml(folder / ASKED, TUNE_OPTIONS, COMMAND)
+    if given.get("trials", asked["trials"]) < asked["trials"]:
+        told = f"at least the {asked['trials']} of the search that goes on"
+        raise ValueError(f"--trials must be {told}; got {given['trials']}")
+    return asked | given
 
 
 def _folder(given: dict[str, Any], request: Request) -> Path:

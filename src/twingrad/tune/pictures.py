@@ -11,6 +11,9 @@ from twingrad.tune.result import Search
 from twingrad.tune.scales import Choice, Integers, LogUniform, OneMinusLogUniform
 
 COLUMNS = 4
+CHARACTERS = 24
+"""So many of the names of choices stand side by side; more are turned."""
+BEST = "#c0392b"
 
 
 def importance_png(found: Search) -> bytes | None:
@@ -35,7 +38,7 @@ def importance_png(found: Search) -> bytes | None:
 def slices_png(found: Search, metric: str = "value") -> bytes | None:
     """The value of each trial over each hyperparameter, later trials darker; None without matplotlib or trials.
 
-    Pruned and diverged trials are crosses, at their last report and at the edge.
+    Pruned and diverged trials are crosses, at their last report and at the worst of all values.
     """
     known = found.known
     if not curves.available() or not known:
@@ -52,7 +55,21 @@ def slices_png(found: Search, metric: str = "value") -> bytes | None:
         _slice(panel, found, name, scale)
     for panel in panels[::columns]:
         panel.set_ylabel(metric)
+    figure.legend(handles=_handles(found), loc="outside lower center", ncols=min(3, columns), frameon=False, fontsize=9)
     return _png(figure)
+
+
+def _handles(found: Search) -> list[Any]:
+    """What the marks mean, of those that are drawn."""
+    from matplotlib.lines import Line2D
+
+    complete, lost = found.ranked, [trial for trial, _ in found.known if trial.value is None]
+    marks = {
+        "complete, later ones darker": {"marker": "o", "color": curves.DEV} if complete else None,
+        "given up or diverged": {"marker": "x", "color": curves.DEV} if lost else None,
+        "the best": {"marker": "o", "markersize": 9, "color": BEST, "markerfacecolor": "none"} if complete else None,
+    }
+    return [Line2D([], [], linestyle="none", label=label, **mark) for label, mark in marks.items() if mark]
 
 
 def _slice(panel: Any, found: Search, name: str, scale: Any) -> None:
@@ -67,9 +84,11 @@ def _slice(panel: Any, found: Search, name: str, scale: Any) -> None:
     if found.ranked:
         best = scale.inner(found.best.values[name])
         place = scale.values.index(best) if isinstance(scale, Choice) else best
-        panel.scatter([place], [found.best.value], s=70, facecolors="none", edgecolors="#c0392b", linewidths=1.4)
+        panel.scatter([place], [found.best.value], s=70, facecolors="none", edgecolors=BEST, linewidths=1.4)
     if isinstance(scale, Choice):
-        panel.set_xticks(range(len(scale.values)), [str(value) for value in scale.values], rotation=30)
+        names = [str(value) for value in scale.values]
+        panel.set_xticks(range(len(names)), names, rotation=30 * (sum(map(len, names)) > CHARACTERS))
+        panel.set_xlim(-0.5, len(names) - 0.5)
     elif isinstance(scale, LogUniform | OneMinusLogUniform) or getattr(scale, "log", False):
         panel.set_xscale("log")
     if isinstance(scale, Integers):

@@ -61,7 +61,7 @@ def search(
         callback: called with the search so far and each trial that ends.
 
     Raises:
-        TypeError, ValueError: a bad argument; a folder that holds another study, by what differs.
+        TypeError, ValueError: a bad argument; a folder that holds another study, by what differs, or more trials.
         OSError: the folder cannot be used, or another process is at work there.
         ImportError: Optuna, of the extra `tune`, is not installed.
         Interrupted: Ctrl-C or SIGTERM (a KeyboardInterrupt); called again with its folder, the search goes on.
@@ -103,6 +103,11 @@ class Desk:
         self.maximize = maximize
         self.running: dict[int, Any] = {}
         self.ended = {trial.index for trial in self.so_far() if trial.state in ("complete", "pruned", "diverged")}
+        if self.ended and plan.trials <= max(self.ended):
+            raise ValueError(
+                f"search: trials must be at least the {max(self.ended) + 1} of the search that goes on; "
+                f"got {plan.trials}"
+            )
 
     def so_far(self) -> Search:
         """The trials that have ended."""
