@@ -122,6 +122,7 @@ def main():
     print(f"as a black box {accuracy(model, asked, y):.1%}")
     try:
         draw(model, x[:10], y[:10])
+        print("picture: adversarial.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

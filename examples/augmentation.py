@@ -92,6 +92,7 @@ def main():
     print(f"the gap is narrower by {narrower} over {narrower.n} seeds (95% interval)")
     try:
         draw()
+        print("picture: augmentation.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -61,6 +61,7 @@ def main():
         print(f"beta {beta}: a window of {average.window:.0f}; 1/e after {average.time_constant:.4g} values")
     try:
         draw(measured, curves)
+        print("picture: averages.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

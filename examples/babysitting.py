@@ -49,6 +49,7 @@ def main():
     print("log:", *run.log, sep="\n  ")
     try:
         draw(history, changes)
+        print("picture: babysitting.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -94,6 +94,7 @@ def main():
         print(f"mini-batches of {size}: noise {value:.3f}, times sqrt(B) {value * np.sqrt(size):.2f}")
     try:
         draw(runs, by_size)
+        print("picture: batch_norm.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

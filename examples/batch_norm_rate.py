@@ -69,6 +69,7 @@ def main():
         print(f"{name}: the largest rate is {largest(values):g}")
     try:
         draw(curves)
+        print("picture: batch_norm_rate.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -78,6 +78,7 @@ def main(seeds=range(5)):
             print(f"dev cost {cost:.3f}, {cost_again:.3f}: {less.side} ({less.n} seeds, 95% interval)")
     try:
         draw(runs.mean(axis=0))
+        print("picture: batch_norm_statistics.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -153,6 +153,7 @@ def main():
         print(f"{name}: {value:.1%}")
     try:
         draw()
+        print("picture: cyclegan.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -75,6 +75,7 @@ def main():
         print(f"{name}: {value:.2%}")
     try:
         draw()
+        print("picture: deep_relu.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

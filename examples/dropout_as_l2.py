@@ -87,6 +87,7 @@ def main():
     print(f"dropout and penalty differ by at most {np.abs(found['dropout'] - found['with the penalty']).max():.4f}")
     try:
         draw(found)
+        print("picture: dropout_as_l2.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

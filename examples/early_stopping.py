@@ -47,7 +47,8 @@ def draw(runs):
     for axes, name in ((costs, "cost"), (errors, "error")):
         for record, told in ((stopped.best, "best"), (stopped[-1], "stopped")):
             axes.axvline(record.epoch, color="#999999", linestyle="--", linewidth=0.8)
-            axes.annotate(told, (record.epoch, axes.get_ylim()[1]), rotation=90, va="top", ha="right", fontsize=8)
+            place, across = (record.epoch, 0.03), axes.get_xaxis_transform()
+            axes.annotate(told, place, xycoords=across, rotation=90, va="bottom", ha="right", fontsize=8)
         axes.set(xlabel="epoch", ylabel=name)
         axes.legend(frameon=False)
     figure.savefig("early_stopping.png")
@@ -71,6 +72,7 @@ def main():
     print(f"dev cost {costs[0]:.3f}, least {costs[least]:.3f} in epoch {least + 1}, at last {costs[-1]:.3f}")
     try:
         draw(runs)
+        print("picture: early_stopping.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -93,6 +93,7 @@ def main():
         print(f"{name}: {share:.2%}")
     try:
         draw(*found)
+        print("picture: ensembles.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -79,6 +79,7 @@ def main():
     print(f"trained on digits that are {first.name}: error {left:.1%}; the ceiling said {first.ceiling:.1%}")
     try:
         draw(found, dev, wrong, tags)
+        print("picture: error_analysis.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

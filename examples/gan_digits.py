@@ -113,8 +113,9 @@ def draw():
     rows = [generated(generator, noise(10, 0, step=2)), *(np.nan_to_num(part) for part in (means[10:], means[:10]))]
     rows[1:] = [generated(generator, z) for z in rows[1:]]
     rows.append(generated(generator, np.nan_to_num(means[13] - means[3] + means[:10])))
-    for line, images, name in zip(panels, rows, ("samples", "strong", "faint", "+ 3 - 3"), strict=True):
-        line[0].set_ylabel(name)
+    names = ("samples", "strong", "faint", "faint a\n+ strong 3\n- faint 3")
+    for line, images, name in zip(panels, rows, names, strict=True):
+        line[0].set_ylabel(name, fontsize=9)
         for panel, image in zip(line, images, strict=True):
             panel.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
             panel.set(xticks=[], yticks=[])
@@ -127,6 +128,7 @@ def main():
         print(f"{name}: {value:.4g}")
     try:
         draw()
+        print("picture: gan_digits.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

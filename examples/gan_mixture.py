@@ -113,6 +113,7 @@ def draw():
     axes.plot(GRID, known, color="#8c8c8c", label="p / (p + q)")
     axes.plot(GRID, learned, color="#1f6fb4", label="learned D")
     axes.fill_between(GRID, weight / weight.max(), color="#eeeeee", label="(p + q) / 2, scaled")
+    axes.set(xlabel="x", ylabel="D(x): the probability that x is real")
     axes.legend(frameon=False)
     figure.savefig("gan_mixture.png")
 
@@ -123,6 +124,7 @@ def main():
         print(f"{name}: {value:.4f}")
     try:
         draw()
+        print("picture: gan_mixture.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

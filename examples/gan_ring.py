@@ -91,6 +91,7 @@ def main():
         print(f"{name}: {value:.4g}")
     try:
         draw(sample(train(0), 1000, 0))
+        print("picture: gan_ring.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -79,6 +79,7 @@ def main():
         print(f"epsilon {step:.0e}: " + ", ".join(f"{name} {values[k]:.1e}" for name, values in series.items()))
     try:
         draw(series)
+        print("picture: gradient_checking.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

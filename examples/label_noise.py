@@ -74,6 +74,7 @@ def main(seeds=range(5)):
     print(f"at {SHARES[-1]:.0%} systematic ones cost {told} more test error over {less.n} seeds (95% interval)")
     try:
         draw(found)
+        print("picture: label_noise.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -86,6 +86,7 @@ def main(seeds=range(5)):
             print(f"  {what}, beside that of s = 0: {by.side}, by {by} over {by.n} seeds (95% interval)")
     try:
         draw({smoothing: tuple(map(np.concatenate, zip(*each, strict=True))) for smoothing, each in runs.items()})
+        print("picture: label_smoothing.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

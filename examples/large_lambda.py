@@ -75,6 +75,7 @@ def main():
         print(f"lambda/m {decay:g}: {told}, train error {errors[0]:.1%}, test error {errors[1]:.1%}")
     try:
         draw(models, data)
+        print("picture: large_lambda.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -69,6 +69,7 @@ def main():
         print(f"  with tanh: {sum(map(len, closed.values()))} of 15 units saturated")
     try:
         draw(losses)
+        print("picture: large_weights.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

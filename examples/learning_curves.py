@@ -58,6 +58,7 @@ def main(repeats=5):
         print(f"  bias {last.avoidable_bias:.1%}, variance {last.variance:.1%}; first to work on: {last.focus}")
     try:
         draw(curves)
+        print("picture: learning_curves.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

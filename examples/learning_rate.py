@@ -37,6 +37,7 @@ def main():
     picture = found.png()
     if picture:
         Path("learning_rate.png").write_bytes(picture)
+        print("picture: learning_rate.png")
     else:
         print("no picture: pip install 'twingrad[plot]'")
 

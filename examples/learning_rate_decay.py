@@ -79,6 +79,7 @@ def main(seeds=range(5)):
             print(f"  {by.side}, by {by} powers of ten over {by.n} seeds (95% interval)")
     try:
         draw({name: rows.mean(axis=0) for name, rows in found.items()})
+        print("picture: learning_rate_decay.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

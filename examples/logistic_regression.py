@@ -119,6 +119,7 @@ def main():
             print(f"  {name}: costs {costs}; {told}")
     try:
         draw(times)
+        print("picture: logistic_regression.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

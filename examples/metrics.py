@@ -85,6 +85,7 @@ def main():
     print(reports["plain"])
     try:
         draw(reports)
+        print("picture: metrics.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -64,6 +64,7 @@ def main():
     losses["mini-batch, then batch"] = [record.train_loss for record in (*before, *after)]
     try:
         draw(losses)
+        print("picture: mini_batches.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

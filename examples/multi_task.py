@@ -92,6 +92,7 @@ def main():
     print(f"mean: shared {np.mean(shared):.1%}, separate {np.mean(separate):.1%}")
     try:
         draw(shared, separate)
+        print("picture: multi_task.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

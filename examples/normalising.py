@@ -78,6 +78,7 @@ def main():
         print(f"  cost {costs[0]:.3f}, after 10 steps {costs[10]:.2g}, after {STEPS - 1} {costs[-1]:.2g}")
     try:
         draw(found)
+        print("picture: normalising.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

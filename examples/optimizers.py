@@ -100,6 +100,7 @@ def main():
         print(f"{name}: {epochs if epochs <= LONGEST else f'more than {LONGEST}'}")
     try:
         draw()
+        print("picture: optimizers.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -74,6 +74,7 @@ def main():
         print(f"lambda/m {decay:g}: train error {train:.1%}, test error {test:.1%}")
     try:
         draw(by_decay)
+        print("picture: regularisation.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -81,6 +81,7 @@ def main():
         print(f"{name}: {value:.4f}")
     try:
         draw()
+        print("picture: repair.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -70,6 +70,7 @@ def main():
     print(f"descent in closed form: ln(1e6) / ln(1.02) = {math.log(1e6) / math.log(1.02):.1f}")
     try:
         draw(paths)
+        print("picture: saddle.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -57,6 +57,7 @@ def main():
     if picture:
         with open("search_strategies.png", "wb") as file:
             file.write(picture)
+        print("picture: search_strategies.png")
     else:
         print("no picture: pip install 'twingrad[plot]'")
     assert np.isfinite([row[name] for row in rows for name in row]).all()

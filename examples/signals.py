@@ -70,6 +70,7 @@ def main():
     print(reports["deviation 0.05"])
     try:
         draw(reports)
+        print("picture: signals.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -77,6 +77,7 @@ def main():
         print(f"digits, l1 {l1:g}: {zeros:.1%} of the weights are 0, test error {error:.1%}")
     try:
         draw(found, by_l1)
+        print("picture: sparsity.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -66,6 +66,7 @@ def main():
         print(f"{name}; first to work on: {diagnosis.focus}\n{diagnosis}\n")
     try:
         draw(found)
+        print("picture: strategy.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -59,6 +59,7 @@ def main():
         print(f"{name}: {value:.4g}")
     try:
         draw({name: trained(0, init)[0] for name, init in STARTS.items()})
+        print("picture: symmetry.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

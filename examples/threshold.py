@@ -62,6 +62,7 @@ def main():
             print(f"  {part}: found {found}, false alarms {alarms}")
     try:
         draw(test, data.test.y, thresholds)
+        print("picture: threshold.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

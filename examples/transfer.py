@@ -105,6 +105,7 @@ def main():
         print(f"{name}: {', '.join(f'{row[name]:.1%}' for row in rows)}")
     try:
         draw(rows)
+        print("picture: transfer.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

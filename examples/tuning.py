@@ -44,6 +44,7 @@ def main():
         else:
             with open(f"tuning_{name}.png", "wb") as file:
                 file.write(content)
+            print(f"picture: tuning_{name}.png")
 
 
 if __name__ == "__main__":

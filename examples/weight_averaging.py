@@ -76,6 +76,7 @@ def main(seeds=range(5)):
             print(f"  cost, beside that of the weights: {by.side}, by {by} over {by.n} seeds (95% interval)")
     try:
         draw(weights[0], {decay: each[0][1] for decay, each in runs.items()})
+        print("picture: weight_averaging.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
 

@@ -11,7 +11,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture
 def printed(tmp_path, monkeypatch, capsys):
-    """Run an example by name as a program, or its `main` with arguments that make it shorter; what it prints."""
+    """Run an example by name as a program, or its `main` with arguments that make it shorter; what it prints, the names
+    of its pictures among it.
+    """
 
     def run(name, **shorter):
         monkeypatch.chdir(tmp_path)
@@ -19,7 +21,10 @@ def printed(tmp_path, monkeypatch, capsys):
         found = runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name=name if shorter else "__main__")
         if shorter:
             found["main"](**shorter)
-        return capsys.readouterr().out
+        out = capsys.readouterr().out
+        for picture in tmp_path.glob("*.png"):
+            assert f"picture: {picture.name}\n" in out
+        return out
 
     return run
 
