@@ -89,7 +89,7 @@ def beside_peers(
     if request.config.getoption("--device") != "cpu":
         pytest.skip("the contenders of other libraries run on the CPU")
     quick = request.config.getoption("--benchmark-disable")
-    effort = driver.Effort(1, 0.0, quiet=9) if quick else driver.Effort(7, 0.2)
+    effort = driver.Effort(1, 0.0, patience=0) if quick else driver.Effort(7, 0.2)
 
     def run(workload: driver.Workload, case: str) -> None:
         workload = suites.smaller(workload) if quick else workload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -12,6 +13,7 @@ from twingrad import devices
 from libraries import LIBRARIES, Library
 
 os.environ.setdefault("TWINGRAD_DEVICE", "cpu")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start what runs in the background without it
 
 # The same examples in every run, however slow the machine; `pytest --hypothesis-profile search` draws others, and more.
 PATIENT = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}

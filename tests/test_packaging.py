@@ -159,7 +159,8 @@ def train(twingrad, folder, **environment):
 
 
 def holds(wheel):
-    return set(zipfile.ZipFile(wheel).namelist())
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
 
 
 @pytest.mark.slow

@@ -156,6 +156,7 @@ def bad_files(folder):
     (folder / "cut.npy").write_bytes((folder / "x.npy").read_bytes()[:-8])
     (folder / "renamed.npz").write_bytes((folder / "x.npy").read_bytes())
     (folder / "renamed.npy").write_bytes(whole)
+    (folder / "archive.npy").write_bytes(whole[:-30])
     named = {"features": "x.pkl", "target": "y.pkl"}
     return {
         "object.npz": ({}, "array 'x' holds Python objects, that is a pickle, which is never loaded"),
@@ -178,6 +179,7 @@ def bad_files(folder):
         "cut.npz": ({}, "not a whole .npz archive"),
         "empty.npz": ({}, "not a whole .npz archive"),
         "empty.npy": ({"target": 0}, "not a whole .npy file"),
+        "archive.npy": ({"target": 0}, "not a whole .npy file"),
         "cut.npy": ({"target": 0}, "truncated: it has 280 bytes, 288 were due"),
         "x.npy": (
             {},

@@ -89,7 +89,10 @@ def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
         ValueError: it is damaged, shorter than its header announces, no .npy file, or a pickle.
     """
     try:
-        array = np.load(path, mmap_mode="r" if mapped and path.stat().st_size else None, allow_pickle=False)
+        with path.open("rb") as file:  # NumPy leaves an archive open that it cannot read
+            mapped = mapped and file.read(1) == b"\x93"
+            file.seek(0)
+            array = np.load(path if mapped else file, mmap_mode="r" if mapped else None, allow_pickle=False)
     except OSError:
         raise
     except Exception as error:  # of a damaged header NumPy raises what its tokenizer does, and MemoryError
