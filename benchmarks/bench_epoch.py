@@ -122,7 +122,7 @@ def sklearn_epochs(case: Case, parts: list[Part], dropout: float) -> Epochs:
     network = machine.require("sklearn.neural_network")
     (x, y), classes, epochs = parts[0], np.arange(case["widths"][-1]), case["epochs"]
     options = {"alpha": 0.0, "batch_size": case["batch"], "learning_rate_init": case["lr"], "random_state": 0}
-    options |= {"warm_start": True, "max_iter": epochs, "tol": 0.0, "n_iter_no_change": epochs + 1}
+    options |= {"warm_start": True, "max_iter": epochs, "tol": 0.0, "n_iter_no_change": float("inf")}  # never early
     model = network.MLPClassifier(tuple(case["widths"][1:-1]), **options)
     model.partial_fit(x[: case["batch"]], y[: case["batch"]], classes=classes)  # makes the arrays that are set below
     for ours, weight, bias in zip(initial(case), model.coefs_, model.intercepts_, strict=True):

@@ -26,8 +26,8 @@ from twingrad.benchmarks.contender import Worker
 from twingrad.benchmarks.worker import Prepared
 
 Case = dict[str, Any]
-REST = 0.03
-"""Seconds between two contenders, in which the pool of the one before stops spinning."""
+REST = 0.15
+"""Seconds between two contenders, in which the pool of the one before stops spinning: OpenBLAS's takes 0.1."""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,9 @@ SHAPES = [
     (25, 3000, 70),
     (520, 600, 30),
     (2100, 1030, 17),
+    (200, 100, 784),
+    (37, 1793, 257),
+    (97, 33, 1000),
 ]
 FRESH = Destination(None, False)
 
@@ -72,7 +75,10 @@ def test_product(shape: tuple[int, int, int], dtype: str, ta: bool, tb: bool) ->
         assert error <= tolerance(dtype, k) * (1 + np.abs(want).max())
 
 
-@pytest.mark.parametrize("shape", [(128, 512, 784), (300, 520, 65), (1000, 10, 64), (2048, 3, 33), (32, 25, 12288)])
+@pytest.mark.parametrize(
+    "shape",
+    [(128, 512, 784), (37, 1793, 257), (200, 100, 784), (300, 520, 65), (1000, 10, 64), (2048, 3, 33), (32, 25, 12288)],
+)
 def test_product_has_the_same_words_on_any_thread_count_and_alignment(shape: tuple[int, int, int]) -> None:
     m, n, k = shape
     a, b, bias = normal((m, k), "float32"), normal((n, k), "float32", 1), normal((n,), "float32", 2)
