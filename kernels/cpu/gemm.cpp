@@ -1,11 +1,11 @@
-// Matrix products, split into tiles over the BLAS's own gemm called on one thread, and the bias beside them.
+// Matrix products, split into tiles over the BLAS's own gemm called on one thread or over direct.h, and the bias beside them.
 //
 //   out (M, N) <- op(a) (M, K) op(b) (K, N) + beta out, then + bias (N,) and the tail where given;   row-major, op transposes
 //   or not
 //   column_sums: out (C,) <- sum over rows of x (R, C), added to out where `accumulate`; tail_backward: the same of a gradient
 //
 // The grid of tiles is a function of the shape alone: every product of a tile is the same call whatever the threads.
-#include "dots.h"
+#include "direct.h"
 #include "tail.h"
 
 namespace {
@@ -19,13 +19,22 @@ struct GemmArguments {
   Tail tail;
 };
 
+constexpr i64 SPLIT_FROM = 1 << 21;  // multiplications; a smaller product is one tile, unless it is narrow
+constexpr i64 LONG = 1 << 27;        // multiplications that are worth more tiles
+constexpr i64 SMALL = 1000000;       // up to so many OpenBLAS has kernels of their own, which copy no operand
 constexpr i64 NARROW = 32;           // a product with so small an m, n or k is up to three times as fast in these
+constexpr i64 PARTS = 16384;         // elements of all parts together, on the caller's stack
 
-// Where rows by rows are faster than the BLAS: of so long rows that two dozen sums cost little beside them, and of so short ones
-// that a tile's lie in the second cache. In microseconds on one thread: 100 x 100 x 784: 79 instead of 103, 128 x 128 x 512: 81
-// instead of 97, 128 x 128 x 2048: 434 instead of 390; 128 x 128 x 100: 28 instead of 20.
-inline bool in_dots(const GemmArguments &g) {
-  return HAVE_DOTS && g.transpose_b && !g.transpose_a && g.beta == 0 && g.k >= 256 && g.k <= 1024 && g.n > NARROW && g.m > NARROW;
+inline i64 least(i64 a, i64 b) { return a < b ? a : b; }
+
+// Where direct.h is faster than the BLAS. In microseconds of a tile on one thread, BLAS and direct:
+//   a b^T  100 x 100 x 784: 107, 76;  128 x 128 x 256: 51, 45;  128 x 128 x 128: 27, 28;  512 x 128 x 1024: 640, 710
+//   a b    128 x 128 x 512: 85, 69;  512 x 256 x 512: 618, 557;  512 x 256 x 2048: 2490, 3730
+//   a^T b  100 x 400 x 200: 77, 69;  256 x 400 x 128: 123, 113;  of rows of 1024 or 2048: 610, 645
+inline bool is_direct(const GemmArguments &g) {
+  if (!HAVE_DIRECT || g.beta != 0 || least(least(g.m, g.n), g.k) <= NARROW) return false;
+  if (g.transpose_b) return !g.transpose_a && g.k >= 256 && g.k < 1024;
+  return g.transpose_a ? g.k <= 256 && g.lda <= 512 : g.k <= 512;
 }
 
 template <class T>
@@ -35,7 +44,7 @@ inline void gemm_tile(const GemmArguments &g, const Tail &tail, i64 row, i64 row
   const T *b = static_cast<const T *>(g.b) + (g.transpose_b ? column * g.ldb : column);
   const BlasProduct<T> product{g.transpose_a != 0, g.transpose_b != 0, rows, columns, g.k, a, g.lda, b, g.ldb, (T)g.beta,
                                out + row * g.n + column, g.n};
-  in_dots(g) ? dots(product) : blas_gemm(product);
+  is_direct(g) ? direct_product(product) : blas_gemm(product);
   const T *bias = g.bias ? static_cast<const T *>(g.bias) + column : nullptr;
   if (!bias && tail.kind == NOTHING && tail.mask.threshold < 0) return;
   finish_rows(out, g.n, row, rows, column, columns, tail, *g.cell + tail.mask.offset, [=](i64 r) {
@@ -47,13 +56,6 @@ inline void gemm_tile(const GemmArguments &g, const Tail &tail, i64 row, i64 row
 struct Grid {
   i64 rows, columns, depth;  // of a tile; where depth < k the products of a tile's parts are added afterwards
 };
-
-constexpr i64 SPLIT_FROM = 1 << 21;  // multiplications; a smaller product is one tile, unless it is narrow
-constexpr i64 LONG = 1 << 27;        // multiplications that are worth more tiles
-constexpr i64 SMALL = 1000000;       // up to so many OpenBLAS has kernels of their own, which copy no operand
-constexpr i64 PARTS = 16384;         // elements of all parts together, on the caller's stack
-
-inline i64 least(i64 a, i64 b) { return a < b ? a : b; }
 
 // `n` cut into equal pieces of at most `most`, in multiples of a block of random words where n is one, else of 16.
 inline i64 piece_of(i64 n, i64 most) {
@@ -94,12 +96,11 @@ inline i64 no_sliver(i64 n, i64 piece, i64 unit, i64 shortest) {
   return piece;
 }
 
-// Columns whose rows of b lie in the second cache; two tiles at least, of a long product four.
-inline Grid dots_grid(i64 m, i64 n, i64 k) {
+// For rows by rows: columns whose rows of b lie in the second cache; two tiles at least, of a long product four.
+inline Grid rows_by_rows_grid(i64 m, i64 n, i64 k) {
   if (m * n * k < SPLIT_FROM) return {m, n, k};
-  const i64 columns = no_sliver(n, piece_of(n, 128), 16, DOT_COLUMNS), across = ceil_div(n, columns);
-  const i64 down = ceil_div(m * n * k < LONG / 8 ? 2 : 4, across), rows = ceil_div(ceil_div(m, down), DOT_ROWS) * DOT_ROWS;
-  return {no_sliver(m, rows, DOT_ROWS, DOT_ROWS), columns, k};
+  const i64 columns = piece_of(n, 128), down = ceil_div(m * n * k < LONG / 8 ? 2 : 4, ceil_div(n, columns));
+  return {ceil_div(ceil_div(m, down), DIRECT_ROWS) * DIRECT_ROWS, columns, k};
 }
 
 // Measured on 2 cores with AVX-512, in GFLOP/s of both, which at best do 460:
@@ -162,7 +163,12 @@ inline void gemm_parts(const GemmArguments &g, const Grid &tile) {
 template <class T>
 inline void gemm(const GemmArguments &g) {
   if (g.m == 0 || g.n == 0) return;
-  const Grid tile = in_dots(g) ? dots_grid(g.m, g.n, g.k) : gemm_grid(g.m, g.n, g.k);
+  const bool direct = is_direct(g);
+  Grid tile = direct && g.transpose_b ? rows_by_rows_grid(g.m, g.n, g.k) : gemm_grid(g.m, g.n, g.k);
+  if (direct) {
+    tile.rows = no_sliver(g.m, tile.rows, DIRECT_ROWS, DIRECT_ROWS);
+    tile.columns = no_sliver(g.n, tile.columns, 16, DIRECT_COLUMNS);
+  }
   tile.depth < g.k ? gemm_parts<T>(g, tile) : gemm_tiles<T>(g, tile);
 }
 

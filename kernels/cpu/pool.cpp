@@ -173,12 +173,13 @@ void wait_for(u32 count, u64 limit) {
 }
 
 // Counts a job of `count` tiles: the caller did `mine` of them in `worked` and then waited for others' last tiles. Where
-// it would have been as fast by itself, because workers were stopped with tiles in hand, it is by itself for a while.
+// it would have been faster by itself, because workers were stopped with tiles in hand, it is by itself for a while; not
+// where they brought nothing and cost nothing, for they had not yet come.
 void judge(i64 count, i64 mine, u64 worked, u64 waited) {
   used += worked + waited;
   alone += mine > 0 ? worked * (u64)count / (u64)mine : worked + waited;
   if (used < WINDOW) return;
-  rest = used < alone ? 0 : rest == 0 ? FIRST_REST : rest < LONGEST_REST ? 2 * rest : rest;
+  rest = used < alone + alone / 32 ? 0 : rest == 0 ? FIRST_REST : rest < LONGEST_REST ? 2 * rest : rest;
   if (rest != 0) resting_until = now() + rest;
   used = alone = 0;
 }

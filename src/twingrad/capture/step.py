@@ -182,5 +182,6 @@ class CapturedStep:
 
 
 def _same_bits(a: Any, b: Any) -> bool:
-    words = [array.reshape(-1).view(np.uint8) for array in (a, b)]
+    unit = np.uint64 if a.nbytes % 8 == 0 else np.uint8
+    words = [array.reshape(-1).view(unit) for array in (a, b)]
     return bool((words[0] == words[1]).all())

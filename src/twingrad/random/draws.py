@@ -58,4 +58,9 @@ def permutation(n: int, *, seed: int, stream: int, step: int = 0) -> NDArray[np.
     array([1, 4, 0, 3, 2])
     """
     drawn = words(2 * n, seed=seed, stream=stream, step=step).reshape(n, 2)
-    return np.argsort((drawn[:, 0] << np.uint64(32)) | drawn[:, 1], kind="stable").astype(np.int64)
+    keys = (drawn[:, 0] << np.uint64(32)) | drawn[:, 1]
+    order = np.argsort(keys)  # four times as fast as a stable sort, and the same where no two keys are equal
+    ordered = keys[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        order = np.argsort(keys, kind="stable")
+    return order.astype(np.int64)
