@@ -92,7 +92,7 @@ def cold(who: str, case: Case) -> Prepared:
     """A step is a new interpreter, which keeps compiled bytecode in a folder that the first one fills."""
     for module in MODULES.get(who, ()):
         if importlib.util.find_spec(module) is None:
-            raise ImportError(f"{module} is not installed; the extra `oracle` brings it")
+            raise ImportError(f"{module} is not installed: pip install 'twingrad[oracle]'")
     if case["runs"] not in CODE[who]:
         raise ImportError("it has no training step")
     folder = tempfile.TemporaryDirectory()

@@ -55,10 +55,11 @@ def line(machine: dict[str, Any]) -> str:
     'A, 2 cores, AVX2; kernels x86-64-v3 on 2 threads; B 1 (C); Python 3.11, numpy 2.0'
     """
     libraries = "".join(f", {name} {version}" for name, version in machine["libraries"].items())
+    threads = machine["kernel_threads"]
+    kernels = f"kernels {machine['kernels']} on {threads} threads" if threads else f"no kernels ({machine['kernels']})"
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['widest_instructions']}; "
-        f"kernels {machine['kernels']} on {machine['kernel_threads']} threads; "
-        f"{machine['blas']} ({machine['blas_core_type']}); Python {machine['python']}{libraries}"
+        f"{kernels}; {machine['blas']} ({machine['blas_core_type']}); Python {machine['python']}{libraries}"
     )
 
 
@@ -130,4 +131,4 @@ def require(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ImportError(f"{name} is not installed; the extra `oracle` brings it") from error
+        raise ImportError(f"{name} is not installed: pip install 'twingrad[oracle]'") from error

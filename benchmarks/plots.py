@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from typing import Any
+
+from twingrad.train.curves import INSTALL, available
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
 MARKERS = "osD^vPX*"
@@ -14,7 +15,7 @@ INCHES = 0.17
 
 def unavailable() -> str | None:
     """Why nothing can be drawn, or None."""
-    return None if importlib.util.find_spec("matplotlib") else "matplotlib is not installed; the extra `plot` brings it"
+    return None if available() else f"matplotlib is not installed: {INSTALL}"
 
 
 def png(result: dict[str, Any]) -> bytes | None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from twingrad.devices import INSTALL
 from twingrad.kernels.cuda import graph
 from twingrad.kernels.cuda.modes import BFLOAT_16, SCALES, Mode, mode
 from twingrad.namespace import Array, is_bfloat16
@@ -39,7 +40,7 @@ def unavailable() -> str | None:
         _binding().get_version()
     except Exception as error:  # of Python's import, of the loader, of a driver that is too old
         first, *_ = f"{type(error).__name__}: {error}".splitlines()
-        return f"nvmath-python does not give cublasLt ({first}); pip install 'twingrad[cuda13]' (or [cuda12]) brings it"
+        return f"nvmath-python does not give cublasLt ({first}): {INSTALL}"
     return None
 
 

@@ -71,7 +71,7 @@ def test_ratio_of_a_contender_that_takes_ten_times_as_long(sleeping):
     assert slow["rounds_ms"] == [10] * 3
     assert (slow["best_ms"], slow["quartiles_ms"]) == (10, [10, 10])
     assert case["absent"] == {
-        "missing": "a_library_that_is_not_there is not installed; the extra `oracle` brings it",
+        "missing": "a_library_that_is_not_there is not installed: pip install 'twingrad[oracle]'",
     }
 
 

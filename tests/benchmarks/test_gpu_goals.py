@@ -128,7 +128,7 @@ def test_readme_shows_the_figure_the_target_and_whether_it_is_met(checked, resul
 def test_what_no_file_shows_is_not_verified_and_says_why(result):
     older = copy.deepcopy(result)
     older["date"] = "2020-01-02T00:00:00+00:00"
-    absent = "ImportError: torch is not installed; the extra `oracle` brings it | " + "x" * 200
+    absent = "ImportError: torch is not installed: pip install 'twingrad[oracle]' | " + "x" * 200
     for workload in result["targets"]["workloads"].values():
         workload.update({who: absent for who in workload if who.startswith("PyTorch")})
     result["step"] = "none: JSONDecodeError: nothing"

@@ -127,7 +127,7 @@ def test_a_picture_of_each_workload():
 
 
 def test_pictures_that_cannot_be_drawn_are_told(monkeypatch):
-    monkeypatch.setattr(plots.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(plots, "available", lambda: False)
     outcome = found(result())
     assert suites.pictures(outcome) == {}
     assert "matplotlib is not installed" in outcome["skipped"]["plots"]

@@ -29,7 +29,7 @@ EPILOGS = {
     ),
     "evaluate": "exit codes: 0 done; 2 bad input; 130 Ctrl-C; 1 a defect",
     "predict": "exit codes: 0 done; 2 bad input, nothing written; 3 a full disk; 130 Ctrl-C; 1 a defect",
-    "bench": "exit codes: 0 done; 2 bad input, nothing written; 130 Ctrl-C, nothing written; 1 a defect",
+    "bench": "exit codes: 0 done; 1 a case failed, or a defect; 2 bad input, nothing written; 130 Ctrl-C, nothing written",
 }
 
 
@@ -127,7 +127,7 @@ TRAIN = (
 TUNE = (
     "Train many networks with different hyperparameters, and write the best as a file for `twingrad train --config`. "
     "With no option: learning rate, batch size, hidden units and layers for the digits, by random search. An option "
-    "of `train` that is given stays as it is. Needs Optuna, of the extra `tune`."
+    "of `train` that is given stays as it is. Needs Optuna: pip install 'twingrad[tune]'."
 )
 EVALUATE = "Loss and metrics of a trained model: on the parts of its own data, or on other data with targets."
 PREDICT = "What a trained model says of examples: CSV or JSON lines, read and written a batch at a time."
