@@ -29,7 +29,7 @@ EPILOGS = {
     ),
     "evaluate": "exit codes: 0 done; 2 bad input; 130 Ctrl-C; 1 a defect",
     "predict": "exit codes: 0 done; 2 bad input, nothing written; 3 a full disk; 130 Ctrl-C; 1 a defect",
-    "bench": "exit codes: 0 done; 1 a case failed, or a defect; 2 bad input, nothing written; 130 Ctrl-C, nothing written",
+    "bench": "exit codes: 0 done; 1 a case failed, or a defect; 2 bad input or 130 Ctrl-C, nothing written",
 }
 
 
