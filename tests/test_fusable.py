@@ -323,15 +323,24 @@ FEW = np.asarray([-np.inf, -1.0, -5e-324, -0.0, 0.0, 5e-324, 1.5, np.inf, np.nan
 @pytest.mark.skipif(no_kernels() is not None, reason=f"compares with compiled kernels: {no_kernels()}")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(10,), (1,), (0,), (), (2, 5), (256,), (257,), (260,)])
-def test_few_elements_have_the_bits_of_the_kernel(shape: tuple[int, ...], dtype: type) -> None:
+@pytest.mark.parametrize("operation", [F.relu, F.tanh, F.sigmoid])
+def test_few_elements_have_the_bits_of_the_kernel(operation: Any, shape: tuple[int, ...], dtype: type) -> None:
     x = np.resize(FEW, shape).astype(dtype)
-    given = x.copy()
+    x.flags.writeable = False
     with fused("require"):
-        want = F.relu(x)
-    found = F.relu(x)
+        want = operation(x)
+    found = operation(x)
     assert (type(found), found.shape, found.dtype) == (type(want), want.shape, want.dtype)
-    assert found.tobytes() == want.tobytes() == F.relu(Tensor(x)).data.tobytes()
-    assert x.tobytes() == given.tobytes()
+    assert found.tobytes() == want.tobytes() == operation(Tensor(x)).data.tobytes()
+
+
+@pytest.mark.parametrize("operation", [F.relu, F.tanh, F.sigmoid])
+def test_few_elements_of_any_layout_and_kind(operation: Any) -> None:
+    values = np.linspace(-2.0, 2.0, 12).reshape(3, 4)
+    want = operation(values)
+    for x in (np.asfortranarray(values), values.astype(">f8"), np.repeat(values, 2, axis=1)[:, ::2]):
+        assert np.allclose(operation(x), want, rtol=1e-15)
+    assert np.allclose(operation(values.astype(np.float16)), want, rtol=2e-3, atol=1e-3)
 
 
 def test_few_elements_need_no_launch(make: Any) -> None:

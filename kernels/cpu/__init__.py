@@ -73,7 +73,11 @@ class Kernel:
         self.run: Any = None
 
     def __call__(self, arrays: tuple[Any, ...], *numbers: float) -> None:
-        self.launch(arrays[0].dtype, arrays, *numbers)
+        function = self.addresses.get(arrays[0].dtype)
+        if function is None or under_way:
+            self.launch(arrays[0].dtype, arrays, *numbers)
+        else:
+            self.run(function, self.pack_objects(*self.counts, *map(id, arrays), *numbers))
 
     def launch(self, dtype: np.dtype[Any], arrays: tuple[Any, ...], *numbers: float) -> None:
         """Launch the copy for `dtype`: for kernels whose first array may be None."""

@@ -15,6 +15,8 @@ from twingrad.kernels.cpu.memory import empty
 from twingrad.namespace import Array
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FEW = 256
+"""Up to how many elements what is around a launch costs more than the arithmetic."""
 ADD = Kernel("add", 3, "q")
 
 

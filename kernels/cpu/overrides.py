@@ -27,6 +27,7 @@ from twingrad.kernels.cpu import (
     updates,
 )
 from twingrad.kernels.cpu.arguments import (
+    FEW,
     FLOATS,
     deliver,
     first_added,
@@ -141,14 +142,13 @@ def relu(x: Array) -> Any:
     return out, x
 
 
-FEW = 256
 ZEROS = {dtype: np.zeros((), dtype) for dtype in FLOATS}
 
 
 @F.relu.few
 def relu_of_few(x: Array) -> Any:
     """NumPy's maximum leaves either zero; added to +0, both become +0, as of the kernel."""
-    zero = ZEROS.get(x.dtype) if type(x) is np.ndarray and x.ndim and x.size <= FEW else None
+    zero = ZEROS.get(x.dtype) if x.ndim and x.size <= FEW else None
     if zero is None:
         return None
     out = np.maximum(x, zero)

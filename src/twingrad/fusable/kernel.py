@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from twingrad.autodiff import AutodiffError, Tensor
+from twingrad.autodiff.tape import Node
 
 PROVIDERS = {"cpu": "twingrad.kernels.cpu.overrides", "cuda": "twingrad.kernels.cuda.overrides"}
 """The module of each backend that registers its kernels, imported when the backend's first array arrives."""
@@ -36,13 +37,14 @@ def provider(backend: str) -> Any:
     return found
 
 
-def pulled(
-    name: str, backward: Callable[..., tuple[Any, ...]], saved: Any, grad: Any, into: tuple[Any, ...]
-) -> tuple[Any, ...]:
-    """The gradients by a kernel's backward; AutodiffError where they are to be differentiated once more."""
+def pulled(node: Node, grad: Any, into: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The gradients by a kernel's backward, which a node holds beside what the forward saved; AutodiffError where they
+    are to be differentiated once more.
+    """
     if isinstance(grad, Tensor):
         raise AutodiffError(
-            f"the fused kernel of {name} has no second derivative; compute gradients of gradients "
+            f"the fused kernel of {node.name} has no second derivative; compute gradients of gradients "
             'on the reference path: with tg.fused("never"): ...'
         )
-    return backward(saved, grad, into)
+    backward, saved = node.keywords
+    return backward(saved, grad, into)  # type: ignore[no-any-return]

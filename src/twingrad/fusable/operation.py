@@ -7,7 +7,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from twingrad.autodiff import Tensor, is_recording, record
+from numpy import ndarray
+
+from twingrad.autodiff import Tensor, is_recording
+from twingrad.autodiff.tape import Operation, recorded
+from twingrad.autodiff.tensor import made
 from twingrad.errors import FusedError
 from twingrad.fusable.arguments import bind, by_position
 from twingrad.fusable.kernel import Kernel, provider, providers, pulled
@@ -41,6 +45,7 @@ class Fusable:
         self.of_bfloat16: Callable[..., Any] | None = None
         functools.update_wrapper(self, reference)
         self.name = reference.__name__
+        self.on_tape = Operation(self.name, pulled, fresh=True)
         parameters = inspect.signature(reference).parameters.values()
         self.arguments = {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
 
@@ -66,8 +71,9 @@ class Fusable:
         return register
 
     def few(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Register what computes plain arrays of few elements to the kernel's bits, where a launch costs more than the
-        arithmetic; it returns None for all other arguments. Under "require", and in a captured step, the kernel runs.
+        """Register what computes one NumPy array of few elements to the kernel's bits, with less around it, for that
+        costs more than the arithmetic; it returns None for any other. Under "require", and in a captured step, the
+        kernel runs.
         """
         self.of_few = function
         return function
@@ -80,6 +86,10 @@ class Fusable:
         return function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.of_few is not None and len(args) == 1 and type(args[0]) is ndarray and not kwargs and not under_way:
+            out = self.of_few(args[0]) if asked.get() == "auto" else None
+            if out is not None:
+                return out
         if kwargs and len(args) < len(self.arguments):
             args = by_position(self.arguments, args, kwargs)
         arrays, plain = args, True
@@ -94,10 +104,6 @@ class Fusable:
         if self.overwrites is not None and computing_again():
             args, arrays = self._spared(args, arrays, kwargs)
         mode = asked.get()
-        if self.of_few is not None and plain and mode == "auto" and not under_way:
-            out = self.of_few(*args, **kwargs)
-            if out is not None:
-                return out
         if mode == "never":
             refuse_while_recording(self.name, 'fused("never") keeps to the reference path, which has no bound form')
             return self._by_reference(args, arrays, kwargs)
@@ -117,9 +123,8 @@ class Fusable:
                 )
             return out
         if not is_recording(args):
-            return Tensor(out)
-        backward = functools.partial(pulled, self.name, kernel.backward, saved)
-        return record(self.name, out, args, backward, fresh=True)
+            return made(out)
+        return made(out, recorded(self.on_tape, None, args, (kernel.backward, saved)))
 
     def _by_reference(self, args: tuple[Any, ...], arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The reference, which computes in float32 what is stored in bfloat16."""
