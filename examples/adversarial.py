@@ -5,13 +5,15 @@ eps times the sum of their sizes, which grows with the number of inputs, while r
 enlarged to 32 x 32 pixels: at eps = 0.12 of the way from white to black a person reads them as before.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 import twingrad as tg
 from twingrad import functional as F
 from twingrad import optim
 from twingrad.adversarial import fast_gradient_sign, numerical_gradient, targeted
-from twingrad.data import Dataset, batches
+from twingrad.data import Dataset, batches, sheet_png
 from twingrad.random import uniform
 from twingrad.train import dense, predict
 
@@ -95,18 +97,11 @@ def linear_score():
         print(f"{n} inputs: the attack shifts the score by {attack:.1f}, random signs by {chance:.1f}")
 
 
-def draw(model, x, y):
-    """Digits, and what the network reads before and after: adversarial.png."""
-    from matplotlib.figure import Figure
-
-    moved = fast_gradient_sign(model, x, y, eps=EPS, limits=LIMITS)
-    figure = Figure(figsize=(10, 3), dpi=120, layout="constrained")
-    for row, images in zip(figure.subplots(2, len(x)), (x, moved), strict=True):
-        for panel, image, read in zip(row, images, predict(model, images), strict=True):
-            panel.imshow(image.reshape(32, 32), cmap="gray_r", vmin=0, vmax=1)
-            panel.set(xticks=[], yticks=[], title=str(read))
-    figure.suptitle(f"read as ...; below after a step of {EPS} against the network")
-    figure.savefig("adversarial.png")
+def sheet(model, x, y):
+    """Digits, and what the network reads, before and after a step against it; or None."""
+    rows = {"as they are": x, "attacked": fast_gradient_sign(model, x, y, eps=EPS, limits=LIMITS)}
+    read = {name: [f"read {digit}" for digit in predict(model, images)] for name, images in rows.items()}
+    return sheet_png({name: images.reshape(-1, 32, 32) for name, images in rows.items()}, titles=read)
 
 
 def main():
@@ -120,10 +115,11 @@ def main():
     asked = fast_gradient_sign(model, x, y, eps=EPS, limits=LIMITS, gradient=black_box)
     print(f"accuracy on 30: {accuracy(model, x, y):.1%}, attacked {accuracy(model, moved, y):.1%}, ", end="")
     print(f"as a black box {accuracy(model, asked, y):.1%}")
-    try:
-        draw(model, x[:10], y[:10])
+    picture = sheet(model, x[:10], y[:10])
+    if picture:
+        Path("adversarial.png").write_bytes(picture)
         print("picture: adversarial.png")
-    except ImportError:
+    else:
         print("no picture: pip install 'twingrad[plot]'")
 
 

@@ -30,16 +30,16 @@ def error(found, true, days=slice(None)):
 
 
 def draw(measured, curves):
-    """The series and its averages: averages.png."""
+    """The year, and its first month, where the correction tells: averages.png."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    axes.plot(measured, ".", color="#cccccc", markersize=3)
-    for name, curve in curves.items():
-        axes.plot(curve, linewidth=1.2, label=name)
-    axes.set(xlabel="day", ylabel="temperature")
-    axes.legend(frameon=False)
+    figure = Figure(figsize=(11, 4.4), dpi=120, layout="constrained")
+    for axes, days, title in zip(figure.subplots(1, 2), (DAYS, 30), ("the year", "the first month"), strict=True):
+        axes.plot(measured[:days], ".", color="#bbbbbb", markersize=3 if days > 30 else 6, label="measured")
+        for name, curve in sorted(curves.items(), key=lambda one: "beta 0.5" not in one[0]):  # the noisy one below
+            axes.plot(curve[:days], linewidth=1.2, label=name)
+        axes.set(xlabel="day", ylabel="temperature", title=title)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
     figure.savefig("averages.png")
 
 

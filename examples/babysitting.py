@@ -10,20 +10,22 @@ from twingrad.train import dense
 from twingrad.tune import Babysit
 
 
-def draw(history, changes):
-    """The losses, with a line at each change: babysitting.png."""
+def draw(history, given_up, changes):
+    """The losses, what was given up, and a line at each change: babysitting.png."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
+    figure = Figure(figsize=(8, 4), dpi=120, layout="constrained")
     axes = figure.subplots()
-    epochs = [record.epoch for record in history]
-    axes.semilogy(epochs, [record.train_loss for record in history], label="train")
-    axes.semilogy(epochs, [record.dev_loss for record in history], label="dev")
+    for part, colour in (("train", "#1f6fb4"), ("dev", "#c4561e")):
+        for records, style in ((history, "-"), (given_up, ":")):
+            losses = [getattr(record, f"{part}_loss") for record in records]
+            label = part if records is history else f"{part}, given up"
+            axes.semilogy([record.epoch for record in records], losses, style, color=colour, label=label)
     for epoch, what in changes:
         axes.axvline(epoch + 0.5, color="#999999", linewidth=0.8, linestyle="--")
-        axes.text(epoch + 0.6, axes.get_ylim()[1] * 0.6, what, rotation=90, va="top", fontsize=8)
-    axes.set(xlabel="epoch", ylabel="loss")
-    axes.legend(frameon=False)
+        axes.text(epoch + 0.6, axes.get_ylim()[1] * 0.8, what, rotation=90, va="top", fontsize=8)
+    axes.set(xlabel="epoch", ylabel="loss", xticks=range(0, len(history) + 1, 5))
+    figure.legend(frameon=False, loc="outside right center")
     figure.savefig("babysitting.png")
 
 
@@ -40,15 +42,17 @@ def main():
         history = run.go(5)
         print(f"lr {rate:g}: {history[-1]}, loss {history[-1].train_loss:.4f}")
     run.set(batch_size=512)
-    print(f"mini-batches of 512: loss {run.go(5)[-1].train_loss:.4f}")
+    given_up = [run.history[-1], *run.go(5)[-5:]]
+    print(f"mini-batches of 512: loss {given_up[-1].train_loss:.4f}")
     run.back()
     run.set(batch_size=64)
+    changes.append((len(run.history), "batches of 512, of 64"))
     print(f"back: {len(run.history)} epochs, loss {run.history[-1].train_loss:.4f}")
     history = run.go(5)
     print(f"mini-batches of 64 instead: loss {history[-1].train_loss:.4f}")
     print("log:", *run.log, sep="\n  ")
     try:
-        draw(history, changes)
+        draw(history, given_up, changes)
         print("picture: babysitting.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")

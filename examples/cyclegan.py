@@ -10,12 +10,15 @@ row. Games that end in a wrong answer are common; their objective tells them, so
 the least objective is kept, which asks for no pair.
 """
 
+import functools
+from pathlib import Path
+
 import numpy as np
 
 import twingrad as tg
 from twingrad import functional as F
 from twingrad import nn, optim
-from twingrad.data import batches
+from twingrad.data import batches, sheet_png
 from twingrad.gan import cycle_loss, discriminator_loss, generator_loss
 from twingrad.optim.schedules import Cosine
 from twingrad.random import normal
@@ -115,46 +118,49 @@ def right(makers, held_out):
     return float((distance.argmin(axis=1) == np.arange(len(wanted))).mean())
 
 
-def measure(seed, steps=STEPS, games=GAMES):
+@functools.lru_cache(2)
+def games(seed, cycle, steps=STEPS, count=GAMES):
+    """The generators of so many games, with their objectives."""
+    x, y, _ = halves(seed)
+    return [game(x, y, 100 * seed + 10 * i, cycle, steps) for i in range(count)]
+
+
+def measure(seed, steps=STEPS, games_each=GAMES):
     """What one seed shows, as the claim `cyclegan` states it."""
-    x, y, held_out = halves(seed)
+    *_, held_out = halves(seed)
     found = {}
     for name, cycle in (("", CYCLE), (", without the cycle", 0.0)):
-        played = [game(x, y, 100 * seed + 10 * i, cycle, steps) for i in range(games)]
+        played = games(seed, cycle, steps, games_each)
         shares = [right(makers, held_out) for makers, _ in played]
         best = int(np.argmin([objective for _, objective in played]))
         found |= {f"right{name}": shares[best], f"right in one game{name}": float(np.mean(shares))}
     return found
 
 
-def draw():
-    """Held-out digits, what the kept generator makes of them, and the right answers: cyclegan.png."""
-    from matplotlib.figure import Figure
-
-    x, y, held_out = halves(0)
-    played = [game(x, y, 10 * i, CYCLE, STEPS) for i in range(GAMES)]
-    makers = min(played, key=lambda one: one[1])[0]
+def sheet(seed=0, count=10):
+    """Held-out digits, what the kept generators make of them, there and back, and the right answers; or None."""
+    x = halves(seed)[2][:count]
+    makers = min(games(seed, CYCLE), key=lambda one: one[1])[0]
     with tg.no_grad():
-        made = makers.first(held_out[:10])
-        rows = held_out[:10], made.numpy(), makers.second(made).numpy(), transform(held_out[:10] + 0.5) - 0.5
-    figure = Figure(figsize=(10, 4.4), dpi=120, layout="constrained")
-    panels = figure.subplots(4, 10)
-    for line, images, name in zip(panels, rows, ("x", "G(x)", "F(G(x))", "right"), strict=True):
-        line[0].set_ylabel(name)
-        for panel, image in zip(line, images, strict=True):
-            panel.imshow(image.reshape(8, 8), cmap="gray_r", vmin=-0.5, vmax=0.5)
-            panel.set(xticks=[], yticks=[])
-    figure.savefig("cyclegan.png")
+        there = makers.first(x)
+        rows = {
+            "x": x,
+            "G(x)": there.numpy(),
+            "F(G(x))": makers.second(there).numpy(),
+            "right": transform(x + 0.5) - 0.5,
+        }
+    return sheet_png({name: images.reshape(-1, 8, 8) for name, images in rows.items()}, limits=(-0.5, 0.5))
 
 
 def main():
     """One seed of the claim `cyclegan`."""
     for name, value in measure(0).items():
         print(f"{name}: {value:.1%}")
-    try:
-        draw()
+    picture = sheet()
+    if picture:
+        Path("cyclegan.png").write_bytes(picture)
         print("picture: cyclegan.png")
-    except ImportError:
+    else:
         print("no picture: pip install 'twingrad[plot]'")
 
 

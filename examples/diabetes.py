@@ -47,6 +47,19 @@ def theirs(data, seed):
     return regressor.fit(data.train.x, data.train.y).score(data.test.x, data.test.y)
 
 
+def draw(scores):
+    """R2 of both by seed: diabetes.png."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for shift, name, values in zip((-0.1, 0.1), ("twingrad", "MLPRegressor"), np.transpose(scores), strict=True):
+        axes.plot(np.asarray(SEEDS) + shift, values, "o", label=name)
+    axes.set(xlabel="seed", ylabel="R2 on the last quarter", xticks=SEEDS, ylim=(0, None))
+    axes.legend(frameon=False, loc="lower right")
+    figure.savefig("diabetes.png")
+
+
 x, y = load_diabetes(return_X_y=True, scaled=False)
 table = Dataset(x, y, name="diabetes")
 print(f"{table}: {table.task}, because {table.task_reason}")
@@ -57,3 +70,8 @@ for seed in SEEDS:
     print(f"seed {seed}: R2 {scores[-1][0]:.4f}, MLPRegressor {scores[-1][1]:.4f}")
 mean = np.mean(scores, axis=0)
 print(f"mean: R2 {mean[0]:.4f}, MLPRegressor {mean[1]:.4f}, ratio {mean[0] / mean[1]:.3f}")
+try:
+    draw(scores)
+    print("picture: diabetes.png")
+except ImportError:
+    print("no picture: pip install 'twingrad[plot]'")

@@ -59,11 +59,13 @@ def draw(found, dev, wrong, tags):
     rows = figure.subplots(len(found.tags), 7, width_ratios=[3, 1, 1, 1, 1, 1, 1])
     for axes, tag in zip(rows, found.tags, strict=True):
         axes[0].barh([0], [tag.share.rate], xerr=[[tag.share.rate - tag.share.low], [tag.share.high - tag.share.rate]])
-        axes[0].set(xlim=(0, 1), yticks=[0], yticklabels=[tag.name])
+        axes[0].set(xlim=(0, 1), xticks=[], yticks=[0], yticklabels=[tag.name])
         for panel, i in zip(axes[1:], [i for i in wrong if tags[tag.name][i]], strict=False):
             panel.imshow(dev.x[i].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         for panel in axes[1:]:
             panel.set_axis_off()
+    rows[-1][0].set(xticks=[0, 0.5, 1], xlabel="share of the mistakes")
+    rows[0][1].set_title("mistakes with that tag", loc="left", fontsize=10)
     figure.savefig("error_analysis.png")
 
 

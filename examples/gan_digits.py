@@ -5,11 +5,14 @@ generated one as one of twenty kinds, ten digits, faint or strong. The mean nois
 above, for all ninety pairs of digits, is generated and read, and so is a random step of that length from the faint 7.
 """
 
+import functools
+from pathlib import Path
+
 import numpy as np
 
 import twingrad as tg
 from twingrad import nn, optim
-from twingrad.data import Dataset, batches
+from twingrad.data import Dataset, batches, sheet_png
 from twingrad.gan import Game
 from twingrad.optim.schedules import Cosine
 from twingrad.random import normal
@@ -79,19 +82,22 @@ def arithmetic(means, seed):
     return np.asarray(sums), np.asarray(steps), np.asarray(wanted)
 
 
-def mean_noise(generator, model, seed):
-    """The mean noise of each kind, NaN where fewer than ten samples are read as it: (20, NOISE); their shares."""
-    z = noise(SAMPLES, seed, step=1)
+@functools.lru_cache(1)
+def learned(seed, steps=STEPS):
+    """The classifier and the generator, the mean noise of each kind (20, NOISE), and each kind's share of samples.
+
+    The mean is NaN where fewer than ten samples are read as of that kind.
+    """
+    digits = tg.data.load("digits")
+    model, generator, z = reader(digits, seed), train(digits, seed, steps), noise(SAMPLES, seed, step=1)
     kinds = predict(model, generated(generator, z))
     means = [z[kinds == k].mean(axis=0) if (kinds == k).sum() >= 10 else np.full(NOISE, np.nan) for k in range(20)]
-    return np.asarray(means), np.bincount(kinds, minlength=20) / SAMPLES
+    return model, generator, np.asarray(means), np.bincount(kinds, minlength=20) / SAMPLES
 
 
 def measure(seed, steps=STEPS):
     """What one seed shows, as the claim `gan_digits` states it."""
-    digits = tg.data.load("digits")
-    model, generator = reader(digits, seed), train(digits, seed, steps)
-    means, shares = mean_noise(generator, model, seed)
+    model, generator, means, shares = learned(seed, steps)
     sums, chance, wanted = arithmetic(means, seed)
     return {
         "kinds above 0.5%": int((shares > 0.005).sum()),
@@ -101,35 +107,25 @@ def measure(seed, steps=STEPS):
     }
 
 
-def draw():
-    """Generated digits, and sums: strong a - faint a + faint b beside each other: gan_digits.png."""
-    from matplotlib.figure import Figure
-
-    digits = tg.data.load("digits")
-    model, generator = reader(digits, 0), train(digits, 0)
-    means, _ = mean_noise(generator, model, 0)
-    figure = Figure(figsize=(9, 4.6), dpi=120, layout="constrained")
-    panels = figure.subplots(4, 10)
-    rows = [generated(generator, noise(10, 0, step=2)), *(np.nan_to_num(part) for part in (means[10:], means[:10]))]
-    rows[1:] = [generated(generator, z) for z in rows[1:]]
-    rows.append(generated(generator, np.nan_to_num(means[13] - means[3] + means[:10])))
-    names = ("samples", "strong", "faint", "faint a\n+ strong 3\n- faint 3")
-    for line, images, name in zip(panels, rows, names, strict=True):
-        line[0].set_ylabel(name, fontsize=9)
-        for panel, image in zip(line, images, strict=True):
-            panel.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-            panel.set(xticks=[], yticks=[])
-    figure.savefig("gan_digits.png")
+def sheet(seed=0):
+    """Samples; the mean of each faint digit, and of each strong one; and faint b + strong 3 - faint 3; or None."""
+    _, generator, means, _ = learned(seed)
+    faint, strong = np.nan_to_num(means[:10]), np.nan_to_num(means[10:])
+    rows = {"samples": noise(10, seed, step=2), "faint b": faint, "strong b": strong}
+    rows["faint b + strong 3 - faint 3"] = faint + strong[3] - faint[3]
+    images = {name: generated(generator, z).reshape(-1, 8, 8) for name, z in rows.items()}
+    return sheet_png(images, titles={"faint b": range(10)})
 
 
 def main():
     """One seed of the claim `gan_digits`."""
     for name, value in measure(0).items():
         print(f"{name}: {value:.4g}")
-    try:
-        draw()
+    picture = sheet()
+    if picture:
+        Path("gan_digits.png").write_bytes(picture)
         print("picture: gan_digits.png")
-    except ImportError:
+    else:
         print("no picture: pip install 'twingrad[plot]'")
 
 

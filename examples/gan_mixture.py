@@ -5,6 +5,8 @@ generator the best discriminator is D* = p / (p + q), and the value of the game 
 discriminator learns alone, and is compared with D*; then both play, and the divergence falls.
 """
 
+import functools
+
 import numpy as np
 
 import twingrad as tg
@@ -16,6 +18,7 @@ from twingrad.random import normal, uniform
 
 PLACES, DEVIATIONS, SHARES = (-1.5, 2.0), (0.5, 0.7), (0.4, 0.6)
 GRID = np.linspace(-6, 6, 601)
+BINS = np.linspace(-6, 6, 49)
 BATCH = 256
 
 
@@ -47,6 +50,7 @@ def distribution(x):
     return np.bincount(np.clip((x.ravel() + 6) // 0.25, 0, 47).astype(int), minlength=48) / len(x)
 
 
+@functools.lru_cache(1)
 def best_discriminator(seed, steps=3000):
     """(D, D*) on the grid, weighted by p + q, and the game's value beside the known one; q is N(0, 1)."""
     model = network(seed)
@@ -72,8 +76,9 @@ def best_discriminator(seed, steps=3000):
     return learned, known, (p + q) / 2, value, 2 * float(jsd(p, q)) - np.log(4)
 
 
+@functools.lru_cache(4)
 def play(seed, k, rounds=4000):
-    """JSD between data and generated samples before and after a game with k discriminator updates a round."""
+    """Shares in bins of what is generated before and after a game with k discriminator updates a round, and of data."""
     generator, discriminator = network(seed), network(seed + 1)
     optimizers = (
         optim.Adam(generator, lr=Cosine(2e-3, length=rounds), beta1=0.5),
@@ -81,40 +86,46 @@ def play(seed, k, rounds=4000):
     )
     game = Game(generator, discriminator, *optimizers, k=k)
     x, z = data(256 * BATCH, seed).reshape(256, BATCH, 1), noise(256 * BATCH, seed).reshape(256, BATCH, 1)
-    real, probe, found = distribution(data(50_000, seed + 500)), noise(50_000, seed + 500), []
+    probe, found = noise(50_000, seed + 500), []
     for stage in (0, rounds):
         for i in range(stage):
             game.play([(x[(i * k + j) % 256], z[(i * k + j) % 256]) for j in range(k)], z[(7 * i) % 256])
         with tg.no_grad():
-            found.append(float(jsd(real, distribution(generator(probe).numpy()))))
-    return found
+            found.append(distribution(generator(probe).numpy()))
+    return *found, distribution(data(50_000, seed + 500))
 
 
 def measure(seed, steps=3000):
     """What one seed shows, as the claim `gan_mixture` states it."""
     learned, known, weight, value, known_value = best_discriminator(seed, steps)
-    before, after = play(seed, 1, steps)
+    (before, after, real), (_, after_three, _) = (play(seed, k, steps) for k in (1, 3))
     return {
         "mean distance of D and D*": float(np.sum(weight * np.abs(learned - known))),
         "distance of the value and 2 JSD - log 4": abs(value - known_value),
-        "JSD before": before,
-        "JSD after, k = 1": after,
-        "JSD after, k = 3": play(seed, 3, steps)[1],
+        "JSD before": float(jsd(real, before)),
+        "JSD after, k = 1": float(jsd(real, after)),
+        "JSD after, k = 3": float(jsd(real, after_three)),
     }
 
 
-def draw():
-    """The discriminator beside the best one: gan_mixture.png."""
+def draw(seed=0, steps=3000):
+    """The discriminator beside the best one, and what the games generate beside the data: gan_mixture.png."""
     from matplotlib.figure import Figure
 
-    learned, known, weight, *_ = best_discriminator(0)
-    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    axes.plot(GRID, known, color="#8c8c8c", label="p / (p + q)")
-    axes.plot(GRID, learned, color="#1f6fb4", label="learned D")
-    axes.fill_between(GRID, weight / weight.max(), color="#eeeeee", label="(p + q) / 2, scaled")
-    axes.set(xlabel="x", ylabel="D(x): the probability that x is real")
-    axes.legend(frameon=False)
+    learned, known, weight, *_ = best_discriminator(seed, steps)
+    figure = Figure(figsize=(11, 4), dpi=120, layout="constrained")
+    judged, made = figure.subplots(1, 2)
+    judged.fill_between(GRID, weight / weight.max(), color="#eeeeee", label="(p + q) / 2, scaled")
+    judged.plot(GRID, known, color="#8c8c8c", label="best: p / (p + q)")
+    judged.plot(GRID, learned, color="#1f6fb4", label="learned")
+    judged.set(xlabel="x", ylabel="D(x)", title="the discriminator, with a fixed generator", ylim=(-0.02, 1.3))
+    (before, one, real), (_, three, _) = (play(seed, k, steps) for k in (1, 3))
+    made.stairs(real, BINS, fill=True, color="#dddddd", label="data")
+    for shares, name in ((before, "generated before"), (one, "after, k = 1"), (three, "after, k = 3")):
+        made.stairs(shares, BINS, label=name, linewidth=1.3)
+    made.set(xlabel="x", ylabel="share of samples", title="the game", ylim=(0, 2.6 * max(real)), xlim=(-4, 4))
+    for axes in (judged, made):
+        axes.legend(loc="upper left", ncols=2, framealpha=1, edgecolor="white")
     figure.savefig("gan_mixture.png")
 
 

@@ -25,27 +25,33 @@ def run(data, batch_size, epochs, model, optimizer):
     return tg.fit(model, data, optimizer=optimizer, **options)
 
 
-def draw(losses):
-    """The training loss over the epochs: mini_batches.png."""
+def draw(by_size, before, later):
+    """The training loss over the epochs, by batch size, and of the change between two calls: mini_batches.png."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    for name, values in losses.items():
-        axes.semilogy(range(1, len(values) + 1), values, label=name)
-    axes.set(xlabel="epoch", ylabel="training loss")
-    axes.legend(frameon=False)
+    figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
+    sizes, change = figure.subplots(1, 2)
+    for name, history in by_size.items():
+        sizes.semilogy([record.epoch for record in history], [record.train_loss for record in history], label=name)
+    sizes.set(title="plain descent", ylabel="training loss", xticks=range(0, EPOCHS + 1, 2))
+    for name, history in later.items():
+        records = [*before, *history]
+        change.semilogy(range(1, len(records) + 1), [record.train_loss for record in records], label=name)
+    change.axvline(EPOCHS, color="#999999", linewidth=0.8, linestyle="--")
+    change.set(title="Adam: mini-batches of 32, then the whole batch", xticks=range(0, 2 * EPOCHS + 1, 4))
+    for axes in (sizes, change):
+        axes.set_xlabel("epoch")
+        axes.legend(frameon=False)
     figure.savefig("mini_batches.png")
 
 
 def main():
     """Loss and updates by batch size, then the change between two calls."""
     data = tg.data.load("digits").split(seed=0)
-    everything, losses = len(data.train), {}
+    everything, by_size = len(data.train), {}
     for name, batch_size in {"stochastic": 1, "mini-batch": 32, "batch": everything}.items():
         begin = time.perf_counter()
-        history = run(data, batch_size, EPOCHS, fresh(), optim.SGD(lr=0.05))
-        losses[name] = [record.train_loss for record in history]
+        by_size[name] = history = run(data, batch_size, EPOCHS, fresh(), optim.SGD(lr=0.05))
         seconds = time.perf_counter() - begin
         told = f"{history[-1].step} updates, loss {history[-1].train_loss:.4f}, {seconds:.2f} s"
         print(f"{name} ({batch_size} of {everything}): {told}")
@@ -61,9 +67,8 @@ def main():
     anew = run(data, everything, EPOCHS, model, optim.Adam(lr=0.01))
     told = f"loss {anew[0].train_loss:.4f}, at last {anew[-1].train_loss:.4f}"
     print(f"the whole batch with a new Adam, which steps as far in every direction at first: {told}")
-    losses["mini-batch, then batch"] = [record.train_loss for record in (*before, *after)]
     try:
-        draw(losses)
+        draw(by_size, before, {"the same Adam": after, "a new Adam": anew})
         print("picture: mini_batches.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")

@@ -66,9 +66,9 @@ def main():
         print(f"{name}: train error {train:.2%}, test error {test:.2%}")
         for what, unit, scale in (("gap", "%", 100), ("gap of costs", "", 1)) if name != "plain" else ():
             own, plain = ([scale * row[f"{what}, {who}"] for row in rows] for who in (name, "plain"))
-            less = paired(own, plain)
-            told = f"{less.mean:.2g}{unit} [{less.low:.2g}, {less.high:.2g}]"
-            print(f"  the {what} is narrower by {told} over {less.n} seeds (95% interval)")
+            by = paired(plain, own)
+            told = f"{by.mean:+.2g}{unit} [{by.low:+.2g}, {by.high:+.2g}] over {by.n} seeds (95% interval)"
+            print(f"  the {what}, beside that of the plain one: {by.side}, {told}")
     by_decay = {decay: [1 - each.accuracy for each in errors(0, decay=decay)] for decay in DECAYS}
     for decay, (train, test) in by_decay.items():
         print(f"lambda/m {decay:g}: train error {train:.1%}, test error {test:.1%}")

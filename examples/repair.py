@@ -5,12 +5,15 @@ target the whole digit. On digits it has not seen, the erased pixels are compare
 mean of all training digits; and a classifier of whole digits reads the erased and the repaired ones.
 """
 
+import functools
+from pathlib import Path
+
 import numpy as np
 
 import twingrad as tg
 from twingrad import optim
 from twingrad.augment.draws import Draws
-from twingrad.data import Dataset
+from twingrad.data import Dataset, sheet_png
 from twingrad.train import dense, predict
 
 SIDE, EPOCHS = 4, 60
@@ -39,50 +42,46 @@ def reader(data, seed):
     return model
 
 
-def measure(seed, epochs=EPOCHS):
-    """What one seed shows, as the claim `repair` states it."""
+@functools.lru_cache(1)
+def guesses(seed, epochs=EPOCHS):
+    """The parts of the digits, what was erased, and the guesses for it by name."""
     data = tg.data.load("digits").split(0.8, 0.0, 0.2, seed=seed)
-    x, y = data.test.x, data.test.y
-    erased = erase(x, seed=seed + 1)
+    x, erased = data.test.x, erase(data.test.x, seed=seed + 1)
     gone = erase(np.ones_like(x), seed=seed + 1) == 0
-    guesses = {
+    found = {
         "left empty": erased,
         "mean digit": np.where(gone, data.train.x.mean(axis=0), x),
         "repaired": np.where(gone, np.clip(predict(repairer(data.train, seed, epochs), erased), 0, 1), x),
     }
-    model, found = reader(data.train, seed), {}
-    for name, guess in guesses.items():
+    return data, gone, found
+
+
+def measure(seed, epochs=EPOCHS):
+    """What one seed shows, as the claim `repair` states it."""
+    data, gone, guessed = guesses(seed, epochs)
+    model, found, x, y = reader(data.train, seed), {}, data.test.x, data.test.y
+    for name, guess in guessed.items():
         found[f"error, {name}"] = float(np.sqrt(np.mean((guess - x)[gone] ** 2)))
         found[f"accuracy, {name}"] = float((predict(model, guess) == y).mean())
     return found | {"accuracy, whole": float((predict(model, x) == y).mean())}
 
 
-def draw():
-    """Erased, repaired and whole digits: repair.png."""
-    from matplotlib.figure import Figure
-
-    data = tg.data.load("digits").split(0.8, 0.0, 0.2, seed=0)
-    x = data.test.x[:10]
-    erased = erase(x, seed=1)
-    repaired = np.clip(predict(repairer(data.train, 0), erased), 0, 1)
-    figure = Figure(figsize=(10, 3.3), dpi=120, layout="constrained")
-    panels = figure.subplots(3, 10)
-    for line, images, name in zip(panels, (erased, repaired, x), ("erased", "repaired", "whole"), strict=True):
-        line[0].set_ylabel(name)
-        for panel, image in zip(line, images, strict=True):
-            panel.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-            panel.set(xticks=[], yticks=[])
-    figure.savefig("repair.png")
+def sheet(seed=0, count=10):
+    """Ten digits as they were guessed, and whole: a picture, or None."""
+    data, _, guessed = guesses(seed)
+    rows = guessed | {"whole": data.test.x}
+    return sheet_png({name: images[:count].reshape(-1, 8, 8) for name, images in rows.items()})
 
 
 def main():
     """One seed of the claim `repair`."""
     for name, value in measure(0).items():
         print(f"{name}: {value:.4f}")
-    try:
-        draw()
+    picture = sheet()
+    if picture:
+        Path("repair.png").write_bytes(picture)
         print("picture: repair.png")
-    except ImportError:
+    else:
         print("no picture: pip install 'twingrad[plot]'")
 
 

@@ -42,8 +42,8 @@ def draw(reports):
         for name, report in reports.items():
             values = [getattr(layer, what) for layer in report.layers if layer.hidden]
             axes.semilogy(range(1, len(values) + 1), values, ".-", label=name)
-        title, size = {"rms": ("activations", "root mean square"), "gradient_norm": ("gradients", "norm")}[what]
-        axes.set(xlabel="hidden layer", ylabel=f"{size} of an example's", title=title)
+        title = {"rms": "root mean square of the activations", "gradient_norm": "norm of an example's gradient"}[what]
+        axes.set(xlabel="hidden layer", title=title)
         axes.legend(frameon=False)
     figure.savefig("signals.png")
 

@@ -3,14 +3,19 @@
 Three networks of 64-32-10 with tanh see the digits: one begins with zeros, one with 0.1 everywhere, one at random. With
 zeros no gradient reaches the weights at all, since each layer's passes through the other's zeros: only the last biases
 learn how frequent the classes are. With a constant all units have the same gradient, and would stay alike in exact
-arithmetic; but sums of float32 are rounded in an order that depends on the unit's place, and training makes the
-difference grow until there are several. What breaks that symmetry is chance, at the scale of rounding.
+arithmetic. In float32 it depends on the BLAS: where it adds the products of one unit in another order than those of the
+next, roundings differ, and training makes the difference grow until there are a few kinds of units. What breaks that
+symmetry is chance, at the scale of rounding.
 """
+
+import functools
+from pathlib import Path
 
 import numpy as np
 
 import twingrad as tg
 from twingrad import nn, optim
+from twingrad.data import sheet_png
 from twingrad.train import evaluate
 
 UNITS, EPOCHS = 32, 20
@@ -28,6 +33,7 @@ def distinct(model):
     return len(np.unique(units, axis=0))
 
 
+@functools.lru_cache(3)
 def trained(seed, init):
     """The network, its digits and its accuracy after training."""
     data = tg.data.load("digits").split(seed=seed)
@@ -57,25 +63,13 @@ def main():
     print(f"at zeros: loss {float(loss):.5f}, ln 10 is {np.log(10):.5f}; largest gradients {norms}")
     for name, value in measure(0).items():
         print(f"{name}: {value:.4g}")
-    try:
-        draw({name: trained(0, init)[0] for name, init in STARTS.items()})
+    seen = {name: trained(0, init)[0].state_dict()["0.weight"][:10].reshape(-1, 8, 8) for name, init in STARTS.items()}
+    picture = sheet_png(seen, limits=(-0.6, 0.6), colours="RdBu", title="what the first ten hidden units see")
+    if picture:
+        Path("symmetry.png").write_bytes(picture)
         print("picture: symmetry.png")
-    except ImportError:
+    else:
         print("no picture: pip install 'twingrad[plot]'")
-
-
-def draw(models):
-    """The incoming weights of the hidden units as pictures: symmetry.png."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.6), dpi=120, layout="constrained")
-    for axes, (name, model) in zip(figure.subplots(3, 10), models.items(), strict=True):
-        for panel, weight in zip(axes, model.state_dict()["0.weight"], strict=False):
-            panel.imshow(weight.reshape(8, 8), cmap="RdBu", vmin=-0.6, vmax=0.6)
-            panel.set(xticks=[], yticks=[])
-        axes[0].set_ylabel(name)
-    figure.suptitle("what the first ten hidden units see")
-    figure.savefig("symmetry.png")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def draw(scores, y, thresholds):
     for name, threshold in thresholds.items():
         found, alarms = rates(scores, y, threshold)
         axes.plot(alarms.rate, found.rate, "o", label=name)
-    axes.axvline(RATE, color="#999999", linewidth=0.8, linestyle="--")
+    axes.axvline(RATE, color="#999999", linewidth=0.8, linestyle="--", label=f"{RATE:.0%} of false alarms")
     axes.set(xlim=(-0.005, 0.15), xlabel="false alarms", ylabel="eights found", title="test set")
     axes.legend(frameon=False)
     figure.savefig("threshold.png")
@@ -54,7 +54,7 @@ def main():
     dev, test = (predict_probabilities(model, part.x)[:, 1] for part in (data.dev, data.test))
     thresholds = {"at 1/2": 0.5}
     for rate in (0.05, RATE, 0.0):
-        thresholds[f"at most {rate:.0%}"] = threshold_at(dev, data.dev.y, false_positive_rate=rate).threshold
+        thresholds[f"at most {rate:.0%} on dev"] = threshold_at(dev, data.dev.y, false_positive_rate=rate).threshold
     for name, threshold in thresholds.items():
         print(f"{name}: from {threshold:.4f} on")
         for part, scores, y in (("dev", dev, data.dev.y), ("test", test, data.test.y)):

@@ -88,9 +88,11 @@ def draw(rows):
     for axes, task in zip(figure.subplots(1, 2, sharey=True), ("new question", "unseen classes"), strict=True):
         for seed, row in enumerate(rows):
             names = [name for name in row if name.startswith(task)]
-            axes.plot([name.partition(", ")[2] for name in names], [row[name] for name in names], "o-", label=seed)
-        axes.set(title=task, ylabel="test accuracy")
-        axes.legend(title="seed", frameon=False)
+            ways = [name.partition(", ")[2].replace(" ", "\n", 1) for name in names]
+            axes.plot(ways, [row[name] for name in names], "o-", label=f"seed {seed}")
+        axes.set(title=task, xlim=(-0.3, 2.3))
+        axes.legend(frameon=False, loc="lower right")
+    figure.axes[0].set_ylabel("test accuracy")
     figure.savefig("transfer.png")
 
 

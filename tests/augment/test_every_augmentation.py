@@ -141,7 +141,7 @@ BAD = {
     "Noise: limits must be two finite numbers (low, high), low <= high; got (1, 0)": lambda: A.Noise(1, (1, 0)),
     "Blur: low must be a finite number of at least 0; got -1": lambda: A.Blur(-1, 1),
     "Contrast: amount must be at most 1, or factors would be negative; got 1.5": lambda: A.Contrast(1.5),
-    "(32, 32, 3) looks like one image (H, W, C): give a batch of it, x[None]; grey images 3 wide go in as (N, H, W, ": (
+    "looks like one image (H, W, C): give a batch of it, x[None]; grey images 3 wide go in as (N, H, W, 1)": (
         lambda: A.Rotate(9)(batch((32, 32, 3)))
     ),
     "Saturation: x must be (N, H, W, C); (9, 8, 3) looks like one image (H, W, C): give a batch of it, x[None]": (

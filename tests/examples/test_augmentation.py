@@ -40,3 +40,4 @@ def test_adversarial_detector(printed, number):
     out = printed("adversarial_detector")
     assert number(r"caught, attack: ([0-9.]+)%", out) > 95
     assert number(r"caught, joint attack: ([0-9.]+)%", out) < 50
+    assert Path("adversarial_detector.png").exists() == PLOT

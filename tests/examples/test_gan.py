@@ -36,7 +36,7 @@ def test_cyclegan_knows_a_right_answer():
 
 
 def test_cyclegan(measure):
-    found = measure("cyclegan")(0, steps=300, games=1)
+    found = measure("cyclegan")(0, steps=300, games_each=1)
     assert 0 <= found["right"] <= 1
     assert set(found) == {
         f"{name}{more}" for name in ("right", "right in one game") for more in ("", ", without the cycle")

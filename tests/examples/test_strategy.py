@@ -25,7 +25,7 @@ def test_threshold(printed, number):
     assert alarms[1] <= 5
     assert alarms[2] <= 1
     assert alarms[3] == 0
-    assert number(r"at most 1%.*\n.*\n  test: .*alarms ([0-9.]+)%", out) < 3
+    assert number(r"at most 1% on dev.*\n.*\n  test: .*alarms ([0-9.]+)%", out) < 3
     assert Path("threshold.png").exists() == PLOT
 
 

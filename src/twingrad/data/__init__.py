@@ -5,6 +5,7 @@ from twingrad.data.by_source import SourceSplits
 from twingrad.data.dataset import Dataset, Splits, check_labels
 from twingrad.data.load import feature_batches, load
 from twingrad.data.loader import loader
+from twingrad.data.pictures import sheet_png
 from twingrad.data.prefetch import Prefetch
 from twingrad.data.preprocessing import Preprocessing, prepare
 from twingrad.data.resident import Resident
@@ -32,4 +33,5 @@ __all__ = [
     "load",
     "loader",
     "prepare",
+    "sheet_png",
 ]
