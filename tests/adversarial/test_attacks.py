@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 
@@ -228,3 +229,30 @@ def test_bad_input(told):
 def test_no_examples(gradient):
     nothing = fast_gradient_sign(score, X[:0], None, eps=0.1, loss=itself, gradient=gradient)
     assert nothing.shape == (0, 6)
+
+
+FLAT = {"rounding": tg.xp.round, "hardmax": F.hardmax, "a constant": lambda z: z * 0.0}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_a_model_whose_gradient_is_0_everywhere_is_named(name):
+    """It is behind a step function, or does not depend on its input: no input would move, without a word."""
+
+    def flat(x):
+        return FLAT[name](x @ np.asarray([[2.0, -1.0], [0.5, 1.0], [1.0, 1.5]]))
+
+    x, y = np.asarray([[0.3, 0.7, -0.2], [1.1, -0.4, 0.6]]), np.asarray([0, 1])
+    told = r"flat gives no gradient .*it is 0 in every input.*by a step wide enough"
+    with pytest.raises(tg.AutodiffError, match=told):
+        fast_gradient_sign(flat, x, y, eps=0.1)
+    with pytest.raises(tg.AutodiffError, match=told):
+        targeted(flat, x, np.asarray([[3.0, 3.0], [3.0, 3.0]]))
+    if name != "a constant":
+        wide = functools.partial(numerical_gradient, step=1.0)
+        assert (fast_gradient_sign(flat, x, y, eps=0.1, gradient=wide) != x).any()
+
+
+def test_an_image_that_is_where_it_should_be_stays():
+    """The gradient is 0 because the target is met."""
+    x = np.asarray([[1.0, 2.0]])
+    np.testing.assert_array_equal(targeted(lambda x: 2.0 * x, x, 2.0 * x), x)

@@ -289,6 +289,11 @@ BAD = {
 }
 
 
+def test_a_tag_is_no_mask():
+    with pytest.raises(TypeError, match=r"tag 'dog' is a mask of booleans; name the mistakes that have it, such as"):
+        error_analysis([5, 6], {"dog": np.asarray([True, False])}, error=0.1)
+
+
 def test_a_learning_curve_takes_a_function_and_parts():
     model = nn.Sequential(nn.Linear(64, 10))
     with pytest.raises(TypeError, match="make is a function of a seed that gives a new model; got Sequential"):

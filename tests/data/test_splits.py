@@ -77,7 +77,7 @@ BAD = {
         {"train": 0.9, "dev": 0.05},
         r"dev would hold class 'c0' alone, in 5 of 102 examples; each part needs two classes or more",
     ),
-    "data of one class": (classes(50), {}, r"train would hold class 'c0' alone, in 30 of 50 examples"),
+    "data of one class": (classes(50), {}, "all 50 examples are of class 'c0', and a classifier needs two classes"),
     "a negative share": (classes(50, 50), {"train": -0.2, "dev": 0.6}, "shares must be at least 0 and sum to 1"),
 }
 

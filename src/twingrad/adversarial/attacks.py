@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from twingrad import functional as F
-from twingrad.adversarial.gradients import Loss, Model, exact_gradient
+from twingrad.adversarial.gradients import Loss, Model, exact_gradient, moving_gradient
 from twingrad.functional.checks import integer, non_negative
 from twingrad.limits import Limits, check_limits, cut
 from twingrad.namespace import Array, namespace_of
@@ -33,7 +34,7 @@ def fast_gradient_sign(
 
     Raises:
         ValueError: eps negative or not finite, limits that are none.
-        AutodiffError: a model without gradients, by its name.
+        AutodiffError: a model without gradients, or whose gradient is 0 in every input, by its name.
 
     The course's example, a linear score that eps = 0.2 changes from -4 by 0.2 * 12, not yet over 0:
 
@@ -47,7 +48,7 @@ def fast_gradient_sign(
     non_negative("fast_gradient_sign: eps", eps)
     check_limits("fast_gradient_sign: limits", limits)
     xp = namespace_of(x)
-    return cut(x + eps * xp.sign(gradient(model, x, y, loss)), limits)
+    return cut(x + eps * xp.sign(moving_gradient(gradient, model, x, y, loss)), limits)
 
 
 def half_squared_error(outputs: Array, target: Array, *, reduction: str = "none") -> Array:
@@ -93,7 +94,8 @@ def targeted(
     check_limits("targeted: limits", limits)
     if integer("targeted: steps", steps) < 0:
         raise ValueError(f"targeted: steps must be at least 0; got {steps}")
-    found = x
+    found, ask = x, partial(moving_gradient, gradient)  # later on 0 is where the descent ends
     for _ in range(steps):
-        found = cut(found - lr * (gradient(model, found, target, loss) + 2 * weight * (found - x)), limits)
+        found = cut(found - lr * (ask(model, found, target, loss) + 2 * weight * (found - x)), limits)
+        ask = gradient
     return found

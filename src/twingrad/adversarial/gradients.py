@@ -71,17 +71,29 @@ def numerical_gradient(model: Model, x: Array, y: Array, loss: Loss, *, step: fl
     return xp.reshape(xp.stack(rows), x.shape)
 
 
+def moving_gradient(gradient: Any, model: Model, x: Array, y: Array, loss: Loss) -> Array:
+    """What `gradient` gives. Raises AutodiffError where it is 0 in every input and the loss is not: none would move."""
+    found = gradient(model, x, y, loss)
+    if bool(namespace_of(x).any(found != 0)) or not math.prod(x.shape):
+        return found
+    with evaluating(model), no_grad():
+        costs = loss(model(x), y, reduction="none")
+    if not bool(namespace_of(x).any((costs.data if isinstance(costs, Tensor) else costs) != 0)):
+        return found
+    raise no_gradient(model, "it is 0 in every input, as behind rounding, hardmax and saturated units")
+
+
 def evaluating(model: Model) -> contextlib.AbstractContextManager[None]:
     """A module in evaluation mode; any other function as it is."""
     return mode(model, training=False) if isinstance(model, Module) else contextlib.nullcontext()
 
 
-def no_gradient(model: Model, error: Exception) -> AutodiffError:
+def no_gradient(model: Model, reason: object) -> AutodiffError:
     """The error that names the model, and the cure."""
     name = getattr(model, "__qualname__", type(model).__name__)
     return AutodiffError(
-        f"the model {name} gives no gradient with respect to its input ({error}); "
-        "gradient=numerical_gradient attacks it as a black box"
+        f"the model {name} gives no gradient with respect to its input ({reason}); "
+        "gradient=numerical_gradient attacks it as a black box, by a step wide enough to change what it answers"
     )
 
 

@@ -67,7 +67,8 @@ def error_analysis(
     tags: for each tag the examples that have it; one may have several. `MISLABELLED`, "incorrectly labelled", marks
     those whose label is wrong. error: the error rate of the dev set, in [0, 1]. level: of the shares' intervals.
 
-    Raises ValueError for no mistakes, one named twice, a tag that matches none of them or names other examples.
+    Raises ValueError for no mistakes, one named twice, a tag that matches none of them or names other examples;
+    TypeError for a tag that is a mask of booleans.
 
     >>> dogs = error_analysis(range(100), {"dog": range(5)}, error=0.10)
     >>> print(f"{dogs.ceilings['dog']:.3f}")
@@ -86,6 +87,10 @@ def error_analysis(
 
 
 def _tag(name: str, examples: set[Hashable], known: set[Hashable], error: float, level: float) -> Tag:
+    if any(type(example).__name__.startswith("bool") for example in examples) and not examples <= known:
+        raise TypeError(
+            f"error_analysis: tag {name!r} is a mask of booleans; name the mistakes that have it, such as [3, 17]"
+        )
     count, others = len(examples & known), examples - known
     if not count:
         raise ValueError(f"error_analysis: tag {name!r} matches none of the {len(known)} mistakes")

@@ -92,6 +92,9 @@ def check_parts(
     filled = {name: part for name, part in parts.items() if shares[name]}
     if data.task not in ("binary", "multi-class"):
         return
+    if (data.y == data.y[0]).all():
+        told = f"all {len(data)} examples are of class {data.classes[data.y[0]]!r}"
+        raise ValueError(f"split: {told}, and a classifier needs two classes or more")
     if stratify and len(filled) > 1:
         _check_counts(data, np.concatenate(list(filled.values())))
     for name, part in filled.items():
