@@ -17,7 +17,7 @@ from twingrad.train.interval import Interval
 from twingrad.train.losses import Loss
 from twingrad.train.objective import make_objective
 from twingrad.train.parts import DECIDES, Order, part_of
-from twingrad.train.placement import check_outputs, outputs_of, placed
+from twingrad.train.placement import check_outputs, lies_on, outputs_of, placed
 from twingrad.train.plan import Plan
 from twingrad.train.residence import Reading
 from twingrad.train.run_folder import RunFolder
@@ -71,7 +71,7 @@ class Job:
 
     def begin(self, device: str, callbacks: Sequence[Callback], folder: RunFolder | None, every: Interval) -> Trainer:
         """Move the model and the data to the device; the trainer stands where the folder's run stood."""
-        model = self.model.to(device)
+        model = self.model if lies_on(self.model, device) else self.model.to(device)
         model.preprocessing, model.fitted_task = self.preprocessing, self.task
         weight = None if self.class_weight is None else placed(model, self.class_weight)
         objective = make_objective(

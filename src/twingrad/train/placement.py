@@ -12,12 +12,19 @@ from twingrad.autodiff import no_grad
 from twingrad.data import Dataset, Preprocessing, Table, check_labels
 from twingrad.data.rows import Rows, chunks
 from twingrad.devices import Device, device_of
+from twingrad.namespace import backend_of
 from twingrad.train.modes import mode
 
 
 def device_of_model(model: Any) -> Device:
     """The device of the model's parameters."""
     return device_of(first_parameter(model).data)
+
+
+def lies_on(model: Any, device: str) -> bool:
+    """Whether the whole model has its flat buffers on `device`, so that nothing need move."""
+    theta, _ = model.flat().buffers()
+    return model.root() is model and backend_of(theta) is not None and device_of(theta) == device
 
 
 def placed(model: Any, array: Any, *, keep_integers: bool = False) -> Any:
