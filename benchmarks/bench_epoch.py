@@ -134,7 +134,9 @@ def sklearn_epochs(case: Case, parts: list[Part], dropout: float) -> Epochs:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it has not converged after so many epochs
             model.fit(x, y)
-        return [float(loss) for loss in model.loss_curve_[before:]]
+        losses = [float(loss) for loss in model.loss_curve_[before:]]
+        assert len(losses) == epochs, f"MLPClassifier ended after {len(losses)} epochs of {epochs}"
+        return losses
 
     def epoch() -> float:
         model.partial_fit(x, y)

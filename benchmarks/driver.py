@@ -26,8 +26,8 @@ from twingrad.benchmarks.contender import Worker
 from twingrad.benchmarks.worker import Prepared
 
 Case = dict[str, Any]
-REST = 0.15
-"""Seconds between two contenders, in which the pool of the one before stops spinning: OpenBLAS's takes 0.1."""
+REST, RESTS = 0.03, 10
+"""Seconds between two contenders; so often again while threads of the one before spin, OpenBLAS's for 0.1 s."""
 
 
 @dataclass(frozen=True)
@@ -149,14 +149,23 @@ def one_round(present: Sequence[Worker], seconds: float) -> tuple[list[float], f
     start, busy, own = time.monotonic(), machine.busy_seconds(), time.process_time()
     spent, times = -own - sum(worker.processor for worker in present), []
     for worker in present:
-        time.sleep(REST)
         took, worker.processor = worker.ask(f"round {seconds}")
         times.append(took)
+        rest(worker)
     spent += time.process_time() + sum(worker.processor for worker in present)
     now = machine.busy_seconds()
     if busy is None or now is None:
         return times, None
     return times, max(0.0, now - busy - spent) / (time.monotonic() - start)
+
+
+def rest(worker: Worker) -> None:
+    """Wait until the contender's threads sleep."""
+    for _ in range(RESTS):
+        before = machine.processor_seconds(worker.process.pid)
+        time.sleep(REST)
+        if machine.processor_seconds(worker.process.pid) == before:
+            return
 
 
 def summary(seen: Sequence[float], base: Sequence[float] | None) -> dict[str, Any]:

@@ -73,6 +73,15 @@ def busy_seconds() -> float | None:
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
+def processor_seconds(pid: int) -> float | None:
+    """Processor seconds that a process has taken so far, to a hundredth; None where /proc does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _widest() -> str:
     try:
         flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\nflags")[2].split("\n", 1)[0].split())

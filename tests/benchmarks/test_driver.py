@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -49,6 +51,23 @@ WORKLOAD = driver.Workload(
 )
 """
 EFFORT = driver.Effort(rounds=3, seconds=0.02, quiet=1000)
+
+
+def test_a_contender_whose_threads_spin_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, naps = iter([0.0, 0.03, 0.03, 0.05, 0.05, 0.05]), []
+    monkeypatch.setattr(machine, "processor_seconds", lambda pid: next(seen))
+    monkeypatch.setattr(driver.time, "sleep", naps.append)
+    driver.rest(SimpleNamespace(process=SimpleNamespace(pid=1)))
+    assert naps == 3 * [driver.REST]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="/proc tells no processor times here")
+def test_processor_seconds_are_those_of_the_process() -> None:
+    before = machine.processor_seconds(os.getpid())
+    while time.process_time() < before + 0.05:
+        pass
+    assert before + 0.02 <= machine.processor_seconds(os.getpid()) <= time.process_time() + 0.02
+    assert machine.processor_seconds(2**22 + 1) is None
 
 
 @pytest.fixture
