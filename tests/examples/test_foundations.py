@@ -77,3 +77,29 @@ def test_gradient_checking(printed):
     assert "epsilon 1e-02: two-sided 1.7e-05, one-sided 5.0e-03" in out
     assert re.search(r"epsilon 1e-07: .*float32 8\.8e-02", out)
     assert Path("gradient_checking.png").exists() == PLOT
+
+
+def test_softmax(printed, number):
+    out = printed("softmax")
+    assert "a [0.842 0.042 0.002 0.114]" in out
+    assert "hardmax [1. 0. 0. 0.]" in out
+    assert "class 1 as one of 4: [0. 1. 0. 0.]" in out
+    assert "-log a_1 = 3.1719, with slope a - y: [ 0.842 -0.958  0.002  0.114]" in out
+    apart = re.search(r"differ by at most (\S+), probabilities by (\S+);", out).groups()
+    assert max(map(float, apart)) < 1e-12
+    assert number(r"cost at last ([0-9.]+)", out) < 0.01
+    assert Path("softmax.png").exists() == PLOT
+
+
+def test_initialisation(printed):
+    tanh, relu = printed("initialisation").split("ReLU, 20 layers")
+    row = r"  (.*): activations times (\S+), .*; (\d+) layers vanish, (\d+) explode; (\d+)% of"
+    by_tanh, by_relu = ({name: tuple(map(float, each)) for name, *each in re.findall(row, p)} for p in (tanh, relu))
+    for found, good in ((by_tanh, ("1/n_in", "2/(n_in + n_out)")), (by_relu, ("He, 2/n_in",))):
+        assert all(0.9 < found[name][0] < 1.1 and found[name][1:3] == (0, 0) for name in good)
+        assert found["N(0, 0.01^2)"][0] == pytest.approx(0.1, rel=0.35)
+        assert found["N(0, 0.01^2)"][1] == 20
+    assert by_relu["1/n_in"][0] == pytest.approx(0.5**0.5, rel=0.05)
+    assert by_tanh["N(0, 2^2)"][3] > 50 > by_tanh["1/n_in"][3]
+    assert by_relu["N(0, 2^2)"][2] >= 15
+    assert Path("initialisation.png").exists() == PLOT

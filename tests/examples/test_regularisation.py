@@ -64,6 +64,15 @@ def test_sparsity(printed):
     assert Path("sparsity.png").exists() == PLOT
 
 
+def test_dropout(printed, number):
+    out = printed("dropout")
+    assert "keep_prob by hidden layer: 0.8, 0.5, 1" in out
+    assert number(r"with dropout: J rose in (\d+) of 149", out) > 15
+    assert "without: J rose in 0 of 149 steps;" in out
+    assert number(r"rate 10 times as large: J rose in (\d+) of 149", out) > 3
+    assert Path("dropout.png").exists() == PLOT
+
+
 def test_label_smoothing(printed, number):
     out = printed("label_smoothing", seeds=range(2))
     assert "s = 0.1: targets 0.91 and 0.01, met by a logit of 4.51" in out
