@@ -332,6 +332,14 @@ def test_few_elements_have_the_bits_of_the_kernel(operation: Any, shape: tuple[i
     found = operation(x)
     assert (type(found), found.shape, found.dtype) == (type(want), want.shape, want.dtype)
     assert found.tobytes() == want.tobytes() == operation(Tensor(x)).data.tobytes()
+    gradients = []
+    for mode in ("auto", "require"):
+        leaf = Tensor(x, requires_grad=True)
+        with fused(mode):
+            out = operation(leaf)
+        out.backward(np.ones(shape, dtype))
+        gradients.append((out.data.tobytes(), leaf.grad.tobytes()))
+    assert gradients[0] == gradients[1]
 
 
 @pytest.mark.parametrize("operation", [F.relu, F.tanh, F.sigmoid])
@@ -345,12 +353,15 @@ def test_few_elements_of_any_layout_and_kind(operation: Any) -> None:
 
 def test_few_elements_need_no_launch(make: Any) -> None:
     double = make()
-    double.operation.few(lambda x, y=None, *, times=2.0: None if y is not None else -x)
+    double.operation.few(lambda x: (-x, 2.0) if x.size < 5 else None)
     for mode, first in (("auto", -1.0), ("require", 2.0), ("never", 2.0)):
         with fused(mode):
-            assert double.operation(X)[0] == first
-    assert double.operation(Tensor(X)).data[0] == 2.0
+            assert double.operation(X)[0] == double.operation(Tensor(X)).data[0] == first
+    x = Tensor(X, requires_grad=True)
+    double.operation(x).backward(np.ones(X.shape))
+    assert double.calls[-1] == "backward"
     assert double.operation(X, X)[0] == 3.0
+    assert double.operation(np.ones(5))[0] == 2.0
     with pytest.raises(ValueError, match="times is negative"):
         double.operation(X, times=-1.0)
     with pytest.raises(CaptureError, match=r"double.*is given plain arrays"), recording.record():

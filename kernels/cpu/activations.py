@@ -70,7 +70,7 @@ def register_by_result(operation: Fusable) -> None:
             return None
         out = np.empty(x.shape, x.dtype)
         forward.run(function, forward.pack_objects(2, 3, id(out), id(x), x.size))
-        return out
+        return out, out
 
     operation.kernel("cpu", accepts=lambda x: refusal(x=x), backward=backward)(compute)
     operation.few(of_few)

@@ -153,7 +153,7 @@ def relu_of_few(x: Array) -> Any:
         return None
     out = np.maximum(x, zero)
     out += zero
-    return out
+    return out, x
 
 
 def mask(out: Array, x: Array, cell: Array, numbers: tuple[float, ...]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from numpy import ndarray
 
 from twingrad.autodiff import Tensor, is_recording
-from twingrad.autodiff.tape import Operation, recorded
+from twingrad.autodiff.tape import Operation, enabled, recorded
 from twingrad.autodiff.tensor import made
 from twingrad.errors import FusedError
 from twingrad.fusable.arguments import bind, by_position
@@ -71,9 +71,9 @@ class Fusable:
         return register
 
     def few(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Register what computes one NumPy array of few elements to the kernel's bits, with less around it, for that
-        costs more than the arithmetic; it returns None for any other. Under "require", and in a captured step, the
-        kernel runs.
+        """Register what computes one NumPy array of few elements to the bits of the kernel "cpu", and returns what that
+        does, with less around it, which costs more than the arithmetic; it returns None for any other array. Under
+        "require", and in a captured step, the kernel runs.
         """
         self.of_few = function
         return function
@@ -86,8 +86,8 @@ class Fusable:
         return function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.of_few is not None and len(args) == 1 and type(args[0]) is ndarray and not kwargs and not under_way:
-            out = self.of_few(args[0]) if asked.get() == "auto" else None
+        if self.of_few is not None and len(args) == 1 and not kwargs and not under_way and asked.get() == "auto":
+            out = self._by_few(args)
             if out is not None:
                 return out
         if kwargs and len(args) < len(self.arguments):
@@ -125,6 +125,21 @@ class Fusable:
         if not is_recording(args):
             return made(out)
         return made(out, recorded(self.on_tape, None, args, (kernel.backward, saved)))
+
+    def _by_few(self, args: tuple[Any, ...]) -> Any:
+        """The result by `of_few`, plain or as a Tensor as the argument is; None where that has none."""
+        given = args[0]
+        tensor = isinstance(given, Tensor)
+        x = given.data if tensor else given
+        found = self.of_few(x) if type(x) is ndarray else None  # type: ignore[misc]
+        if found is None:
+            return None
+        out, saved = found
+        if not tensor:
+            return out
+        if not (given.requires_grad and enabled.get()):
+            return made(out)
+        return made(out, recorded(self.on_tape, None, args, (self.kernels["cpu"].backward, saved)))
 
     def _by_reference(self, args: tuple[Any, ...], arrays: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The reference, which computes in float32 what is stored in bfloat16."""

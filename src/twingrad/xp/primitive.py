@@ -104,18 +104,20 @@ def sequence_primitive(name: str, rule: Rule) -> Function:
         found = zip(rule(grad, given, **node.keywords), given, into, strict=True)
         return [None if place is None else cast(name, g, array) for g, array, place in found]
 
-    operation = Operation(name, pull)
+    operation, numpys = Operation(name, pull), getattr(np, name)
 
     def function(arrays: Sequence[Any], /, **kwargs: Any) -> Any:
         arrays = tuple(arrays)
         plain = unwrapped(arrays)
         try:
-            out = getattr(namespace_of(*plain), name)(plain, **kwargs)
+            own = arrays and _NUMPYS.issuperset(map(type, plain))
+            out = (numpys if own else getattr(namespace_of(*plain), name))(plain, **kwargs)
         except Exception as error:
             raise complaint(name, plain, error) from error
         if not any([isinstance(a, Tensor) for a in arrays]):
             return out
-        refuse_while_recording(f"xp.{name}", UNBOUND)
+        if under_way:
+            refuse_while_recording(f"xp.{name}", UNBOUND)
         return made(out, recorded(operation, out, arrays, kwargs) if is_recording(arrays) else None)
 
     return _named(function, name, rule, 1)
@@ -123,6 +125,7 @@ def sequence_primitive(name: str, rule: Rule) -> Function:
 
 UNBOUND = "it has no bound form yet"
 _NONE: dict[str, Any] = {}
+_NUMPYS = frozenset({ndarray})
 
 
 def _unary(name: str, operation: Operation | None, ufunc: Any) -> Function:
