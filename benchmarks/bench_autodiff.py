@@ -47,17 +47,30 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "a @ b": (lambda kit, a, b: a @ b, 2),
     "sum(x)": (lambda kit, x: kit.sum(x), 1),
     "x[1:]": (lambda kit, x: x[1:], 1),
+    "x / y": (lambda kit, x, y: x / y, 2),
+    "x ** 2": (lambda kit, x: x**2, 1),
+    "where(x > y, x, y)": (lambda kit, x, y: kit.where(x > y, x, y), 2),
+    "max(x)": (lambda kit, x: kit.max(x), 1),
+    "mean(x)": (lambda kit, x: kit.mean(x), 1),
+    "clip(x, -1, 1)": (lambda kit, x: kit.clip(x, -1.0, 1.0), 1),
+    "reshape(x, (2, 5))": (lambda kit, x: kit.reshape(x, (2, 5)), 1),
+    "concat([x, y])": (lambda kit, x, y: kit.concat([x, y]), 2),
     "relu(x)": (lambda kit, x: kit.relu(x), 1),
+    "functional.tanh(x)": (lambda kit, x: kit.tanh_of_functional(x), 1),
     "chain": (chain, 3),
 }
 """Each with the number of its arrays: vectors of ten elements, or matrices of 3 x 3 for the product."""
 
-RECORDED = [name for name in OPERATIONS if name != "relu(x)"]
+XP = ("exp", "tanh", "sum", "where", "max", "mean", "clip", "reshape", "concat")
+TORCH = {"max": "amax", "clip": "clamp", "concat": "cat"}
+"""PyTorch's names, where they are others."""
+
+PLAIN = ("x * y", "exp(x)", "clip(x, -1, 1)", "relu(x)", "functional.tanh(x)")
 CASES: dict[str, Case] = {
-    **{f"{name}, recorded": {"operation": name, "kind": "recorded"} for name in RECORDED},
+    **{f"{name}, recorded": {"operation": name, "kind": "recorded"} for name in OPERATIONS},
     "x * y, recorded, float32": {"operation": "x * y", "kind": "recorded", "dtype": "float32"},
     "chain, forward and backward": {"operation": "chain", "kind": "backward"},
-    **{f"{name}, plain arrays": {"operation": name, "kind": "plain"} for name in ("x * y", "exp(x)", "relu(x)")},
+    **{f"{name}, plain arrays": {"operation": name, "kind": "plain"} for name in PLAIN},
 }
 
 
@@ -80,7 +93,7 @@ def prepared(call: Callable[[], Any], values: Callable[[Any], Sequence[Any]]) ->
 
 
 def twingrad_autodiff(case: Case) -> Prepared:
-    kit = SimpleNamespace(exp=xp.exp, tanh=xp.tanh, sum=xp.sum, relu=F.relu)
+    kit = SimpleNamespace(**{name: getattr(xp, name) for name in XP}, relu=F.relu, tanh_of_functional=F.tanh)
     run = partial(OPERATIONS[case["operation"]][0], kit)
     if case["kind"] == "plain":
         return prepared(partial(run, *arrays(case)), lambda out: [out])
@@ -99,7 +112,9 @@ def twingrad_autodiff(case: Case) -> Prepared:
 
 
 def numpy_autodiff(case: Case) -> Prepared:
-    kit = SimpleNamespace(exp=np.exp, tanh=np.tanh, sum=np.sum, relu=lambda x: np.maximum(x, 0))
+    kit = SimpleNamespace(
+        **{name: getattr(np, name) for name in XP}, relu=lambda x: np.maximum(x, 0), tanh_of_functional=np.tanh
+    )
     run, inputs = partial(OPERATIONS[case["operation"]][0], kit), arrays(case)
     if case["kind"] == "backward":
         return prepared(lambda: [run(*inputs), *slopes(kit, *inputs)], list)
@@ -108,7 +123,9 @@ def numpy_autodiff(case: Case) -> Prepared:
 
 def torch_autodiff(case: Case) -> Prepared:
     torch = machine.require("torch")
-    run = partial(OPERATIONS[case["operation"]][0], torch)
+    kit = SimpleNamespace(**{name: getattr(torch, TORCH.get(name, name)) for name in (*XP, "relu")})
+    kit.tanh_of_functional = torch.tanh
+    run = partial(OPERATIONS[case["operation"]][0], kit)
     recorded = case["kind"] != "plain"
     inputs = [torch.from_numpy(a).requires_grad_(recorded) for a in arrays(case)]
     if case["kind"] != "backward":
@@ -128,7 +145,8 @@ def hips_autodiff(case: Case) -> Prepared:
     """HIPS autograd records within a trace: its operations are timed inside one that stays open."""
     autograd, its = machine.require("autograd"), machine.require("autograd.numpy")
     core, tracer = machine.require("autograd.core"), machine.require("autograd.tracer")
-    kit = SimpleNamespace(exp=its.exp, tanh=its.tanh, sum=its.sum, relu=lambda x: its.maximum(x, 0))
+    kit = SimpleNamespace(**{name: getattr(its, "concatenate" if name == "concat" else name) for name in XP})
+    kit.relu, kit.tanh_of_functional = (lambda x: its.maximum(x, 0)), its.tanh
     run, inputs = partial(OPERATIONS[case["operation"]][0], kit), arrays(case)
     if case["kind"] == "plain":
         return prepared(partial(run, *inputs), lambda out: [out])
