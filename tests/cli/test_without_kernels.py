@@ -25,7 +25,7 @@ def bare(tmp_path_factory):
 def test_train_runs_on_the_reference_path_and_says_so(twingrad, bare, quick, tmp_path):
     done = twingrad("train", *quick, "--json", cwd=tmp_path, PYTHONPATH=str(bare))
     result = json.loads(done.stdout)
-    assert result["test_accuracy"] > 0.5
+    assert result["test_accuracy"] > 0.3
     assert re.fullmatch(r"reference \(.*CPU kernels are not .*\)", result["path"])
     assert result["step"].startswith("eager (")
     assert result["path"] in done.stderr
