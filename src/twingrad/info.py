@@ -114,7 +114,7 @@ def _versions() -> dict[str, str | None]:
     found = {"twingrad": _version("twingrad"), "python": platform.python_version(), "numpy": np.__version__}
     found["array-api-compat"] = _version("array-api-compat")
     found["safetensors"] = _version("safetensors")
-    found |= {package: _version(package) for package in ("nvmath-python", "ml_dtypes")}
+    found |= {package: _version(package) for package in ("nvmath-python", "ml-dtypes")}
     found["cupy"] = next((version for name in CUPY_PACKAGES if (version := _version(name))), None)
     return found
 

@@ -118,7 +118,12 @@ UNSUITED = {
         ["--nesterov"],
         "--nesterov does not apply to adam, which takes --beta1, --beta2, --weight-decay",
     ),
-    "nesterov without momentum": (["--nesterov", "--optimizer", "sgd"], "nesterov and bias_correction are of momentum"),
+    "base 0": (["--schedule", "exponential", "--decay", 0], "--decay: base of Exponential must be in (0, 1], got 0"),
+    "warm-up to the end": (["--epochs", 3, "--warmup", 3], "--warmup must be below the 3 --epochs; got 3"),
+    "nesterov without momentum": (
+        ["--nesterov", "--optimizer", "sgd"],
+        "--nesterov does not apply without momentum; give --momentum 0.9",
+    ),
     "decay of cosine": (["--schedule", "cosine", "--decay", 1], "--decay does not apply to the schedule cosine"),
     "weights of classes": (["--class-weight", "1,2"], "--class-weight must be 10 numbers, one for each class"),
     "loss": (["--loss", "mean_squared_error"], "loss 'mean_squared_error' does not suit task 'multi-class'"),

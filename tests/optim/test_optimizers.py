@@ -41,8 +41,8 @@ def test_limits_must_be_positive(kind, name, value):
 BAD = {
     "momentum of 1": (lambda: optim.SGD(momentum=1.0), r"momentum must be in \[0, 1\), got 1\.0"),
     "form": (lambda: optim.SGD(momentum=0.9, form="keras"), "form is one of pytorch, course; got 'keras'"),
-    "nesterov alone": (lambda: optim.SGD(nesterov=True), "are of momentum, which is 0; give momentum=0.9"),
-    "correction alone": (lambda: optim.SGD(bias_correction=True), "are of momentum, which is 0"),
+    "nesterov alone": (lambda: optim.SGD(nesterov=True), "nesterov does not apply without momentum; give momentum=0.9"),
+    "correction alone": (lambda: optim.SGD(bias_correction=True), "bias_correction does not apply without momentum"),
     "nesterov, corrected": (
         lambda: optim.SGD(momentum=0.9, nesterov=True, bias_correction=True),
         "bias_correction of Nesterov's momentum is not defined",

@@ -60,9 +60,11 @@ def test_it_learns_from_any_integers_wherever_they_are_to_the_same_bits(x, y, tm
     np.save(tmp_path / "x.npy", x.astype(np.uint8))
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     for given in (Dataset(x.astype(np.uint8), y), Dataset(x.astype(np.int32), y), Dataset(mapped, y)):
-        model = network()
-        assert tg.fit(model, given, capture="require", **OPTIONS).records == history.records
-        assert bits(model) == bits(expected)
+        for resident in (None, False):
+            model = network()
+            found = tg.fit(model, given, capture="require", resident=resident, **OPTIONS)
+            assert found.records == history.records
+            assert bits(model) == bits(expected)
 
 
 def test_batches_of_the_user(x, y):

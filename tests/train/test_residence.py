@@ -81,6 +81,17 @@ def test_on_the_cpu(tmp_path, mapped, options):
     assert found[:2] == expected[:2]
 
 
+@pytest.mark.parametrize("small", [0, None])
+def test_data_on_the_disk_are_streamed_unless_they_are_small(tmp_path, monkeypatch, small):
+    data = images()
+    expected, mapped = trained(data, "cpu"), on_disk(data, tmp_path)
+    if small is not None:
+        monkeypatch.setattr("twingrad.train.residence.SMALL", small)
+    found = trained(mapped, "cpu")
+    assert found[:2] == expected[:2]
+    assert found[2].startswith("in memory" if small is None else "streamed from the disk (")
+
+
 @compiled
 @pytest.mark.parametrize("mapped", [False, True], ids=["in memory", "on the disk"])
 def test_on_a_gpu(gpu, tmp_path, mapped):

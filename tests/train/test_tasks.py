@@ -199,8 +199,9 @@ def test_streamed_data_give_the_bits_of_resident_ones(tmp_path, depth):
     histories = [
         fit(models[0], plain, **options),
         fit(models[1], plain, prefetch=depth, **options),
-        fit(models[2], mapped, **options),
+        fit(models[2], mapped, resident=False, **options),
     ]
+    assert histories[2].data == "streamed (asked for)"
     assert same(models[0], models[1])
     assert same(models[0], models[2])
     assert list(histories[0]) == list(histories[1]) == list(histories[2])

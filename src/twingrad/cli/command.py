@@ -102,4 +102,4 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    print(f"twingrad: note: {message}", file=sys.stderr)
+    print(f"twingrad: note: {in_options(str(message))}", file=sys.stderr)

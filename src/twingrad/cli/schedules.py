@@ -32,5 +32,10 @@ def learning_rate(values: dict[str, Any], updates: int) -> Any:
         "sqrt": lambda: schedules.InverseSqrt(lr, k=decay),
         "staircase": lambda: schedules.Staircase(lr, every=values["decay_epochs"], factor=decay),
     }
-    found = makers[name]()
+    if values["epochs"] and values["warmup"] >= values["epochs"]:
+        raise ValueError(f"--warmup must be below the {values['epochs']} --epochs; got {values['warmup']}")
+    try:
+        found = makers[name]()
+    except ValueError as error:
+        raise ValueError(f"--decay: {error}") from None
     return schedules.Warmup(found, steps=updates * values["warmup"]) if values["warmup"] else found

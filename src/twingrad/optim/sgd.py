@@ -52,7 +52,8 @@ class SGD(Optimizer):
         (self.momentum,), self.form = checked("", momentum=momentum).values(), one_of("form", form, FORMS)
         self.nesterov, self.bias_correction = bool(nesterov), bool(bias_correction)
         if (nesterov or bias_correction) and momentum == 0:
-            raise ValueError("nesterov and bias_correction are of momentum, which is 0; give momentum=0.9, for example")
+            name = "nesterov" if nesterov else "bias_correction"
+            raise ValueError(f"{name} does not apply without momentum; give momentum=0.9, for example")
         check_nesterov(nesterov, bias_correction)
         self.state_names = ("m",) if self.momentum else ()
         super().__init__(model, lr=lr, **shared)

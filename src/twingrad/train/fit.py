@@ -76,7 +76,7 @@ def fit(
             A model that begins with an `nn.Embedding` takes whole numbers as they are (`Module.takes_integers`).
         data: `Splits`, whose train part is learned from and whose dev part chooses the best evaluation (the test part
             is not touched); one `Dataset`, all of it training data; or batches, see `twingrad.data.BatchSource`.
-            Cast to the model's dtype once; memory-mapped data are read batch by batch.
+            Cast to the model's dtype once; memory-mapped data of more than 256 MiB so cast are read batch by batch.
         loss: "cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute_error"; "auto" takes the
             first that suits the task of the data; or a function (outputs, targets) -> mean loss, a Tensor.
         optimizer: "sgd", "rmsprop", "adam", "adamw" with their defaults, or an optimizer such as `optim.Adam(lr=3e-3)`,
@@ -109,7 +109,7 @@ def fit(
             one logit and for labels). It does not enter what the history reports.
         dropout: False turns off every `nn.Dropout` of the model for this run: the course's switch for debugging, under
             which the cost must fall.
-        prefetch: read batches so many ahead in a thread, as is done for memory-mapped data, instead of holding all.
+        prefetch: read batches so many ahead in a thread, as for large memory-mapped data, instead of holding all.
         precision: "float32"; "tf32", whose products round their factors to TF32; or "bf16", whose layers store and
             multiply bfloat16, while parameters, their gradients, statistics and losses are float32: `use_precision`.
         resident: on a GPU, whether the data set lies there as a whole, bytes as bytes, and each step gathers its batch,

@@ -11,6 +11,8 @@ from twingrad.train.inputs import Inputs
 from twingrad.train.objective import Objective
 from twingrad.train.placement import device_of_model, on_disk
 
+SMALL = 256 << 20
+"""Memory-mapped data of no more bytes are read at once: a thread that reads batches costs a small step more."""
 KEPT = 4
 """A GPU keeps a KEPT-th of its memory for what training itself takes."""
 
@@ -29,7 +31,7 @@ def residence(
     """Whether all of `given` goes to the model's device at once, and why, in words.
 
     changed: each batch is augmented, and so made ready anew. Where nothing was asked for, a GPU's free memory decides;
-    on the CPU memory-mapped data are streamed.
+    on the CPU memory-mapped data are streamed, unless they are `SMALL`.
     """
     device = device_of_model(model)
     if reading.resident is False or (reading.resident is None and reading.prefetch is not None):
@@ -38,12 +40,12 @@ def residence(
         return False, "streamed (each batch is augmented)"
     if reading.resident:
         return True, f"resident on {device} (asked for)"
+    if device.kind == "cpu" and not on_disk(given):
+        return True, "in memory"
+    need = needed(Inputs(model, objective, given), objective, given, weight)
     if device.kind == "cpu":
-        return (False, "streamed from the disk") if on_disk(given) else (True, "in memory")
-    need, (free, total) = (
-        needed(Inputs(model, objective, given), objective, given, weight),
-        backends.get(device).memory(),
-    )
+        return (True, "in memory") if need <= SMALL else (False, f"streamed from the disk ({size(need)})")
+    free, total = backends.get(device).memory()
     room = max(0, free - total // KEPT)
     told = f"{size(need)} of data, {size(free)} free on {device}, {size(total // KEPT)} of that kept for training"
     return need <= room, f"resident on {device} ({told})" if need <= room else f"streamed ({told})"
