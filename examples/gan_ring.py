@@ -3,7 +3,13 @@
 Eight normal distributions of deviation 0.1 stand on a circle of radius 2. A generator of two numbers of noise learns
 them from samples, the learning rates of both networks falling to 0 by a cosine, which ends the chase around the ring.
 A sample is good within three deviations of a mode; a mode is covered by its share of all samples, 1/8 at best.
+
+The course prefers the non-saturating loss, for the minimax one has little slope where the discriminator sees through
+the generator. On this ring it is the other way round: over forty seeds the minimax loss gives the rarest mode 2.1%
+[1.1%, 3.1%] more of the samples.
 """
+
+import functools
 
 import numpy as np
 
@@ -15,6 +21,7 @@ from twingrad.random import normal, uniform
 
 DEVIATION, WIDTH, BATCH, STEPS = 0.1, 64, 128, 4000
 ANGLES = np.arange(8) * np.pi / 4
+FORMS = ("non-saturating", "minimax")
 MODES = 2 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
 
 
@@ -28,6 +35,7 @@ def noise(n, seed, step=0):
     return normal((n, 2), seed=seed, stream=3, step=step).astype(np.float32)
 
 
+@functools.lru_cache(2)
 def train(seed, form="non-saturating", k=1, steps=STEPS):
     """The generator after so many rounds."""
     generator = nn.Sequential(
@@ -65,32 +73,33 @@ def coverage(x):
 def measure(seed, steps=STEPS):
     """What one seed shows, as the claim `gan_ring` states it."""
     found = {}
-    for name, form in (("", "non-saturating"), (", minimax", "minimax")):
+    for name, form in zip(("", ", minimax"), FORMS, strict=True):
         good, shares = coverage(sample(train(seed, form, steps=steps), 4000, seed))
         found |= {f"good samples{name}": good, f"rarest mode{name}": float(shares.min())}
         found[f"modes above 2%{name}"] = int((shares > 0.02).sum())
     return found
 
 
-def draw(x):
-    """Samples beside the modes: gan_ring.png."""
+def draw(seed=0):
+    """Samples beside the modes, by the form of the loss: gan_ring.png."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 5), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    axes.plot(*ring(1000, 5).T, ".", color="#cccccc", markersize=3, label="real")
-    axes.plot(*x.T, ".", color="#1f6fb4", markersize=2, label="generated")
-    axes.set(aspect="equal", title="eight modes")
-    axes.legend(frameon=False)
+    figure = Figure(figsize=(9, 4.8), dpi=120, layout="constrained")
+    for axes, form in zip(figure.subplots(1, 2, sharex=True, sharey=True), FORMS, strict=True):
+        axes.plot(*ring(1000, 5).T, ".", color="#cccccc", markersize=3, label="real")
+        x = sample(train(seed, form, steps=STEPS), 1000, seed)
+        axes.plot(*x.T, ".", color="#1f6fb4", markersize=2, label="generated")
+        axes.set(aspect="equal", title=form)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=2, markerscale=3)
     figure.savefig("gan_ring.png")
 
 
 def main():
-    """One seed, with the losses' two forms, and the samples of one generator."""
+    """One seed, with both forms of the loss."""
     for name, value in measure(0).items():
         print(f"{name}: {value:.4g}")
     try:
-        draw(sample(train(0), 1000, 0))
+        draw()
         print("picture: gan_ring.png")
     except ImportError:
         print("no picture: pip install 'twingrad[plot]'")
