@@ -4,7 +4,7 @@
 #include "adam.h"
 #include "update.cuh"
 
-TG_UPDATE(adam, float32, float, false, (tg::THREADS, 2), tg::Adam<float>)
-TG_UPDATE(adam, float64, double, false, (tg::THREADS), tg::Adam<double>)
-TG_UPDATE(adam_averaged, float32, float, true, (tg::THREADS), tg::Adam<float>)
-TG_UPDATE(adam_averaged, float64, double, true, (tg::THREADS), tg::Adam<double>)
+TG_UPDATE(adam, float32, float, false, tg::Adam<float>)
+TG_UPDATE(adam, float64, double, false, tg::Adam<double>)
+TG_UPDATE(adam_averaged, float32, float, true, tg::Adam<float>)
+TG_UPDATE(adam_averaged, float64, double, true, tg::Adam<double>)

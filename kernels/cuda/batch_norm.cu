@@ -16,13 +16,20 @@ namespace tg {
 
 template <class T, class S>
 __device__ inline void batch_norm_moments(Moments<T> *partial, const S *x, i64 rows, i64 columns, i64 lanes, i64 chunk) {
-  column_partials(partial, rows, columns, lanes, chunk, [=](i64 first, i64 end, i64 step, i64 column) {
-    const T shift = T(x[column]);
-    T held[HELD];
+  constexpr int N = Pack<S>::SIZE;
+  column_partials<S>(partial, rows, columns, lanes, chunk, aligned(x), [=](const Place &at, Moments<T> *total) {
+    const Values<T, N> shift = read<T, N>(x, at.column, at.packs, at.left);
+    T held[N][HELD<S>] = {};
+    int count = 0;
 #pragma unroll
-    for (int k = 0; k < HELD; ++k)
-      held[k] = first + k * step < end ? T(x[(first + k * step) * columns + column]) - shift : T(0);
-    return moments<HELD>(held, (int)least(HELD, ceil_div(end - first, step)));
+    for (int k = 0; k < HELD<S>; ++k) {
+      const i64 row = at.first + k * at.step;
+      if (row >= at.end) continue;
+      const Values<T, N> v = read<T, N>(x, row * columns + at.column, at.packs, at.left);
+      for (int j = 0; j < N; ++j) held[j][k] = v.item[j] - shift.item[j];
+      ++count;
+    }
+    for (int j = 0; j < N; ++j) total[j] = merge(total[j], moments<HELD<S>>(held[j], count));
   });
 }
 
@@ -54,16 +61,48 @@ __device__ inline void batch_norm_eval(T *shift, T *delta, T *inv_std, const T *
 }
 
 template <class T, class S>
+struct Normalise {
+  const S *x;
+  const T *shift, *delta, *inv_std, *weight, *bias;
+  __device__ bool in_packs() const {
+    return aligned(x) && aligned(shift) && aligned(delta) && aligned(inv_std) && aligned(weight) && aligned(bias);
+  }
+  template <int N>
+  __device__ Values<T, N> at(i64 i, i64 c) const {
+    Values<T, N> v = read<T, N>(x, i);
+    const Values<T, N> s = read<T, N>(shift, c), d = read<T, N>(delta, c), r = read<T, N>(inv_std, c), w = read<T, N>(weight, c),
+                       b = read<T, N>(bias, c);
+    for (int k = 0; k < N; ++k)
+      v.item[k] = batch_norm(v.item[k], s.item[k], d.item[k], r.item[k], w.item[k], b.item[k]);
+    return v;
+  }
+};
+
+// The gradient before the tail, and the normalised values.
+template <class T, class S>
 struct Slopes {
   const S *grad, *out, *x;
   const T *shift, *delta, *inv_std;
   i64 kind;
   T slope, scale;
 
-  __device__ T of(i64 i) const {
-    return kind == NOTHING ? T(grad[i]) : tail_slope(T(out[i]), T(grad[i]), kind, slope, scale);
+  __device__ bool in_packs() const {
+    return aligned(grad) && aligned(out) && aligned(x) && aligned(shift) && aligned(delta) && aligned(inv_std);
   }
-  __device__ T normalised(i64 i, i64 c) const { return batch_norm_centre(T(x[i]), shift[c], delta[c]) * inv_std[c]; }
+  template <int N>
+  __device__ Values<T, N> of(i64 i, bool packs = true, i64 left = N) const {
+    Values<T, N> g = read<T, N>(grad, i, packs, left);
+    if (kind != NOTHING) slope_back(g, read<T, N>(out, i, packs, left), kind, slope, scale);
+    return g;
+  }
+  template <int N>
+  __device__ Values<T, N> normalised(i64 i, i64 c, bool packs = true, i64 left = N) const {
+    Values<T, N> v = read<T, N>(x, i, packs, left);
+    const Values<T, N> s = read<T, N>(shift, c, packs, left), d = read<T, N>(delta, c, packs, left),
+                       r = read<T, N>(inv_std, c, packs, left);
+    for (int k = 0; k < N; ++k) v.item[k] = batch_norm_centre(v.item[k], s.item[k], d.item[k]) * r.item[k];
+    return v;
+  }
 };
 
 #define TG_SLOPE_PARAMETERS \
@@ -74,12 +113,16 @@ struct Slopes {
 template <class T, class S>
 __device__ inline void batch_norm_slopes(Sums<T, 2> *partial, const Slopes<T, S> &s, i64 rows, i64 columns, i64 lanes,
                                          i64 chunk) {
-  column_partials(partial, rows, columns, lanes, chunk, [=](i64 first, i64 end, i64 step, i64 column) {
-    return take_sums<T, 2>(first, end, step, column, [=](i64 row, i64 c, T *sum) {
-      const i64 i = row * columns + c;
-      const T g = s.of(i);
-      sum[0] += g;
-      sum[1] += g * s.normalised(i, c);
+  constexpr int N = Pack<S>::SIZE;
+  column_partials<S>(partial, rows, columns, lanes, chunk, s.in_packs(), [=](const Place &at, Sums<T, 2> *total) {
+    take_sums<S>(at, total, [=](i64 row, Sums<T, 2> *held) {
+      const i64 i = row * columns + at.column;
+      const Values<T, N> g = s.template of<N>(i, at.packs, at.left);
+      const Values<T, N> n = s.template normalised<N>(i, at.column, at.packs, at.left);
+      for (int k = 0; k < N; ++k) {
+        held[k].value[0] += g.item[k];
+        held[k].value[1] += g.item[k] * n.item[k];
+      }
     });
   });
 }
@@ -99,20 +142,26 @@ __device__ inline void batch_norm_parameters(T *dweight, T *dbias, T *means, con
 
 // In evaluation (means are null) the batch moves neither mean nor deviation: an x that is not finite spoils no gradient of x.
 template <class T, class S>
-__device__ inline void batch_norm_dx(S *dx, const T *weight, const T *means, const Slopes<T, S> &s, i64 count, i64 columns,
-                                     i64 adds) {
-  each_four(count, columns, [=](i64, i64 start, const i64 *column) {
-    T value[4] = {};
-    for (int lane = 0; lane < 4; ++lane) {
-      const i64 i = start + lane * PHILOX_W, c = column[lane];
-      if (i < count && !means) value[lane] = weight[c] * s.inv_std[c] * s.of(i);
-      if (i < count && means)
-        value[lane] = batch_norm_backward(s.of(i), s.normalised(i, c), means[c], means[columns + c], weight[c], s.inv_std[c]);
+struct BatchNormSlope {
+  const T *weight, *means;
+  Slopes<T, S> s;
+  i64 columns;
+
+  __device__ bool in_packs() const { return aligned(weight) && aligned(means) && s.in_packs(); }
+  template <int N>
+  __device__ Values<T, N> at(i64 i, i64 c) const {
+    Values<T, N> g = s.template of<N>(i);
+    const Values<T, N> w = read<T, N>(weight, c), r = read<T, N>(s.inv_std, c);
+    if (means) {
+      const Values<T, N> n = s.template normalised<N>(i, c), mean = read<T, N>(means, c), product = read<T, N>(means, columns + c);
+      for (int k = 0; k < N; ++k)
+        g.item[k] = batch_norm_backward(g.item[k], n.item[k], mean.item[k], product.item[k], w.item[k], r.item[k]);
+    } else {
+      for (int k = 0; k < N; ++k) g.item[k] *= w.item[k] * r.item[k];
     }
-    for (int lane = 0; lane < 4; ++lane)
-      if (start + lane * PHILOX_W < count) put(dx + start + lane * PHILOX_W, value[lane], adds);
-  });
-}
+    return g;
+  }
+};
 
 }  // namespace tg
 
@@ -129,9 +178,7 @@ TG_GLOBAL(batch_norm_eval,
 TG_GLOBAL(batch_norm_normalise,
           (S *out, const S *x, const T *shift, const T *delta, const T *inv_std, const T *weight, const T *bias, i64 count,
            i64 columns, TG_TAIL_PARAMETERS),
-          finish(out, count, columns, TG_TAIL_ARGUMENTS, [=](i64 i, i64 c) {
-            return batch_norm(T(x[i]), shift[c], delta[c], inv_std[c], weight[c], bias[c]);
-          }))
+          finish(out, count, columns, TG_TAIL_ARGUMENTS, false, Normalise<T, S>{x, shift, delta, inv_std, weight, bias}))
 TG_GLOBAL(batch_norm_slopes,
           (Sums<T, 2> *partial, TG_SLOPE_PARAMETERS, i64 rows, i64 columns, i64 lanes, i64 chunk),
           tg::batch_norm_slopes(partial, TG_SLOPES, rows, columns, lanes, chunk))
@@ -140,4 +187,4 @@ TG_GLOBAL(batch_norm_parameters,
            i64 adds_weight, i64 adds_bias),
           tg::batch_norm_parameters(dweight, dbias, means, partial, chunks, rows, columns, adds_weight, adds_bias))
 TG_GLOBAL(batch_norm_dx, (S *dx, const T *weight, const T *means, TG_SLOPE_PARAMETERS, i64 count, i64 columns, i64 adds),
-          tg::batch_norm_dx(dx, weight, means, TG_SLOPES, count, columns, adds))
+          finish(dx, count, columns, no_tail<T>(), adds != 0, BatchNormSlope<T, S>{weight, means, TG_SLOPES, columns}))

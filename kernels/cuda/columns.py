@@ -7,13 +7,17 @@ from typing import NamedTuple
 from twingrad.kernels.cuda.launching import THREADS
 from twingrad.namespace import Array
 
-WARP = 32
-HELD = 8
+PACK = 16
+"""Bytes that a thread reads at once."""
+ACROSS = 8
+"""Threads side by side, at most: 128 bytes of a row."""
+HELD = {2: 4, 4: 8, 8: 8}
+"""Rows that a thread reads at a time, by the bytes of an element: HELD of columns.cuh."""
 MOST_CHUNKS = 64
 
 
 class Split(NamedTuple):
-    """A block's columns, the rows of a chunk, how many chunks there are, and the blocks of work."""
+    """The threads across a block's columns, the rows of a chunk, how many chunks there are, and the blocks of work."""
 
     lanes: int
     chunk: int
@@ -22,10 +26,11 @@ class Split(NamedTuple):
 
 
 def split(x: Array) -> Split:
-    """The split of x (rows, columns): of its shape alone, so that every GPU adds in one order."""
+    """The split of x (rows, columns): of its shape and dtype alone, so that every GPU adds in one order."""
     rows, columns = x.shape
-    lanes = min(WARP, 1 << max(columns - 1, 0).bit_length())
-    unit = THREADS // lanes * HELD
+    width = PACK // x.dtype.itemsize
+    lanes = min(ACROSS, 1 << max(-(-columns // width) - 1, 0).bit_length())
+    unit = THREADS // lanes * HELD[x.dtype.itemsize]
     chunk = -(-max(rows, 1) // (MOST_CHUNKS * unit)) * unit
     chunks = -(-rows // chunk)
-    return Split(lanes, chunk, chunks, -(-columns // lanes) * chunks)
+    return Split(lanes, chunk, chunks, -(-columns // (lanes * width)) * chunks)

@@ -18,10 +18,18 @@ struct Lookup {
 
   template <int LANES>
   __device__ void row(i64 r, i64 lane) const {
+    constexpr int N = Pack<S>::SIZE;
     const i64 number = indices[r];
     const bool valid = number >= 0 && number < vocabulary;
-    for (i64 c = lane; c < width; c += LANES)
-      out[r * width + c] = valid ? table[number * width + c] : S(infinite(T(0)) * T(0));
+    const S *from = table + (valid ? number * width : 0);
+    S *to = out + r * width;
+    const bool packs = aligned(from) && aligned(to);
+    each_pack<LANES, N>(lane, width, [=](i64 c, i64 left) {
+      Values<T, N> v = {};
+      if (valid) v = read<T, N>(from, c, packs, left);
+      for (int k = 0; k < N; ++k) v.item[k] = valid ? v.item[k] : infinite(T(0)) * T(0);
+      write<N>(to, c, v, false, packs, left);
+    });
   }
 };
 
@@ -37,11 +45,17 @@ struct LookupSlope {
   __device__ void row(i64 first, i64 lane) const {
     const i64 number = indices[order[first]];
     if (number < 0 || number >= vocabulary || (first > 0 && indices[order[first - 1]] == number)) return;
-    for (i64 c = lane; c < width; c += LANES) {
-      T total = T(table[number * width + c]);
-      for (i64 k = first; k < count && indices[order[k]] == number; ++k) total += T(grad[order[k] * width + c]);
-      table[number * width + c] = total;
-    }
+    constexpr int N = Pack<S>::SIZE;
+    S *to = table + number * width;
+    const bool packs = aligned(to) && aligned(grad) && width % N == 0;
+    each_pack<LANES, N>(lane, width, [=, *this](i64 c, i64 left) {
+      Values<T, N> total = read<T, N>(to, c, packs, left);
+      for (i64 k = first; k < count && indices[order[k]] == number; ++k) {
+        const Values<T, N> g = read<T, N>(grad, order[k] * width + c, packs, left);
+        for (int j = 0; j < N; ++j) total.item[j] += g.item[j];
+      }
+      write<N>(to, c, total, false, packs, left);
+    });
   }
 };
 

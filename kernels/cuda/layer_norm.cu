@@ -2,6 +2,7 @@
 // value and `delta`; delta and inv_std are saved. A row is read three times, all but the first from a cache.
 #include "batch_norm.h"
 #include "columns.cuh"
+#include "team.cuh"
 
 using namespace tg;
 
@@ -18,16 +19,31 @@ struct LayerNorm {
 
   template <int LANES>
   __device__ void row(i64 r, i64 lane) const {
+    constexpr int N = Pack<S>::SIZE;
     const S *from = x + r * columns;
+    S *to = out + r * columns;
+    const bool packs = aligned(from) && aligned(to), beside = aligned(weight) && aligned(bias);
     const T shift = T(from[0]);
-    const T delta = team_sum<LANES, T>(lane, columns, [=](i64 c) { return T(from[c]) - shift; }) / (T)columns;
-    const T variance = team_sum<LANES, T>(lane, columns, [=](i64 c) {
-                         const T centred = batch_norm_centre(T(from[c]), shift, delta);
-                         return centred * centred;
+    const T delta = team_sum<LANES, N, T>(lane, columns, [=](i64 c, i64 left) {
+                      Values<T, N> v = read<T, N>(from, c, packs, left);
+                      for (int k = 0; k < N; ++k) v.item[k] -= shift;
+                      return v;
+                    }) / (T)columns;
+    const T variance = team_sum<LANES, N, T>(lane, columns, [=](i64 c, i64 left) {
+                         Values<T, N> v = read<T, N>(from, c, packs, left);
+                         for (int k = 0; k < N; ++k) {
+                           const T centred = batch_norm_centre(v.item[k], shift, delta);
+                           v.item[k] = centred * centred;
+                         }
+                         return v;
                        }) / (T)columns;
     const T inv_std = batch_norm_inv_std(variance, eps);
-    for (i64 c = lane; c < columns; c += LANES)
-      out[r * columns + c] = batch_norm(T(from[c]), shift, delta, inv_std, weight[c], bias[c]);
+    each_pack<LANES, N>(lane, columns, [=](i64 c, i64 left) {
+      Values<T, N> v = read<T, N>(from, c, packs, left);
+      const Values<T, N> w = read<T, N>(weight, c, beside, left), b = read<T, N>(bias, c, beside, left);
+      for (int k = 0; k < N; ++k) v.item[k] = batch_norm(v.item[k], shift, delta, inv_std, w.item[k], b.item[k]);
+      write<N>(to, c, v, false, packs, left);
+    });
     if (lane == 0) {
       deltas[r] = delta;
       inv_stds[r] = inv_std;
@@ -46,15 +62,35 @@ struct LayerNormSlope {
 
   template <int LANES>
   __device__ void row(i64 r, i64 lane) const {
+    constexpr int N = Pack<S>::SIZE;
     const S *from = x + r * columns, *g = grad + r * columns;
+    S *to = dx + r * columns;
+    const bool packs = aligned(from) && aligned(g) && aligned(to), beside = aligned(weight);
     const T *w = weight, shift = T(from[0]), delta = deltas[r], inv_std = inv_stds[r];
-    auto normalised = [=](i64 c) { return batch_norm_centre(T(from[c]), shift, delta) * inv_std; };
-    auto weighted = [=](i64 c) { return T(g[c]) * w[c]; };
-    const T mean = team_sum<LANES, T>(lane, columns, weighted) / (T)columns;
-    const T product =
-        team_sum<LANES, T>(lane, columns, [=](i64 c) { return weighted(c) * normalised(c); }) / (T)columns;
-    for (i64 c = lane; c < columns; c += LANES)
-      put(dx + r * columns + c, inv_std * ((weighted(c) - mean) - normalised(c) * product), adds);
+    auto weighted = [=](i64 c, i64 left) {
+      Values<T, N> v = read<T, N>(g, c, packs, left);
+      const Values<T, N> by = read<T, N>(w, c, beside, left);
+      for (int k = 0; k < N; ++k) v.item[k] *= by.item[k];
+      return v;
+    };
+    auto normalised = [=](i64 c, i64 left) {
+      Values<T, N> v = read<T, N>(from, c, packs, left);
+      for (int k = 0; k < N; ++k) v.item[k] = batch_norm_centre(v.item[k], shift, delta) * inv_std;
+      return v;
+    };
+    const T mean = team_sum<LANES, N, T>(lane, columns, weighted) / (T)columns;
+    const T product = team_sum<LANES, N, T>(lane, columns, [=](i64 c, i64 left) {
+                        Values<T, N> v = weighted(c, left);
+                        const Values<T, N> n = normalised(c, left);
+                        for (int k = 0; k < N; ++k) v.item[k] *= n.item[k];
+                        return v;
+                      }) / (T)columns;
+    each_pack<LANES, N>(lane, columns, [=](i64 c, i64 left) {
+      Values<T, N> v = weighted(c, left);
+      const Values<T, N> n = normalised(c, left);
+      for (int k = 0; k < N; ++k) v.item[k] = inv_std * ((v.item[k] - mean) - n.item[k] * product);
+      write<N>(to, c, v, adds, packs, left);
+    });
   }
 };
 
@@ -62,12 +98,18 @@ struct LayerNormSlope {
 template <class T, class S>
 __device__ inline void layer_norm_slopes(Sums<T, 2> *partial, const S *grad, const S *x, const T *deltas, const T *inv_stds,
                                          i64 rows, i64 columns, i64 lanes, i64 chunk) {
-  column_partials(partial, rows, columns, lanes, chunk, [=](i64 first, i64 end, i64 step, i64 column) {
-    return take_sums<T, 2>(first, end, step, column, [=](i64 r, i64 c, T *sum) {
+  constexpr int N = Pack<S>::SIZE;
+  const bool packs = aligned(grad) && aligned(x);
+  column_partials<S>(partial, rows, columns, lanes, chunk, packs, [=](const Place &at, Sums<T, 2> *total) {
+    take_sums<S>(at, total, [=](i64 r, Sums<T, 2> *held) {
       const S *from = x + r * columns;
-      const T g = T(grad[r * columns + c]);
-      sum[0] += g * (batch_norm_centre(T(from[c]), T(from[0]), deltas[r]) * inv_stds[r]);
-      sum[1] += g;
+      const T shift = T(from[0]), delta = deltas[r], inv_std = inv_stds[r];
+      const Values<T, N> v = read<T, N>(from, at.column, at.packs, at.left);
+      const Values<T, N> g = read<T, N>(grad, r * columns + at.column, at.packs, at.left);
+      for (int k = 0; k < N; ++k) {
+        held[k].value[0] += g.item[k] * (batch_norm_centre(v.item[k], shift, delta) * inv_std);
+        held[k].value[1] += g.item[k];
+      }
     });
   });
 }

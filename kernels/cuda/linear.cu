@@ -6,31 +6,53 @@
 
 using namespace tg;
 
-// out[i] = tail(out[i] + bias[column]); bias may be null
+namespace tg {
+
+template <class T, class S>
+struct Biased {
+  const S *x;
+  const T *bias;  // may be null
+  __device__ bool in_packs() const { return aligned(x) && aligned(bias); }
+  template <int N>
+  __device__ Values<T, N> at(i64 i, i64 column) const {
+    Values<T, N> v = read<T, N>(x, i);
+    if (bias) {
+      const Values<T, N> b = read<T, N>(bias, column);
+      for (int k = 0; k < N; ++k) v.item[k] += b.item[k];
+    }
+    return v;
+  }
+};
+
+}  // namespace tg
+
+// out[i] = tail(out[i] + bias[column])
 TG_GLOBAL(bias_tail, (S *out, const T *bias, i64 count, i64 columns, TG_TAIL_PARAMETERS),
-          finish(out, count, columns, TG_TAIL_ARGUMENTS,
-                 [=](i64 i, i64 column) { return bias ? T(out[i]) + bias[column] : T(out[i]); }))
+          finish(out, count, columns, TG_TAIL_ARGUMENTS, false, Biased<T, S>{out, bias}))
 
 // partial: the sums of a chunk's rows of grad, or with a tail of dy = the gradient before the tail, which is written.
 template <class T, class S>
 __device__ inline void slope_sums(Sums<T, 1> *partial, S *dy, const S *grad, const S *out, i64 rows, i64 columns, i64 lanes,
                                   i64 chunk, i64 kind, T slope, T scale) {
-  column_partials(partial, rows, columns, lanes, chunk, [=](i64 first, i64 end, i64 step, i64 column) {
-    T g[HELD];  // all of them are read before any is written: the compiler cannot know that dy is another array
+  constexpr int N = Pack<S>::SIZE;
+  const bool packs = aligned(grad) && aligned(out) && aligned(dy);
+  column_partials<S>(partial, rows, columns, lanes, chunk, packs, [=](const Place &at, Sums<T, 1> *total) {
+    Values<T, N> g[HELD<S>];  // all of them are read before any is written: the compiler cannot know that dy is another array
 #pragma unroll
-    for (int k = 0; k < HELD; ++k) {
-      const i64 row = first + k * step, i = row * columns + column;
-      g[k] = row < end ? T(grad[i]) : T(0);
-      if (dy && row < end) g[k] = tail_slope(T(out[i]), g[k], kind, slope, scale);
+    for (int k = 0; k < HELD<S>; ++k) {
+      const i64 row = at.first + k * at.step, i = row * columns + at.column;
+      g[k] = {};
+      if (row < at.end) g[k] = read<T, N>(grad, i, at.packs, at.left);
+      if (row < at.end && dy) slope_back(g[k], read<T, N>(out, i, at.packs, at.left), kind, slope, scale);
     }
-    Sums<T, 1> held = {};
+    Sums<T, 1> held[N] = {};
 #pragma unroll
-    for (int k = 0; k < HELD; ++k) {
-      const i64 row = first + k * step;
-      if (dy && row < end) dy[row * columns + column] = g[k];
-      held.value[0] += g[k];
+    for (int k = 0; k < HELD<S>; ++k) {
+      const i64 row = at.first + k * at.step;
+      if (row < at.end && dy) write<N>(dy, row * columns + at.column, g[k], false, at.packs, at.left);
+      for (int j = 0; j < N; ++j) held[j].value[0] += g[k].item[j];
     }
-    return held;
+    for (int j = 0; j < N; ++j) total[j] = merge(total[j], held[j]);
   });
 }
 

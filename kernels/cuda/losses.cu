@@ -1,8 +1,8 @@
 // Losses of single numbers over predictions (rows, columns); the formulas are in ../include/losses.h.
 //
 // Forward writes the weighted losses where they are asked for, and the sums of losses and weights of each piece of PIECE
-// elements, which one block then adds: the order of additions depends on the number of elements alone. Moves 8 bytes an
-// element in float32 forward, 12 backward; neighbouring threads take neighbouring elements, at any alignment.
+// elements, which one block then adds: the order of additions depends on the number of elements and their dtype alone. Moves
+// 8 bytes an element in float32 forward, 12 backward.
 #include "losses.h"
 #include "team.cuh"
 
@@ -22,16 +22,27 @@ struct Given {
   const unsigned char *mask;
   i64 columns, integers, class_stride;
 
-  __device__ T label(i64 i) const { return integers ? (T)((const i64 *)target)[i] : ((const T *)target)[i]; }
-  __device__ T example(i64 i) const { return example_weight ? example_weight[i / columns] : T(1); }
-  __device__ ClassWeights<T> classes(i64 i) const {
+  __device__ bool in_packs() const { return aligned((const T *)target); }
+  template <int N>
+  __device__ Values<T, N> labels(i64 i, bool packs, i64 left) const {
+    return integers ? read<T, N>((const i64 *)target, i, packs, left) : read<T, N>((const T *)target, i, packs, left);
+  }
+  __device__ ClassWeights<T> classes(i64 column) const {
     if (!class_weight) return {T(1), T(1)};
-    const T *pair = class_weight + i % columns * class_stride;
+    const T *pair = class_weight + column * class_stride;
     return {pair[0], pair[1]};
   }
-  template <class Loss>
-  __device__ bool there(i64 i, T label) const {
-    return (!mask || mask[i]) && !Loss::missing(label);
+  // Runs f(k, whether it counts, weight of the example, weights of the classes) for the elements i + k, k < N and < left.
+  template <class Loss, int N, class F>
+  __device__ void each(i64 i, i64 left, const Values<T, N> &label, F f) const {
+    const bool weighted = class_weight || example_weight;
+    i64 row = weighted ? i / columns : 0, column = i - row * columns;
+    for (int k = 0; k < N; ++k) {
+      if (k >= left) continue;
+      const bool there = (!mask || mask[i + k]) && !Loss::missing(label.item[k]);
+      f(k, there, example_weight ? example_weight[row] : T(1), classes(column));
+      if (weighted && ++column == columns) ++row, column = 0;
+    }
   }
 };
 
@@ -43,18 +54,21 @@ struct Given {
 // pieces: a pair for each piece, the sum of its losses and of its weights; losses may be null
 template <class Loss, class T, class S>
 __device__ inline void loss_forward(T *losses, T *pieces, const S *x, i64 count, const Given<T> &given) {
+  constexpr int N = Pack<S>::SIZE;
+  const bool packs = aligned(x) && aligned(losses) && given.in_packs();
   for (i64 piece = blockIdx.x; piece < ceil_div(count, PIECE); piece += gridDim.x) {
     T total = T(0), weights = T(0);
-    for (int k = 0; k < PER_THREAD; ++k) {
-      const i64 i = piece * PIECE + k * THREADS + threadIdx.x;
-      if (i >= count) break;
-      const T t = given.label(i), by = given.example(i);
-      const ClassWeights<T> classes = given.classes(i);
-      const bool there = given.template there<Loss>(i, t);
-      const T loss = there ? Loss::loss(T(x[i]), t, classes) * by : T(0);
-      total += loss;
-      weights += there ? Loss::weight(t, classes) * by : T(0);
-      if (losses) losses[i] = loss;
+    for (int p = 0; p < PER_THREAD / N; ++p) {
+      const i64 i = piece * PIECE + (p * THREADS + threadIdx.x) * N, left = count - i;
+      if (left <= 0) break;
+      const Values<T, N> v = read<T, N>(x, i, packs, left), t = given.template labels<N>(i, packs, left);
+      Values<T, N> loss = {};
+      given.template each<Loss>(i, left, t, [&](int k, bool there, T by, ClassWeights<T> classes) {
+        loss.item[k] = there ? Loss::loss(v.item[k], t.item[k], classes) * by : T(0);
+        total += loss.item[k];
+        weights += there ? Loss::weight(t.item[k], classes) * by : T(0);
+      });
+      if (losses) write<N>(losses, i, loss, false, packs, left);
     }
     auto sum = [](T a, T b) { return a + b; };
     total = team_fold<THREADS>(total, sum);
@@ -70,8 +84,8 @@ __device__ inline void loss_forward(T *losses, T *pieces, const S *x, i64 count,
 template <class T>
 __device__ inline void loss_total(T *total, T *inverse, const T *pieces, i64 count, i64 mean) {
   if (blockIdx.x != 0) return;
-  const T losses = team_sum<THREADS, T>(threadIdx.x, count, [=](i64 i) { return pieces[2 * i]; });
-  const T sum = team_sum<THREADS, T>(threadIdx.x, count, [=](i64 i) { return pieces[2 * i + 1]; });
+  const T losses = team_sum<THREADS, 1, T>(threadIdx.x, count, [=](i64 i, i64) { return Values<T, 1>{{pieces[2 * i]}}; });
+  const T sum = team_sum<THREADS, 1, T>(threadIdx.x, count, [=](i64 i, i64) { return Values<T, 1>{{pieces[2 * i + 1]}}; });
   if (threadIdx.x != 0) return;
   const T weights = mean ? divisor(sum) : T(1);
   *inverse = T(1) / weights;
@@ -82,11 +96,20 @@ __device__ inline void loss_total(T *total, T *inverse, const T *pieces, i64 cou
 template <class Loss, class T, class S>
 __device__ inline void loss_backward(S *dx, const T *grad, const T *inverse, i64 grad_stride, i64 adds, const S *x, i64 count,
                                      const Given<T> &given) {
+  constexpr int N = Pack<S>::SIZE;
+  const bool packs = aligned(dx) && aligned(x) && given.in_packs() && (!grad_stride || aligned(grad));
   const T by = *inverse;
-  for (i64 i = thread_number(); i < count; i += thread_count()) {
-    const T t = given.label(i), scale = grad[i * grad_stride] * by;
-    const T slope = Loss::slope(T(x[i]), t, given.classes(i)) * (scale * given.example(i));
-    put(dx + i, given.template there<Loss>(i, t) ? slope : T(0), adds);
+  for (i64 i = thread_number() * N; i < count; i += thread_count() * N) {
+    const i64 left = count - i;
+    const Values<T, N> v = read<T, N>(x, i, packs, left), t = given.template labels<N>(i, packs, left);
+    Values<T, N> g = {};
+    if (grad_stride) g = read<T, N>(grad, i, packs, left);
+    given.template each<Loss>(i, left, t, [&](int k, bool there, T weight, ClassWeights<T> classes) {
+      const T scale = (grad_stride ? g.item[k] : *grad) * by;
+      const T slope = Loss::slope(v.item[k], t.item[k], classes) * (scale * weight);
+      g.item[k] = there ? slope : T(0);
+    });
+    write<N>(dx, i, g, adds, packs, left);
   }
 }
 

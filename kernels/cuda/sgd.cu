@@ -5,11 +5,11 @@
 #include "sgd.h"
 #include "update.cuh"
 
-TG_UPDATE(sgd, float32, float, false, (tg::THREADS), tg::Descent<float>)
-TG_UPDATE(sgd, float64, double, false, (tg::THREADS), tg::Descent<double>)
-TG_UPDATE(sgd_averaged, float32, float, true, (tg::THREADS), tg::Descent<float>)
-TG_UPDATE(sgd_averaged, float64, double, true, (tg::THREADS), tg::Descent<double>)
-TG_UPDATE(momentum, float32, float, false, (tg::THREADS), tg::Momentum<float>)
-TG_UPDATE(momentum, float64, double, false, (tg::THREADS, 3), tg::Momentum<double>)
-TG_UPDATE(momentum_averaged, float32, float, true, (tg::THREADS), tg::Momentum<float>)
-TG_UPDATE(momentum_averaged, float64, double, true, (tg::THREADS, 3), tg::Momentum<double>)
+TG_UPDATE(sgd, float32, float, false, tg::Descent<float>)
+TG_UPDATE(sgd, float64, double, false, tg::Descent<double>)
+TG_UPDATE(sgd_averaged, float32, float, true, tg::Descent<float>)
+TG_UPDATE(sgd_averaged, float64, double, true, tg::Descent<double>)
+TG_UPDATE(momentum, float32, float, false, tg::Momentum<float>)
+TG_UPDATE(momentum, float64, double, false, tg::Momentum<double>)
+TG_UPDATE(momentum_averaged, float32, float, true, tg::Momentum<float>)
+TG_UPDATE(momentum_averaged, float64, double, true, tg::Momentum<double>)

@@ -12,14 +12,24 @@ namespace tg {
 // rounded, it computes the exponential once more.
 template <int LANES, class O, class S, class T>
 __device__ inline void exponential_row(O *out, const S *x, i64 columns, i64 lane, T *largest, T *total) {
-  const T top = *largest = team_largest<LANES>(lane, columns, -infinite(T(0)), [=](i64 c) { return T(x[c]); });
-  if constexpr (sizeof(O) == sizeof(T)) {
-    const T all = *total = team_sum<LANES, T>(lane, columns, [=](i64 c) { return out[c] = exponential(T(x[c]) - top); });
-    for (i64 c = lane; c < columns; c += LANES) out[c] /= all;
-  } else {
-    const T all = *total = team_sum<LANES, T>(lane, columns, [=](i64 c) { return exponential(T(x[c]) - top); });
-    for (i64 c = lane; c < columns; c += LANES) out[c] = exponential(T(x[c]) - top) / all;
-  }
+  constexpr int N = Pack<S>::SIZE;
+  const bool packs = aligned(out) && aligned(x), kept = sizeof(O) == sizeof(T);
+  const T top = *largest = team_largest<LANES, N>(lane, x, columns, packs, -infinite(T(0)));
+  auto powers = [=](i64 c, i64 left) {
+    Values<T, N> v = read<T, N>(x, c, packs, left);
+    for (int k = 0; k < N; ++k) v.item[k] = exponential(v.item[k] - top);
+    return v;
+  };
+  const T all = *total = team_sum<LANES, N, T>(lane, columns, [=](i64 c, i64 left) {
+    const Values<T, N> v = powers(c, left);
+    if (kept) write<N>(out, c, v, false, packs, left);
+    return v;
+  });
+  each_pack<LANES, N>(lane, columns, [=](i64 c, i64 left) {
+    Values<T, N> v = kept ? read<T, N>(out, c, packs, left) : powers(c, left);
+    for (int k = 0; k < N; ++k) v.item[k] /= all;
+    write<N>(out, c, v, false, packs, left);
+  });
 }
 
 template <class T, class S>
@@ -45,9 +55,40 @@ struct SoftmaxSlope {
 
   template <int LANES>
   __device__ void row(i64 r, i64 lane) const {
+    constexpr int N = Pack<S>::SIZE;
     const S *g = grad + r * columns, *a = out + r * columns;
-    const T total = team_sum<LANES, T>(lane, columns, [=](i64 c) { return T(g[c]) * T(a[c]); });
-    for (i64 c = lane; c < columns; c += LANES) put(dx + r * columns + c, (T(g[c]) - total) * T(a[c]), adds);
+    S *to = dx + r * columns;
+    const bool packs = aligned(g) && aligned(a) && aligned(to);
+    const T total = team_sum<LANES, N, T>(lane, columns, [=](i64 c, i64 left) {
+      Values<T, N> v = read<T, N>(g, c, packs, left);
+      const Values<T, N> w = read<T, N>(a, c, packs, left);
+      for (int k = 0; k < N; ++k) v.item[k] *= w.item[k];
+      return v;
+    });
+    each_pack<LANES, N>(lane, columns, [=](i64 c, i64 left) {
+      Values<T, N> v = read<T, N>(g, c, packs, left);
+      const Values<T, N> w = read<T, N>(a, c, packs, left);
+      for (int k = 0; k < N; ++k) v.item[k] = (v.item[k] - total) * w.item[k];
+      write<N>(to, c, v, adds, packs, left);
+    });
+  }
+};
+
+// A row of soft targets, times the classes' weights where there are some.
+template <class T, int N>
+struct Targets {
+  const T *target, *class_weight;
+  bool packs;
+
+  __device__ Targets(const void *targets, const T *weight, i64 first)
+      : target((const T *)targets + first), class_weight(weight), packs(aligned(target) && aligned(weight)) {}
+  __device__ Values<T, N> at(i64 c, i64 left) const {
+    Values<T, N> t = read<T, N>(target, c, packs, left);
+    if (class_weight) {
+      const Values<T, N> w = read<T, N>(class_weight, c, packs, left);
+      for (int k = 0; k < N; ++k) t.item[k] *= w.item[k];
+    }
+    return t;
   }
 };
 
@@ -62,19 +103,25 @@ struct CrossEntropy {
 
   template <int LANES>
   __device__ void row(i64 r, i64 lane) const {
+    constexpr int N = Pack<S>::SIZE;
     const S *z = logits + r * columns;
-    const T *weight = class_weight;
     T largest, total, loss, share;
     exponential_row<LANES>(probabilities + r * columns, z, columns, lane, &largest, &total);
     if (soft) {
-      const T *t = (const T *)target + r * columns, log_sum = logarithm(total), top = largest;
-      auto term = [=](i64 c) { return weight ? t[c] * weight[c] : t[c]; };
-      share = team_sum<LANES, T>(lane, columns, term);
-      loss = team_sum<LANES, T>(lane, columns, [=](i64 c) { return soft_term(term(c), log_sum, T(z[c]), top); });
+      const Targets<T, N> targets(target, class_weight, r * columns);
+      const T log_sum = logarithm(total), top = largest;
+      const bool packs = aligned(z);
+      share = team_sum<LANES, N, T>(lane, columns, [=](i64 c, i64 left) { return targets.at(c, left); });
+      loss = team_sum<LANES, N, T>(lane, columns, [=](i64 c, i64 left) {
+        Values<T, N> t = targets.at(c, left);
+        const Values<T, N> v = read<T, N>(z, c, packs, left);
+        for (int k = 0; k < N; ++k) t.item[k] = soft_term(t.item[k], log_sum, v.item[k], top);
+        return t;
+      });
     } else {
       const i64 t = ((const i64 *)target)[r];
       const bool valid = t >= 0 && t < columns;
-      share = valid && weight ? weight[t] : T(1);
+      share = valid && class_weight ? class_weight[t] : T(1);
       loss = valid ? softmax_loss(total, T(z[t]), largest) * share : infinite(T(0)) * T(0);
     }
     if (lane == 0) {
@@ -89,13 +136,22 @@ struct CrossEntropy {
 template <class T>
 __device__ inline void cross_entropy_total(T *total, T *inverse, const T *losses, const T *sums, const T *example_weight,
                                            i64 rows, i64 weighted, T scale) {
+  constexpr int N = Pack<T>::SIZE;
   if (blockIdx.x != 0) return;
   const i64 lane = threadIdx.x;
   T by = scale;
-  if (weighted)
-    by = T(1) / divisor(team_sum<THREADS, T>(
-                    lane, rows, [=](i64 r) { return example_weight ? sums[r] * example_weight[r] : sums[r]; }));
-  const T loss = team_sum<THREADS, T>(lane, rows, [=](i64 r) { return losses[r]; });
+  if (weighted) {
+    const bool packs = aligned(example_weight);
+    by = T(1) / divisor(team_sum<THREADS, N, T>(lane, rows, [=](i64 r, i64 left) {
+           Values<T, N> v = read<T, N>(sums, r, true, left);
+           if (example_weight) {
+             const Values<T, N> w = read<T, N>(example_weight, r, packs, left);
+             for (int k = 0; k < N; ++k) v.item[k] *= w.item[k];
+           }
+           return v;
+         }));
+  }
+  const T loss = team_sum<THREADS, N, T>(lane, rows, [=](i64 r, i64 left) { return read<T, N>(losses, r, true, left); });
   if (lane != 0) return;
   *inverse = by;
   if (total) *total = loss * by;
@@ -113,18 +169,28 @@ struct CrossEntropySlope {
 
   template <int LANES>
   __device__ void row(i64 r, i64 lane) const {
+    constexpr int N = Pack<S>::SIZE;
     const T *a = probabilities + r * columns, share = sums[r];
     S *out = dlogits + r * columns;
+    const bool packs = aligned(a) && aligned(out);
     T g = grad[r * grad_stride] * *inverse;
     if (example_weight) g *= example_weight[r];
     if (soft) {
-      const T *t = (const T *)target + r * columns;
-      for (i64 c = lane; c < columns; c += LANES)
-        put(out + c, soft_backward(a[c], class_weight ? t[c] * class_weight[c] : t[c], share, g), adds);
+      const Targets<T, N> targets(target, class_weight, r * columns);
+      each_pack<LANES, N>(lane, columns, [=](i64 c, i64 left) {
+        Values<T, N> v = read<T, N>(a, c, packs, left);
+        const Values<T, N> t = targets.at(c, left);
+        for (int k = 0; k < N; ++k) v.item[k] = soft_backward(v.item[k], t.item[k], share, g);
+        write<N>(out, c, v, adds, packs, left);
+      });
     } else {
       const i64 t = ((const i64 *)target)[r];
       g = t < 0 || t >= columns ? infinite(T(0)) * T(0) : g * share;
-      for (i64 c = lane; c < columns; c += LANES) put(out + c, softmax_backward(a[c], c == t, g), adds);
+      each_pack<LANES, N>(lane, columns, [=](i64 c, i64 left) {
+        Values<T, N> v = read<T, N>(a, c, packs, left);
+        for (int k = 0; k < N; ++k) v.item[k] = softmax_backward(v.item[k], c + k == t, g);
+        write<N>(out, c, v, adds, packs, left);
+      });
     }
   }
 };

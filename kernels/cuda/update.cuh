@@ -7,8 +7,8 @@
 // read where T is double. segments: rows of (offset, length). control: a row of doubles for each.
 //
 // Where all addresses are multiples of 16 a thread takes 16 bytes of each array at once, else one element; both give the
-// same words. Some kernels ask for two or three blocks at once (__launch_bounds__): left to itself the
-// compiler keeps those to 64 registers on sm_75, and spills.
+// same words. Two blocks at once are asked for (__launch_bounds__): left to itself the compiler keeps some kernels to 64
+// registers on sm_75, and spills.
 #pragma once
 #include "grid.cuh"
 #include "terms.h"
@@ -40,7 +40,7 @@ struct UpdateTile {
     if constexpr (AVERAGES) follow(p, kept, terms);
   }
 
-  __device__ void operator()(i64 first, i64 count) const {
+  __device__ void operator()(i64 first, int count) const {
     typedef Pack<T> P;
     T *p = theta + first, *x = a + first, *y = b + first, *z = c + first, *e = average + first;
     const T *g = grad + first;
@@ -52,9 +52,9 @@ struct UpdateTile {
     bfloat16 *low = nullptr;
     if constexpr (sizeof(T) == 4) low = copy ? copy + first : nullptr;
     packs = packs && ((u64)low & 7) == 0;
-    const i64 whole = packs ? count / P::SIZE : 0;
+    const int whole = packs ? count / P::SIZE : 0;
 #pragma unroll 1
-    for (i64 i = threadIdx.x; i < whole; i += blockDim.x) {
+    for (int i = threadIdx.x; i < whole; i += THREADS) {
       P u = ((const P *)p)[i], v = ((const P *)g)[i], s = {}, t = {}, w = {}, kept = {};
       if (Rule::STATES > 0) s = ((const P *)x)[i];
       if (Rule::STATES > 1) t = ((const P *)y)[i];
@@ -71,7 +71,7 @@ struct UpdateTile {
       if (AVERAGES) ((P *)e)[i] = kept;
     }
 #pragma unroll 1
-    for (i64 i = whole * P::SIZE + threadIdx.x; i < count; i += blockDim.x) {
+    for (int i = whole * P::SIZE + threadIdx.x; i < count; i += THREADS) {
       T s = Rule::STATES > 0 ? x[i] : T(0), t = Rule::STATES > 1 ? y[i] : T(0), w = Rule::STATES > 2 ? z[i] : T(0);
       T kept = AVERAGES ? e[i] : T(0);
       one(p[i], g[i], s, t, w, kept);
@@ -89,7 +89,7 @@ struct UpdateTile {
 template <class T, bool AVERAGES, class Rule>
 __device__ inline void update_segments(T *theta, const T *grad, T *a, T *b, T *c, T *average, bfloat16 *copy,
                                        const i64 *segments, const double *control, i64 rows, i64 count) {
-  each_tile(segments, rows, count, [=](i64 row) {
+  each_tile(segments, (u32)rows, count, [=](i64 row) {
     const double *scalars = control + (Rule::COLUMNS + TERM_COLUMNS) * row;
     return UpdateTile<T, Rule, AVERAGES>{theta, grad, a, b, c, average, copy, Rule::of(scalars), terms_of<T>(scalars + Rule::COLUMNS)};
   });
@@ -97,8 +97,8 @@ __device__ inline void update_segments(T *theta, const T *grad, T *a, T *b, T *c
 
 }  // namespace tg
 
-#define TG_UPDATE(name, dtype, T, AVERAGES, BOUNDS, ...)                                                                 \
-  extern "C" __global__ void __launch_bounds__ BOUNDS                                                                    \
+#define TG_UPDATE(name, dtype, T, AVERAGES, ...)                                                                         \
+  extern "C" __global__ void __launch_bounds__(tg::THREADS, 2)                                                           \
       name##_segments_##dtype(T *theta, const T *grad, T *a, T *b, T *c, T *average, tg::bfloat16 *copy,                 \
                               const tg::i64 *segments, const double *control, tg::i64 rows, tg::i64 count) {             \
     tg::update_segments<T, AVERAGES, __VA_ARGS__>(theta, grad, a, b, c, average, copy, segments, control, rows, count);  \

@@ -88,7 +88,8 @@ def clip_segments(
     launching.launch("clip", kernel, lanes.size, grad, lanes, grad, table, np.int64(rows), np.int64(count), size)
     launching.launch("clip", "norm_leaves", count, grad, leaves, lanes, np.int64(count))
     numbers = np.int64(rows), np.int64(columns), np.int64(columns + FACTOR), np.float64(max_norm), np.float64(unscale)
-    launching.launch("clip", "clip_factors", 1, grad, control, norm, leaves, table, *numbers, size)
+    arrays = control, norm, leaves, np.int64(count), table
+    launching.launch("clip", "clip_factors", 1, grad, *arrays, *numbers, size)
 
 
 def _segments(table: Array, like: Array) -> Array:

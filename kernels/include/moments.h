@@ -21,12 +21,12 @@ TG_HD Moments<T> merge(const Moments<T> &a, const Moments<T> &b) {
   return {count, a.mean + gap * share, a.m2 + b.m2 + gap * gap * (a.count * share)};
 }
 
-// Of the first `count` of N values.
+// Of the first `count` of N values, N a power of two.
 template <int N, class T>
 TG_HD Moments<T> moments(const T *value, int count) {
   T sum = T(0), m2 = T(0);
   for (int k = 0; k < N; ++k) sum += k < count ? value[k] : T(0);
-  const T mean = sum / (T)count;
+  const T mean = count == N ? sum * (T(1) / T(N)) : sum / (T)count;  // the same bits where N is a power of two, and no division
   for (int k = 0; k < N; ++k) {
     const T gap = value[k] - mean;
     m2 += k < count ? gap * gap : T(0);

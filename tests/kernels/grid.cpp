@@ -123,7 +123,8 @@ struct Grid<kernel> {
     gridDim.x = (unsigned)blocks;
     blockDim.x = (unsigned)threads;
     for (blockIdx.x = gridDim.x; blockIdx.x-- > 0;) {
-      memset(tg::shared_room(), 0xff, tg::ROOM);
+      memset(tg::team_room(), 0xff, tg::TEAM_ROOM);
+      memset(tg::column_room(), 0xff, tg::COLUMN_ROOM);
       host::run_block(blockDim.x);
     }
   }

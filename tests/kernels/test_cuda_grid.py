@@ -242,22 +242,27 @@ def test_the_launcher_and_the_sources_agree_on_the_block():
 
 
 def test_python_and_the_sources_agree_on_rows_columns_and_pieces():
-    team, column, loss = ((build.SOURCES / name).read_text() for name in ("team.cuh", "columns.cuh", "losses.cu"))
-    assert int(re.search(r"WARP = (\d+)", team)[1]) == columns.WARP == launching.THREADS // activations.ROWS_OF_BLOCK
+    grid, team, column, loss = (
+        (build.SOURCES / name).read_text() for name in ("grid.cuh", "team.cuh", "columns.cuh", "losses.cu")
+    )
+    assert int(re.search(r"WARP = (\d+)", grid)[1]) == launching.THREADS // activations.ROWS_OF_BLOCK
     assert int(re.search(r"WIDE = (\d+)", team)[1]) == activations.WIDE
-    assert int(re.search(r"HELD = (\d+)", column)[1]) == columns.HELD
+    two, more = map(int, re.search(r"HELD = sizeof\(S\) == 2 \? (\d+) : (\d+);", column).groups())
+    assert {2: two, 4: more, 8: more} == columns.HELD
     assert int(re.search(r"PER_THREAD = (\d+)", loss)[1]) * launching.THREADS == losses.PIECE
 
 
+@pytest.mark.parametrize("size", columns.HELD)
 @pytest.mark.parametrize("shape", [(0, 3), (1, 1), (5, 3), (63, 32), (64, 33), (4096, 1), (10**9, 1), (7, 10**9)])
-def test_chunks_cover_the_rows_and_are_few(shape):
-    found = columns.split(types.SimpleNamespace(shape=shape))
+def test_chunks_cover_the_rows_and_are_few(shape, size):
+    found = columns.split(types.SimpleNamespace(shape=shape, dtype=types.SimpleNamespace(itemsize=size)))
+    width = columns.PACK // size
     assert (found.chunks - 1) * found.chunk < max(shape[0], 1) <= max(found.chunks, 1) * found.chunk
     assert 0 <= found.chunks <= columns.MOST_CHUNKS
-    assert found.chunk % (launching.THREADS // found.lanes * columns.HELD) == 0
-    assert found.lanes in (1, 2, 4, 8, 16, 32)
-    assert found.lanes == 32 or found.lanes // 2 < shape[1] <= found.lanes
-    assert found.blocks == -(-shape[1] // found.lanes) * found.chunks
+    assert found.chunk % (launching.THREADS // found.lanes * columns.HELD[size]) == 0
+    assert found.lanes in (1, 2, 4, columns.ACROSS)
+    assert found.lanes == columns.ACROSS or found.lanes // 2 * width < shape[1] <= found.lanes * width
+    assert found.blocks == -(-shape[1] // (found.lanes * width)) * found.chunks
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

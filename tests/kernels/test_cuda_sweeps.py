@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import cuda_on_host
 import numpy as np
 import pytest
 from cuda_cases import assert_words_equal, draw
 
+import twingrad as tg
 from twingrad import functional as F
 from twingrad.functional.tail import finished
 from twingrad.fusable import fused
@@ -56,11 +59,12 @@ def test_bias_and_tail_give_the_words_of_their_functions(gpu, rows, columns, tai
     out, bias = drawn(rows, columns), drawn(columns, seed=1)
     with fused("never"):
         expected = finished(out + bias, TAILS[tail])
-    array, room = put(out, shift=3)
-    numbers = tails.numbers(TAILS[tail], array)
-    dense.BIAS_TAIL(array, arguments.blocks_of(array.size), array, put(bias)[0], array.size, columns, *numbers)
-    assert_words_equal(array.get(), expected)
-    assert (room == 7).sum() >= 64
+    for shift in (0, 3):
+        array, room = put(out, shift)
+        numbers = tails.numbers(TAILS[tail], array)
+        dense.BIAS_TAIL(array, arguments.blocks_of(array.size), array, put(bias)[0], array.size, columns, *numbers)
+        assert_words_equal(array.get(), expected)
+        assert (room == 7).sum() >= 64
 
 
 @pytest.mark.parametrize("columns", [1, 31, 32, 33, 1023, 1024, 1025, 2500])
@@ -84,6 +88,81 @@ def test_columns_of_every_length(gpu, shape):
         np.testing.assert_allclose(bias.get(), 1 + grad.astype(np.float64).sum(axis=0), rtol=1e-5, atol=1e-5)
         assert (room == 7).sum() >= 64
         assert (around == 7).sum() >= 64
+
+
+def batch_norm(place, x, tail=None, **options):
+    parts = [np.ones(x.shape[1]), *(drawn(x.shape[1], seed=seed) for seed in (1, 2)), np.ones(x.shape[1])]
+    weight, bias, mean, var = (place(part.astype(wide(x))) for part in parts)
+    return F.batch_norm(place(x), weight, bias, mean, var, training=True, tail=tail)
+
+
+def layer_norm(place, x):
+    weight, bias = (place(drawn(x.shape[1], seed=seed, dtype=wide(x))) for seed in (1, 2))
+    return F.layer_norm(place(x), weight, bias)
+
+
+def soft_cross_entropy(place, x):
+    rng = np.random.default_rng(5)
+    target, weights, examples = rng.random(x.shape), rng.random(x.shape[1]), rng.random(x.shape[0])
+    given = [place(array.astype(wide(x))).data for array in (target / target.sum(1, keepdims=True), weights, examples)]
+    return F.softmax_cross_entropy(place(x), *given, reduction="none")
+
+
+def cross_entropy(place, x):
+    target = np.random.default_rng(5).integers(0, x.shape[1], len(x))
+    return F.softmax_cross_entropy(place(x), place(target).data)
+
+
+def error(place, x):
+    rng = np.random.default_rng(5)
+    target, pairs, examples = rng.random(x.shape), rng.random((x.shape[1], 2)), rng.random(x.shape[0])
+    given = [place(array.astype(wide(x))).data for array in (target, pairs, examples)]
+    given.append(place(rng.random(x.shape) < 0.7).data)
+    return F.binary_cross_entropy(place(x), *given, reduction="none")
+
+
+def embedding(place, x):
+    return F.embedding(place(np.random.default_rng(5).integers(0, len(x), 2 * len(x))).data, place(x))
+
+
+def wide(x):
+    return np.float64 if x.dtype == np.float64 else np.float32
+
+
+WALKS = {
+    "batch norm": batch_norm,
+    "batch norm, sigmoid": functools.partial(batch_norm, tail=F.Tail("sigmoid")),
+    "batch norm, relu, dropout": functools.partial(batch_norm, tail=TAILS["dropout"]),
+    "layer norm": layer_norm,
+    "softmax": lambda place, x: F.softmax(place(x)),
+    "cross-entropy": cross_entropy,
+    "soft cross-entropy": soft_cross_entropy,
+    "binary cross-entropy": error,
+    "embedding": embedding,
+}
+"""Results of x, and of other arrays that a function puts somewhere."""
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (40, 10), (5, 8), (33, 24), (130, 32), (9, 65), (2, 1032), (3, 1031)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("walk", WALKS)
+def test_16_bytes_at_once_give_the_bits_of_one_by_one(gpu, walk, dtype, shape):
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    found = []
+    for shift in (0, 1):
+        leaves = []
+
+        def place(array, shift=shift, leaves=leaves):
+            leaves.append(tg.Tensor(put(array, shift)[0], requires_grad=array.dtype.kind not in "bi"))
+            return leaves[-1]
+
+        out = WALKS[walk](place, drawn(*shape).astype(dtype))
+        out.backward(put(drawn(*out.shape, seed=3).astype(out.dtype), shift)[0] if out.shape else None)
+        gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]
+        assert gradients
+        found.append([array.get().tobytes() for array in (out.data, *gradients, *(leaf.data for leaf in leaves))])
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 2047, 2048, 2049, 10_000])
