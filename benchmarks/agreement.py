@@ -21,9 +21,13 @@ def updates(case: object, checks: Checks) -> None:
 
 
 def losses(checks: Checks, rtol: float) -> None:
-    """Everyone's losses as close as `rtol` says, and each contender's lower in the end."""
+    """Everyone's losses as close as `rtol` says, and each contender's lower in the end.
+
+    Those near 0 as close as float32 rounds the probabilities near 1 behind them, four times.
+    """
     first, *rest = checks
+    close = {"rtol": rtol, "atol": 4 * float(np.finfo(np.float32).eps)}
     for who in rest:
-        np.testing.assert_allclose(checks[who], checks[first], rtol=rtol, err_msg=f"losses of {first} and {who}")
+        np.testing.assert_allclose(checks[who], checks[first], **close, err_msg=f"losses of {first} and {who}")
     for who, found in checks.items():
         assert found[-1] < found[0], f"{who} does not learn: {found}"
