@@ -1,4 +1,4 @@
-"""Measures again all that README.md and benchmarks/README.md quote, in about 12 minutes on two free cores.
+"""Measures again all that README.md and benchmarks/README.md quote, in about 15 minutes on two free cores.
 
     python -m twingrad.benchmarks.quoted --update README.md benchmarks/README.md
     python -m twingrad.benchmarks.quoted --only step.json --only adam.json --update README.md benchmarks/README.md
