@@ -1,5 +1,8 @@
 """Where a recording does not hold any more, a replay is refused by name and changes nothing."""
 
+import copy
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -83,6 +86,9 @@ CHANGES = {
         "moved or its layers changed",
     ),
     "frozen": (lambda model, optimizer: setattr(model[0].weight, "requires_grad", False), "frozen or unfrozen"),
+    "dropout's p": (lambda model, optimizer: setattr(model[3], "p", 0.5), "p of 3 is 0.5, and was 0.25"),
+    "momentum": (lambda model, optimizer: setattr(model[1], "momentum", 0.2), "momentum of 1 is 0.2, and was 0.1"),
+    "eps": (lambda model, optimizer: setattr(model[1], "eps", 0.1), "eps of 1 is 0.1, and was 1e-05"),
 }
 
 
@@ -108,6 +114,60 @@ def test_what_is_undone_lets_the_step_run_again():
     step(X, Y)
     networks.stepper(plain, plain_optimizer)(X, Y)
     networks.assert_same_bits(networks.everything(model, optimizer), networks.everything(plain, plain_optimizer))
+
+
+ELSEWHERE = {
+    "negative_slope": (lambda: nn.LeakyReLU(0.1), 0.2),
+    "eps": (lambda: nn.LayerNorm(5), 0.1),
+    "axis": (nn.Softmax, 0),
+}
+
+
+@pytest.mark.parametrize("option", ELSEWHERE)
+def test_options_of_other_layers(option):
+    make, value = ELSEWHERE[option]
+    layer = make()
+    step = tg.capture(layer)
+    step(X)
+    before = getattr(layer, option)
+    setattr(layer, option, value)
+    with pytest.raises(tg.CaptureError, match=rf"{option} of {type(layer).__name__} is {value}, and was {before}"):
+        step(X)
+    setattr(layer, option, before)
+    step(X)
+
+
+def test_options_of_a_users_layer():
+    class Scaled(nn.Module):
+        options = ("factor",)
+        factor = 2.0
+
+        def forward(self, x):
+            return F.relu(x) * self.factor
+
+    layer = Scaled()
+    step = tg.capture(layer)
+    step(X)
+    layer.factor = 3.0
+    with pytest.raises(tg.CaptureError, match=r"factor of Scaled is 3\.0, and was 2\.0"):
+        step(X)
+
+
+def test_threads_take_turns_and_copies_record_their_own():
+    model = networks.network().eval()
+    step, inputs = tg.capture(model), [networks.batch(seed=i)[0] for i in range(4)]
+    want = [model(x).numpy().copy() for x in inputs]
+
+    def same(i):
+        return all(np.array_equal(step(inputs[i]).numpy(), want[i]) for _ in range(100))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(same, range(4)))
+    twin = copy.deepcopy(step)
+    assert step.recorded
+    assert not twin.recorded
+    model[4].weight = np.zeros((3, 7))
+    assert np.array_equal(twin(X).numpy(), want[0])
 
 
 def test_unfrozen_after_the_capture():

@@ -366,3 +366,34 @@ def test_few_elements_need_no_launch(make: Any) -> None:
         double.operation(X, times=-1.0)
     with pytest.raises(CaptureError, match=r"double.*is given plain arrays"), recording.record():
         double.operation(X)
+
+
+ONES = np.ones(4)
+OF_FLOATS: dict[str, Callable[[Any], Any]] = {
+    "sigmoid": F.sigmoid,
+    "tanh": F.tanh,
+    "leaky_relu": F.leaky_relu,
+    "softmax": F.softmax,
+    "softmax_cross_entropy": lambda x: F.softmax_cross_entropy(x, np.zeros(3, int)),
+    "linear": lambda x: F.linear(x, np.ones((2, 4))),
+    "layer_norm": lambda x: F.layer_norm(x, ONES, ONES),
+    "batch_norm": lambda x: F.batch_norm(x, ONES, ONES, ONES.copy(), ONES.copy(), training=True),
+    "dropout": lambda x: F.dropout(x, p=0.5, seed=0, stream=0, step=0),
+}
+
+
+def test_every_operation_that_needs_floats_is_tried() -> None:
+    assert {name for name, operation in registry.items() if operation.floating} == set(OF_FLOATS)
+
+
+@pytest.mark.parametrize("mode", ["auto", "never"])
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.complex64])
+@pytest.mark.parametrize("name", OF_FLOATS)
+def test_what_is_no_real_floating_number_is_refused(name: str, dtype: Any, mode: str) -> None:
+    with (
+        fused(mode),
+        pytest.raises(TypeError, match=f"^{name} takes .* of a real floating dtype, got {np.dtype(dtype)}"),
+    ):
+        OF_FLOATS[name](np.ones((3, 4), dtype))
+    with fused(mode):
+        OF_FLOATS[name](np.ones((3, 4), np.float16))

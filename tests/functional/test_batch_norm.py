@@ -179,6 +179,20 @@ def test_one_example_is_fine_in_evaluation(path: str) -> None:
     assert relative_error(out, case.formula(False)[0]) <= 1e-15
 
 
+@pytest.mark.parametrize("name", ["running_mean", "running_var"])
+def test_running_arrays_that_cannot_take_averages_are_named(name: str) -> None:
+    fixed = np.ones(3)
+    fixed.flags.writeable = False
+    for array, error, why in (
+        (np.ones(3, int), TypeError, "takes floats; got int64"),
+        (fixed, ValueError, "read-only"),
+    ):
+        running = {"running_mean": np.ones(3), "running_var": np.ones(3)} | {name: array}
+        with pytest.raises(error, match=f"batch norm in training updates {name} in place, .*{why}"):
+            F.batch_norm(np.eye(4, 3), np.ones(3), np.zeros(3), **running, training=True)
+        assert all(np.array_equal(each, np.ones(3)) for each in running.values()), "written before the error"
+
+
 def test_read_only_running_arrays_raise_and_keep_their_values() -> None:
     case = Case(5, 3)
     case.mean.flags.writeable = case.var.flags.writeable = False

@@ -277,6 +277,13 @@ BAD = [
     (lambda: F.mean_absolute_error(T, T), TypeError, "floating predictions, got int64"),
     (lambda: F.mean_absolute_error(Z[0, 0], Z[0, 0]), (ValueError, TypeError), "one shape"),
     (lambda: F.mean_squared_error(Z, Z, reduction="avg"), ValueError, "mean, sum, none; got 'avg'"),
+    (
+        lambda: F.mean_squared_error(Z[:0], Z[:0]),
+        ValueError,
+        r'no mean over nothing, got shape \(0, 4\); reduction="sum"',
+    ),
+    (lambda: F.binary_cross_entropy(Z[:, :0], Z[:, :0]), ValueError, r"binary cross-entropy has no mean .* \(3, 0\)"),
+    (lambda: F.softmax_cross_entropy(Z[:0], T[:0]), ValueError, r"softmax cross-entropy has no mean .* \(0, 4\)"),
     (lambda: F.mean_squared_error(Z, Z, np.ones((3, 1))), ValueError, r"example_weight as an array of shape \(3,\)"),
 ]
 

@@ -152,7 +152,7 @@ def read_only(name: str) -> Callable[[], None]:
     return spoiled(name, array)
 
 
-ZERO = np.zeros((2, 4))
+ZERO, M = np.zeros((2, 4)), np.zeros(4)
 BAD = {
     "read-only param": (read_only("param"), "adam updates param in place, but the array is read-only"),
     "read-only m": (read_only("m"), "updates m in place, but the array is read-only"),
@@ -167,6 +167,8 @@ BAD = {
     "complex": (lambda: F.sgd_update(np.zeros(2, complex), np.zeros(2, complex), lr=0.1), "complex128"),
     "step 0": (lambda: F.adam_update(*np.zeros((4, 2)), step=0), "counts its steps from 1.*got step 0"),
     "step -1": (lambda: F.adamw_update(*np.zeros((4, 2)), step=-1), "got step -1"),
+    "one moment": (lambda: F.adam_update(ZERO[0], ZERO[1], M, M, step=1), "keeps m from step .*, and v is the same"),
+    "m is grad": (lambda: F.momentum_update(ZERO[0], M, M, step=1, lr=0.1, momentum=0.9), "and grad is the same array"),
     "flat table": (lambda: F.sgd_segments(*ZERO, None, np.zeros((1, 3), int), np.zeros((1, 9))), r"\(S, 2\)"),
     "short control": (lambda: F.sgd_segments(*ZERO, None, np.zeros((2, 2), int), np.zeros((1, 9))), r"\(S, 2\)"),
     "not flat": (lambda: F.sgd_segments(ZERO, ZERO, None, np.zeros((1, 2), int), np.zeros((1, 9))), "flat arrays"),
@@ -213,9 +215,9 @@ def test_nesterov_with_a_bias_correction_is_refused() -> None:
         F.momentum_update(*np.ones((3, 2)), step=1, lr=0.1, nesterov=True, bias_correction=True)
 
 
-@pytest.mark.parametrize("step", [1.0, 1.5, float("nan"), "1", None], ids=repr)
+@pytest.mark.parametrize("step", [1.0, 1.5, float("nan"), "1", None, True], ids=repr)
 def test_a_step_that_is_no_integer(step: Any) -> None:
-    with pytest.raises(TypeError, match=r"integer"):
+    with pytest.raises(TypeError, match="step must be an int; got"):
         F.adam_update(*np.zeros((4, 2)), step=step)
 
 

@@ -168,6 +168,14 @@ BAD = [
     (lambda: nn.Embedding(3, 4)(np.asarray([-1])), ValueError, "got -1"),
     (lambda: nn.Embedding(3, 4)(np.asarray([1.0])), TypeError, "embedding takes integers, .* got float64"),
     (lambda: F.embedding(np.asarray([0]), X[0]), ValueError, r"weight of shape \(V, D\), got \(3,\)"),
+    (
+        lambda: F.layer_norm(X, X[0], X[0], eps=-1.0),
+        ValueError,
+        "layer norm: eps must be a finite number of at least 0",
+    ),
+    (lambda: F.layer_norm(X, X[0], X[0], eps="a"), TypeError, "layer norm: eps must be a number, got 'a'"),
+    (lambda: F.leaky_relu(X, negative_slope="a"), TypeError, "leaky ReLU: negative_slope must be a number, got 'a'"),
+    (lambda: F.softmax(X, axis=(0, 1)), TypeError, r"softmax: axis must be an int; got \(0, 1\)"),
     (lambda: nn.init.normal(-1.0), ValueError, r"deviation of at least 0, got -1\.0"),
     (lambda: nn.init.constant(math.nan), ValueError, "constant needs a finite number, got nan"),
 ]

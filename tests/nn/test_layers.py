@@ -12,6 +12,18 @@ BAD_ARGUMENTS = {
     "no inputs": (lambda: nn.Linear(0, 3), ValueError, "Linear needs in_features to be a positive integer, got 0"),
     "negative": (lambda: nn.Linear(3, -1), ValueError, "Linear needs out_features to be a positive integer, got -1"),
     "fraction": (lambda: nn.Linear(2.5, 3), ValueError, r"Linear needs in_features .* got 2\.5"),
+    "a boolean": (lambda: nn.Linear(True, 3), ValueError, "Linear needs in_features .* got True"),
+    "mode": (lambda: nn.ReLU().train("eval"), TypeError, "train takes True for training or False .* got 'eval'"),
+    "imaginary": (
+        lambda: nn.Linear(1, 1).weight.assign(np.ones((1, 1), complex)),
+        TypeError,
+        "cannot take a value of co",
+    ),
+    "gradient": (
+        lambda: setattr(nn.Linear(1, 1).weight, "grad", np.ones(2)),
+        ValueError,
+        r"a parameter of shape \(1, 1\) cannot have a gradient of shape \(2,\)",
+    ),
     "no features": (lambda: nn.BatchNorm(0), ValueError, "BatchNorm needs num_features .* got 0"),
     "eps": (lambda: nn.BatchNorm(3, eps=0.0), ValueError, r"BatchNorm needs eps > 0 .* got eps 0\.0"),
     "eps nan": (lambda: nn.BatchNorm(3, eps=float("nan")), ValueError, "BatchNorm needs eps > 0 .* got eps nan"),

@@ -95,6 +95,13 @@ def replaced(name, value):
     return lambda state: state.update({name: value})
 
 
+class Unreadable:
+    """As PyTorch's bfloat16 tensors are."""
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("got unsupported ScalarType BFloat16")
+
+
 BAD_STATES = {
     "missing": (without("4.bias"), ValueError, r"missing 4\.bias; unexpected nothing"),
     "unexpected": (replaced("5.weight", np.zeros(3)), ValueError, r"missing nothing; unexpected 5\.weight"),
@@ -107,9 +114,19 @@ BAD_STATES = {
     "text": (replaced("4.bias", np.asarray(["a", "b", "c"])), (TypeError, ValueError), r"4\.bias"),
     "complex": (replaced("4.bias", np.zeros(3, complex)), (TypeError, ValueError), r"4\.bias"),
     "object": (replaced("4.bias", np.asarray([None] * 3)), (TypeError, ValueError), r"4\.bias"),
+    "bfloat16": (
+        replaced("4.bias", Unreadable()),
+        TypeError,
+        r"4\.bias of the state does not turn .* ScalarType BFloat16",
+    ),
     "counter": (replaced("1.num_batches_tracked", np.asarray(-1)), ValueError, r"1\.num_batches_tracked"),
     "fractional counter": (replaced("1.num_batches_tracked", np.asarray(2.5)), (TypeError, ValueError), "1.num_batch"),
 }
+
+
+def test_a_state_that_is_no_dict():
+    with pytest.raises(TypeError, match=r"Sequential loads a dict of arrays by path, .*; got list"):
+        networks.network().load_state_dict([1])
 
 
 @pytest.mark.parametrize("case", BAD_STATES)

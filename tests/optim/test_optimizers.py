@@ -366,6 +366,43 @@ def test_what_is_set_later_is_checked_as_at_first(name):
     assert getattr(optimizer, name) == 2.0
 
 
+LATER = {
+    "beta1": (optim.Adam, 1.0, ValueError),
+    "eps": (optim.AdamW, -1.0, ValueError),
+    "eps_form": (optim.Adam, "hat", ValueError),
+    "alpha": (optim.RMSprop, float("nan"), ValueError),
+    "form": (optim.SGD, "keras", ValueError),
+    "nesterov": (optim.SGD, "no", TypeError),
+    "decoupled": (optim.SGD, 1, TypeError),
+    "bias_correction": (optim.RMSprop, None, TypeError),
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_what_an_optimizer_alone_has_is_checked_later_too(name):
+    kind, value, error = LATER[name]
+    optimizer = kind(lr=0.1)
+    before = getattr(optimizer, name)
+    with pytest.raises(error, match=f"^{name} "):
+        setattr(optimizer, name, value)
+    with pytest.raises(error, match=f"^{name} "):
+        kind(**{name: value})
+    assert getattr(optimizer, name) == before
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "value"),
+    [(optim.SGD, "momentum", 0.9), (optim.RMSprop, "momentum", 0.9), (optim.RMSprop, "centered", True)],
+)
+def test_what_needs_moments_that_were_not_made_is_refused(make, name, value):
+    with pytest.raises(ValueError, match=f"{name} of this {make.__name__} cannot become {value}: it was made with"):
+        setattr(make(lr=0.1), name, value)
+    optimizer = make(lr=0.1, **{name: value})
+    setattr(optimizer, name, value)
+    with pytest.raises(ValueError, match="make another optimizer"):
+        setattr(optimizer, name, type(value)(0))
+
+
 def test_a_boolean_is_no_learning_rate():
     with pytest.raises(TypeError, match="lr must be a number, got True"):
         optim.SGD(lr=True)

@@ -89,11 +89,10 @@ SPOIL = {
         ValueError,
         r"m of Adam: 0.weight has shape \(7, 5\) in the model and \(5, 7\) in the state",
     ),
-    "a dtype": (
-        lambda s: s["state"]["v"].update({"0.weight": np.zeros((7, 5))}),
-        TypeError,
-        "0.weight has dtype float32 in the optimizer and float64 in the state",
-    ),
+    "no dict": (lambda s: s.update(state=None), TypeError, "the moments of Adam must be a dict, as .*; got NoneType"),
+    "no counts": (lambda s: s.update(steps=3), TypeError, "the steps of Adam must be a dict, as .*; got int"),
+    "no options": (lambda s: s.update(hyperparameters=[]), TypeError, "hyperparameters of Adam must be a dict"),
+    "an epoch": (lambda s: s.update(epoch_began=3), ValueError, "epoch_began must be two integers, steps and epochs"),
     "integers": (lambda s: s["state"]["v"].update({"0.weight": np.zeros((7, 5), int)}), TypeError, "int64"),
     "a count": (lambda s: s.update(steps_taken=-1), ValueError, "steps_taken must be an integer of at least 0, got -1"),
     "no count": (lambda s: s["steps"].update({"0.weight": 1.5}), ValueError, "steps of 0.weight must be an integer"),
@@ -117,6 +116,23 @@ def test_a_state_that_does_not_fit_changes_nothing(case: str) -> None:
         optimizer.load_state_dict(state)
     networks.assert_same_bits(networks.everything(model, optimizer), before)
     assert optimizer.state_dict()["hyperparameters"] == kept["hyperparameters"]
+
+
+def test_a_state_that_is_no_dict() -> None:
+    with pytest.raises(TypeError, match="the state of Adam must be a dict, as state_dict gives it; got NoneType"):
+        optim.Adam(networks.network()).load_state_dict(None)  # type: ignore[arg-type]
+
+
+def test_moments_of_another_dtype_are_cast() -> None:
+    wide = networks.network().to(dtype=np.float64)
+    optimizer = optim.Adam(wide)
+    networks.train(wide, optimizer, 2)
+    narrow = optim.Adam(networks.network())
+    narrow.load_state_dict(optimizer.state_dict())
+    assert narrow.steps_taken == 2
+    assert narrow.state["v"].dtype == np.float32
+    for path, array in narrow.state_dict()["state"]["v"].items():
+        np.testing.assert_array_equal(array, optimizer.state_dict()["state"]["v"][path].astype(np.float32))
 
 
 def test_other_moments_are_named() -> None:

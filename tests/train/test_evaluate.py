@@ -31,5 +31,7 @@ def test_bad_arguments(data, make_model):
         evaluate(make_model(), data.dev, batch_size=0)
     with pytest.raises(ValueError, match="holds no examples"):
         evaluate(make_model(), data.dev.take(slice(0, 0)))
+    with pytest.raises(TypeError, match=r"evaluate: data must be a Dataset, such as .*; got tuple"):
+        evaluate(make_model(), (data.dev.x, data.dev.y))
     with pytest.raises(ValueError, match="unknown loss 'hinge'"):
         evaluate(make_model(), data.dev, loss="hinge")

@@ -126,3 +126,13 @@ def test_batch_size_one_is_fine_without_batch_norm(data):
 def test_a_history_prints_as_one_line(data):
     history = fit(nn.Sequential(nn.Linear(64, 10), seed=0), data, epochs=3, device="cpu")
     assert re.fullmatch(r"History\(3 records; best epoch \d, dev accuracy \d+\.\d\d%; cpu, .*\d s\)", repr(history))
+
+
+def test_a_model_of_float16_learns_as_one_of_float32(data):
+    def trained(dtype):
+        model = nn.Sequential(nn.Linear(64, 10, dtype=dtype), seed=0)
+        return fit(model, data, optimizer=optim.SGD(lr=0.1), device="cpu")
+
+    half, single = trained(np.float16), trained(np.float32)
+    assert half.best.train.loss == pytest.approx(single.best.train.loss, rel=0.01)
+    assert "float16" in half.data

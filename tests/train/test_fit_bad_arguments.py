@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from twingrad import functional as F
 from twingrad import nn, optim
 from twingrad.data import Dataset
 from twingrad.train import Callback, evaluate, lr_range_test
@@ -48,6 +49,8 @@ BAD = {
     "callbacks": ({"callbacks": 3}, TypeError, "callbacks must be a list of Callbacks and functions; got 3"),
     "out": ({"out": 3}, TypeError, "out must be the path of a folder or a RunFolder; got 3"),
     "resume": ({"out": None, "resume": 3}, TypeError, "resume must be the path of a folder or a RunFolder; got 3"),
+    "weights by class": ({"class_weight": {0: 1}}, TypeError, 'must be 10 numbers, "balanced" or None; got {0: 1}'),
+    "words as weights": ({"example_weight": ["a"] * 144}, TypeError, "example_weight must be numbers, got an array of"),
     "no data": ({"data": lambda data: data.train.take(slice(0, 0))}, ValueError, "holds no examples"),
 }
 
@@ -82,3 +85,24 @@ def test_balanced_weights_are_those_of_the_counts(data, make_model):
     numbers = Dataset(data.train.x, data.train.y.astype(float))
     with pytest.raises(ValueError, match="class_weight='balanced' does not apply to a regression task"):
         fit(nn.Sequential(nn.Linear(64, 1)), numbers, class_weight="balanced")
+
+
+@pytest.mark.parametrize(
+    ("loss", "found"),
+    [
+        (lambda z, t: 1.0, "a float"),
+        (lambda z, t: F.softmax_cross_entropy(z, t, reduction="none"), r"one of shape \(16,\)"),
+    ],
+)
+def test_a_loss_that_is_not_one_number_is_refused(data, make_model, loss, found):
+    with pytest.raises(TypeError, match=rf"return the mean loss, a Tensor of shape \(\); it gave {found}"):
+        fit(make_model(), data, loss=loss)
+
+
+def test_a_model_that_returns_two_things_is_refused(data):
+    class Pair(nn.Linear):
+        def forward(self, x):
+            return super().forward(x), x
+
+    with pytest.raises(ValueError, match=r"must return outputs \(N, C\); for one example it returns a tuple"):
+        fit(Pair(64, 10), data)

@@ -3,11 +3,12 @@
 import pytest
 
 import twingrad as tg
-from twingrad import optim
+from twingrad import nn, optim
 from twingrad.capture import CapturedStep
 from twingrad.train import Callback, stepper
 
 from fitting import assert_same, fit
+from kernels_here import no_kernels
 
 
 @pytest.mark.filterwarnings("ignore:144 examples in mini-batches of 13 leave one over")
@@ -81,3 +82,20 @@ def test_reference_path_agrees_and_says_so(data, make_model):
     assert fused.path.startswith(("fused", "reference ("))
     assert "asked for" not in fused.path
     assert fused[0].train_loss == pytest.approx(reference[0].train_loss, rel=1e-5)
+
+
+def test_a_callback_that_changes_an_option_changes_captured_steps(data, make_model):
+    def trained(capture):
+        model = make_model()
+
+        def less(record):
+            for _, layer in model.modules():
+                if isinstance(layer, nn.Dropout):
+                    layer.p /= 2
+
+        history = fit(model, data, epochs=3, callbacks=[less], keep="last", capture=capture)
+        return model.state_dict(), history.step
+
+    (captured, how), (eager, _) = trained("auto"), trained("never")
+    assert how.startswith("captured") or no_kernels()
+    assert_same(captured, eager)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +38,7 @@ def capture(step: Callable[..., Any], *, fallback: bool = False) -> CapturedStep
     C order. (Others are copied into that order here; plain steps take them on the reference path, to other bits.) The
     results are copies. On the CPU a replay is one call into the compiled library over the arrays of the first call, on
     a GPU one CUDA graph, launched on CuPy's current stream: one for all calls, or wait for the last before another.
+    Threads that call one captured step take turns.
 
     fallback: where a call cannot be captured or replayed, run the plain step, which leaves the same bits, instead of
     raising CaptureError: always, if the recording was refused (told once by a CaptureWarning), or for that call.
@@ -47,7 +49,8 @@ def capture(step: Callable[..., Any], *, fallback: bool = False) -> CapturedStep
 
     Raises CaptureError where an operation of the step has no compiled kernel (it is named, and the model is left as it
     was), where the step reads a value (`float(loss)`, `bool`, `item`, `numpy`), and at a replay whose array shapes,
-    dtypes or devices, other arguments, train or eval mode, or model layout are not those of the recording.
+    dtypes or devices, other arguments, train or eval mode, model layout, or options of a layer, such as the p of a
+    dropout (`nn.Module.options`), are not those of the recording.
 
     >>> import numpy as np
     >>> from twingrad import nn, optim, functional as F
@@ -74,7 +77,7 @@ class CaptureWarning(UserWarning):
 
 
 class CapturedStep:
-    """A step and, after its first call, its recording; see `capture`.
+    """A step and, after its first call, its recording; see `capture`. A copy, or what is unpickled, records its own.
 
     refused: why the step cannot be captured at all, where `fallback` runs the plain one; else None.
     """
@@ -84,15 +87,18 @@ class CapturedStep:
         self._fallback = fallback
         self.refused: str | None = None
         self._recording: Recording | None = None
+        self._lock = threading.RLock()
         functools.update_wrapper(self, step)
 
     def __call__(self, *args: Any) -> Any:
         refuse_while_recording("a captured step", "captures do not nest")
         if not self._fallback:
-            return self._captured(args)
+            with self._lock:
+                return self._captured(args)
         if self.refused is None:
             try:
-                return self._captured(args)
+                with self._lock:
+                    return self._captured(args)
             except CaptureError as error:
                 if self._recording is None:
                     self.refused = str(error)
@@ -103,6 +109,9 @@ class CapturedStep:
     def recorded(self) -> bool:
         """Whether there is a recording to replay."""
         return self._recording is not None
+
+    def __reduce__(self) -> Any:
+        return CapturedStep, (self._step, self._fallback)
 
     def __repr__(self) -> str:
         state = "refused" if self.refused else "not yet called" if self._recording is None else "captured"

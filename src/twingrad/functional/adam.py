@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import operator
-
 import numpy as np
 from numpy.typing import NDArray
 
 from twingrad.functional import terms
-from twingrad.functional.checks import checked
+from twingrad.functional.checks import checked, integer
 from twingrad.functional.segments import check_copy, check_segments, segments_of_one
 from twingrad.functional.terms import Terms, scales_of_root
 from twingrad.fusable import fusable
@@ -168,6 +166,8 @@ def _update(p: Array, g: Array, m: Array, v: Array, *row: float) -> None:
 
 
 def from_1(rule: str, step: int) -> int:
-    if operator.index(step) < 1:
+    """`step` as an int; TypeError where it is none, ValueError below 1."""
+    whole = integer(f"{rule}: step", step)
+    if whole < 1:
         raise ValueError(f"{rule} counts its steps from 1, for the bias corrections; got step {step}")
-    return step
+    return whole

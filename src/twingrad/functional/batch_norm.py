@@ -8,7 +8,7 @@ from twingrad.autodiff import Tensor
 from twingrad.functional.checks import non_negative, number
 from twingrad.functional.tail import Tail, check_tail, finished
 from twingrad.fusable import fusable
-from twingrad.namespace import Array, namespace_of
+from twingrad.namespace import Array, namespace_of, real_floating
 
 
 def check(
@@ -51,7 +51,7 @@ def overwritten(*arrays: Array, training: bool, **settings: Any) -> tuple[int, .
     return (3, 4) if training else ()
 
 
-@fusable(validate=check, overwrites=overwritten)
+@fusable(validate=check, overwrites=overwritten, floating=True)
 def batch_norm(
     x: Array,
     weight: Array,
@@ -83,6 +83,7 @@ def batch_norm(
     xp = namespace_of(x, weight, bias, running_mean, running_var)
     momentum, eps = float(momentum), float(eps)  # a NumPy float64 would widen x
     if training:
+        _check_written(running_mean=running_mean, running_var=running_var)
         mean = xp.mean(x, axis=0)
         centred = x - mean
         var = xp.mean(centred * centred, axis=0)
@@ -96,6 +97,14 @@ def batch_norm(
 
 def _plain(array: Any) -> Array:
     return array.data if isinstance(array, Tensor) else array
+
+
+def _check_written(**running: Array) -> None:
+    for name, array in running.items():
+        if not real_floating(array):
+            raise TypeError(f"batch norm in training updates {name} in place, which takes floats; got {array.dtype}")
+        if not getattr(getattr(array, "flags", None), "writeable", True):
+            raise ValueError(f"batch norm in training updates {name} in place, but the array is read-only; pass a copy")
 
 
 def _update(running: Array, new: Array, momentum: float) -> None:

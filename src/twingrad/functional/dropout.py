@@ -25,7 +25,7 @@ def check(x: Array, *, p: float, seed: int, stream: int, step: int) -> None:
     check_key(seed, stream, step)
 
 
-@fusable(validate=check)
+@fusable(validate=check, floating=True)
 def dropout(x: Array, *, p: float, seed: int, stream: int, step: int) -> Array:
     """x / (1 - p) where kept, 0 where dropped; each element is dropped with probability p.
 

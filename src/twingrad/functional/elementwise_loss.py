@@ -21,7 +21,7 @@ def check_shapes(
 
     Targets (N,) may stand beside predictions (N, 1).
     """
-    check_reduction(reduction)
+    check_reduction(loss, reduction, x.shape)
     if len(x.shape) not in (1, 2) or not _fits(target.shape, x.shape):
         cure = "; reshape one of them: broadcasting would pair every prediction with every target"
         raise ValueError(

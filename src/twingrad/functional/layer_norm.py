@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from twingrad.functional.checks import non_negative
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
 
 
 def check(x: Array, weight: Array, bias: Array, *, eps: float = 1e-5) -> None:
-    """Raise ValueError unless x is (..., C), and weight and bias (C,)."""
+    """Raise ValueError unless x is (..., C), weight and bias (C,), and eps in range."""
+    non_negative("layer norm: eps", eps)
     if len(weight.shape) != 1 or bias.shape != weight.shape:
         raise ValueError(f"layer norm takes weight and bias of shape (C,), got {weight.shape} and {bias.shape}")
     if not x.shape or x.shape[-1] != weight.shape[0]:
@@ -16,7 +18,7 @@ def check(x: Array, weight: Array, bias: Array, *, eps: float = 1e-5) -> None:
         )
 
 
-@fusable(validate=check)
+@fusable(validate=check, floating=True)
 def layer_norm(x: Array, weight: Array, bias: Array, *, eps: float = 1e-5) -> Array:
     """gamma (x - mu) / sqrt(sigma^2 + eps) + beta along the last axis, with gamma the weight and beta the bias.
 

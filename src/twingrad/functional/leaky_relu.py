@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 
+from twingrad.functional.checks import number
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
 
 
 def check(x: Array, *, negative_slope: float = 0.01) -> None:
     """Raise ValueError unless the slope is finite."""
-    if not math.isfinite(negative_slope):
+    if not math.isfinite(number("leaky ReLU: negative_slope", negative_slope)):
         raise ValueError(f"leaky ReLU takes a finite negative_slope, got {negative_slope}")
 
 
-@fusable(validate=check)
+@fusable(validate=check, floating=True)
 def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Array:
     """x where x > 0, else negative_slope x, elementwise; the derivative at 0 is negative_slope (PyTorch's).
 

@@ -27,7 +27,7 @@ def check(
         )
 
 
-@fusable(validate=check)
+@fusable(validate=check, floating=True)
 def linear(
     x: Array, weight: Array, bias: Array | None = None, *, tail: Tail | None = None, copy: Array | None = None
 ) -> Array:

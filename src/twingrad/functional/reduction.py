@@ -11,10 +11,12 @@ from twingrad.precision import arithmetic
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def check_reduction(reduction: str) -> None:
-    """Raise ValueError for another name than mean, sum or none."""
+def check_reduction(loss: str, reduction: str, shape: tuple[int, ...]) -> None:
+    """Raise ValueError for another name than mean, sum or none, and for a mean over nothing."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is one of {', '.join(REDUCTIONS)}; got {reduction!r}")
+    if reduction == "mean" and 0 in shape:
+        raise ValueError(f'{loss} has no mean over nothing, got shape {shape}; reduction="sum" gives 0')
 
 
 def check_weights(loss: str, name: str, weights: Array | None, shape: tuple[int, ...], dtype: Any) -> None:

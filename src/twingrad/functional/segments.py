@@ -69,9 +69,10 @@ def segments_of_one(
     """The arrays of one parameter as flat views, and the table of the one segment that they are.
 
     Tensors among them are taken as their data, and those that are not `inputs` count as overwritten.
-    Raises ValueError where shapes or dtypes differ, the dtype is not floating, or an array that is not among `inputs`
-    cannot be written through a flat view.
+    Raises ValueError where shapes or dtypes differ, the dtype is not floating, a moment is given twice or is the
+    gradient, or an array that is not among `inputs` cannot be written through a flat view.
     """
+    _check_apart(rule, arrays)
     arrays = {name: _plain(array, writes=name not in inputs) for name, array in arrays.items()}
     param = arrays["param"]
     if not namespace_of(*arrays.values()).isdtype(param.dtype, "real floating"):
@@ -84,6 +85,13 @@ def segments_of_one(
             )
         flat.append(_flat(rule, name, array, writes=name not in inputs))
     return flat, np.asarray([(0, math.prod(param.shape))], np.int64)
+
+
+def _check_apart(rule: str, arrays: Mapping[str, Array]) -> None:
+    for name in list(arrays)[2:]:
+        twin = next((other for other, array in arrays.items() if other != name and array is arrays[name]), None)
+        if twin is not None:
+            raise ValueError(f"{rule} keeps {name} from step to step, and {twin} is the same array; give it its own")
 
 
 def _plain(array: Array, *, writes: bool) -> Array:

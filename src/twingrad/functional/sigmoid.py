@@ -7,7 +7,7 @@ from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
 
 
-@fusable()
+@fusable(floating=True)
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x), elementwise, without overflow; the derivative is sigma (1 - sigma).
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from twingrad.functional.checks import integer
 from twingrad.functional.reduction import plain
 from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
 
 
 def check(x: Array, *, axis: int = -1) -> None:
-    """Raise ValueError unless x has that axis."""
+    """Raise ValueError unless x has that axis, TypeError where it is no integer."""
+    integer("softmax: axis", axis)
     if not -len(x.shape) <= axis < len(x.shape):
         raise ValueError(f"softmax over axis {axis} takes an array that has it, got shape {x.shape}")
 
 
-@fusable(validate=check)
+@fusable(validate=check, floating=True)
 def softmax(x: Array, *, axis: int = -1) -> Array:
     """e^x_k / sum_j e^x_j along an axis; the largest is subtracted first, so that nothing overflows.
 

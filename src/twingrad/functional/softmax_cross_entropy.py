@@ -23,7 +23,7 @@ def check(
     reduction: str = "mean",
 ) -> None:
     """Raise unless logits are (N, C), targets classes (N,) or probabilities (N, C), and weights (C,) and (N,)."""
-    check_reduction(reduction)
+    check_reduction("softmax cross-entropy", reduction, logits.shape)
     if len(logits.shape) != 2 or target.shape not in (logits.shape[:1], logits.shape):
         raise ValueError(
             "softmax cross-entropy takes logits (N, C) and targets (N,), integer classes, or (N, C), one-hot or "
@@ -62,7 +62,7 @@ def _check_probabilities(logits: Array, target: Array) -> None:
         )
 
 
-@fusable(validate=check, widens=True)
+@fusable(validate=check, widens=True, floating=True)
 def softmax_cross_entropy(
     logits: Array,
     target: Array,

@@ -6,7 +6,7 @@ from twingrad.fusable import fusable
 from twingrad.namespace import Array, namespace_of
 
 
-@fusable()
+@fusable(floating=True)
 def tanh(x: Array) -> Array:
     """(e^x - e^-x) / (e^x + e^-x) = 2 sigma(2x) - 1, elementwise; the derivative is 1 - tanh^2.
 

@@ -17,7 +17,7 @@ from twingrad.fusable.arguments import bind, by_position
 from twingrad.fusable.kernel import Kernel, provider, providers, pulled
 from twingrad.fusable.mode import asked
 from twingrad.fusable.report import note
-from twingrad.namespace import backend_of, check_one_gpu, is_bfloat16, namespace_of
+from twingrad.namespace import backend_of, check_one_gpu, is_bfloat16, namespace_of, real_floating
 from twingrad.recording import computing_again, refuse_while_recording, under_way
 
 registry: dict[str, Fusable] = {}
@@ -35,9 +35,10 @@ class Fusable:
         validate: Callable[..., None] | None,
         overwrites: Callable[..., tuple[int, ...]] | None = None,
         widens: bool = False,
+        floating: bool = False,
     ) -> None:
         self.reference = reference
-        self.widens = widens
+        self.widens, self.floating = widens, floating
         self.validate = validate
         self.overwrites = overwrites
         self.kernels: dict[str, Kernel] = {}
@@ -146,6 +147,9 @@ class Fusable:
         if backend_of(arrays[0]) == "cuda":
             check_one_gpu(*arrays, *kwargs.values(), name=self.name)
         stored = [is_bfloat16(getattr(array, "dtype", None)) for array in arrays]
+        if self.floating and not real_floating(arrays[0]):
+            name = next(iter(self.arguments))
+            raise TypeError(f"{self.name} takes {name} of a real floating dtype, got {arrays[0].dtype}; cast it first")
         if not any(stored) or self.name in STORAGE:
             return self.reference(*args, **kwargs)
         if self.of_bfloat16 is not None:
@@ -208,18 +212,20 @@ def fusable(
     validate: Callable[..., None] | None = None,
     overwrites: Callable[..., tuple[int, ...]] | None = None,
     widens: bool = False,
+    floating: bool = False,
 ) -> Callable[[Callable[..., Any]], Fusable]:
     """Make the decorated reference an operation that kernels can override, and enter it in the registry.
 
     validate(*args, **kwargs) raises where the arguments, as plain arrays, break the operation's rules: it runs once
     before either path, so kernels trust their caller. overwrites(*args, **kwargs) gives the places of the
     arguments that are written. widens: the result is float32 where the arguments are stored in bfloat16.
+    floating: the first argument is refused unless its dtype is real floating; kernels take no other by themselves.
     """
 
     def decorate(reference: Callable[..., Any]) -> Fusable:
         if reference.__name__ in registry:
             raise ValueError(f"an operation named {reference.__name__} exists already")
-        operation = registry[reference.__name__] = Fusable(reference, validate, overwrites, widens)
+        operation = registry[reference.__name__] = Fusable(reference, validate, overwrites, widens, floating)
         return operation
 
     return decorate

@@ -24,6 +24,8 @@ class ReLU(Module):
 class LeakyReLU(Module):
     """x where x > 0, else negative_slope x: a unit that is off still passes a gradient."""
 
+    options = ("negative_slope",)
+
     def __init__(self, negative_slope: float = 0.01) -> None:
         if not math.isfinite(number("negative_slope of LeakyReLU", negative_slope)):
             raise ValueError(f"LeakyReLU needs a finite negative_slope, got {negative_slope}")
@@ -64,6 +66,8 @@ class Softmax(Module):
 
     A classifier ends with logits: `F.softmax_cross_entropy` takes those.
     """
+
+    options = ("axis",)
 
     def __init__(self, axis: int = -1) -> None:
         if not isinstance(axis, int):

@@ -65,13 +65,13 @@ def refuse_device(layer: Module, x: Tensor, like: Parameter) -> None:
     if here != there or here is None:
         raise DeviceError(
             f"{layer.describe()} has its parameters on {here or type(like.data).__module__}, its input is on "
-            f"{there or type(x.data).__module__}; move one of them: model.to({there or 'like=x'!r})"
+            f"{there or type(x.data).__module__}; move one of them: model.to({repr(there) if there else 'like=x'})"
         )
 
 
 def positive(layer: str, **sizes: int) -> None:
     for name, value in sizes.items():
-        if not isinstance(value, int | np.integer) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(f"{layer} needs {name} to be a positive integer, got {value!r}")
 
 
@@ -127,6 +127,7 @@ class BatchNorm(Module):
     running_mean: Array
     running_var: Array
     num_batches_tracked: Counter
+    options = ("momentum", "eps")
 
     def __init__(self, num_features: int, *, eps: float = 1e-5, momentum: float = 0.1, dtype: Any = np.float32) -> None:
         positive("BatchNorm", num_features=num_features)
@@ -174,6 +175,7 @@ class Dropout(Module):
     """
 
     random_names = ("mask",)
+    options = ("p",)
     counter: Counter
 
     def __init__(self, p: float = 0.5) -> None:
@@ -212,6 +214,7 @@ class LayerNorm(Module):
 
     weight: Parameter
     bias: Parameter
+    options = ("eps",)
 
     def __init__(self, num_features: int, *, eps: float = 1e-5, dtype: Any = np.float32) -> None:
         positive("LayerNorm", num_features=num_features)

@@ -52,6 +52,8 @@ class Module:
     """Whether `fit`, `evaluate` and `predict` hand whole numbers on as they are, for an `Embedding` that looks them up;
     else they are cast to the dtype of the parameters. A Sequential goes by its first layer; a class of yours says so.
     """
+    options: tuple[str, ...] = ()
+    """The names of the numbers that `forward` reads of this layer: a captured step is refused where one has changed."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
@@ -133,7 +135,9 @@ class Module:
     # -- modes, moves and state ---------------------------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Module:
-        """Switch to training (batch statistics, dropout), here and below; returns self."""
+        """Switch to training (batch statistics, dropout), or with False to evaluation, here and below; returns self."""
+        if not isinstance(mode, bool):
+            raise TypeError(f"train takes True for training or False for evaluation, got {mode!r}")
         refuse_while_recording(
             f"switching to {'train' if mode else 'eval'} mode",
             "a replay would leave it out; switch outside of the step",

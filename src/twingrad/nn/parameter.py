@@ -116,6 +116,8 @@ class Parameter(Tensor):
         elif value is None:
             self.flat.touched[self.segment] = False
         else:
+            if tuple(np.shape(value)) != self.shape:
+                raise ValueError(f"a parameter of shape {self.shape} cannot have a gradient of shape {np.shape(value)}")
             self.flat.grad_view(self.segment)[...] = value
             self.flat.touched[self.segment] = True
 
@@ -153,6 +155,8 @@ class Parameter(Tensor):
         shape = np.shape(array) if isinstance(array, int | float | list) else array.shape
         if tuple(shape) != self.shape:
             raise ValueError(f"a parameter of shape {self.shape} cannot take a value of shape {tuple(shape)}")
+        if getattr(array, "dtype", None) is not None and namespace_of(array).isdtype(array.dtype, "complex floating"):
+            raise TypeError(f"a parameter of {self.dtype} cannot take a value of {array.dtype}")
         refuse_while_recording("assigning to a parameter", "a replay would leave it out")
         self.origin = None
         self.data[...] = array

@@ -36,9 +36,11 @@ def fitting(
 ) -> dict[str, np.ndarray[Any, Any]]:
     """`state` as arrays that can be written over the model's `own`.
 
-    Raises ValueError for what is missing, unexpected, of another shape or a negative count, TypeError for a dtype that
-    does not cast.
+    Raises ValueError for what is missing, unexpected, of another shape or a negative count, TypeError for no dict, no
+    array, or a dtype that does not cast.
     """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"{who} loads a dict of arrays by path, as state_dict gives it; got {type(state).__name__}")
     missing, unexpected = own.keys() - state.keys(), state.keys() - own.keys()
     if missing or unexpected:
         raise ValueError(
@@ -68,7 +70,10 @@ def host_copy(value: Any) -> np.ndarray[Any, Any]:
 
 
 def _fitting(name: str, value: Any, own: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # bfloat16 of PyTorch's, or what requires a gradient there
+        raise TypeError(f"{name} of the state does not turn into a NumPy array: {error}") from error
     if array.shape != own.shape:
         raise ValueError(f"{name} has shape {own.shape} in the model and {array.shape} in the state")
     if not np.can_cast(array.dtype, own.dtype, "same_kind"):

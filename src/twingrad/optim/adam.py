@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Unpack
 
 from twingrad import functional as F
 from twingrad.functional.adam import COLUMNS, adam_control
-from twingrad.functional.checks import checked, one_of
+from twingrad.functional.checks import below_one, non_negative, one_of
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
-from twingrad.optim.arguments import Shared
+from twingrad.optim.arguments import Checked, Shared
 from twingrad.optim.average import AVERAGE
 from twingrad.optim.optimizer import Optimizer
 from twingrad.optim.rate import Rate
@@ -29,6 +30,8 @@ class Adam(Optimizer):
     state_names = ("m", "v")
     columns = COLUMNS
     options = ("beta1", "beta2", "eps", "eps_form", *Optimizer.options)
+    beta1, beta2, eps = Checked(below_one), Checked(below_one), Checked(non_negative)
+    eps_form = Checked(functools.partial(one_of, known=EPS_FORMS))
 
     def __init__(
         self,
@@ -41,8 +44,7 @@ class Adam(Optimizer):
         eps_form: str = "outside",
         **shared: Unpack[Shared],
     ) -> None:
-        self.beta1, self.beta2, self.eps = checked("", beta1=beta1, beta2=beta2, eps=eps).values()
-        self.eps_form = one_of("eps_form", eps_form, EPS_FORMS)
+        self.beta1, self.beta2, self.eps, self.eps_form = beta1, beta2, eps, eps_form
         super().__init__(model, lr=lr, **shared)
 
     def row(self, *, step: int, lr: float, around: Terms) -> tuple[float, ...]:

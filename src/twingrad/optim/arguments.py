@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypedDict
 
+import numpy as np
+
 from twingrad.functional.checks import below_one, number, positive_or_none
 
 if TYPE_CHECKING:
@@ -40,6 +42,26 @@ class Checked:
 
     def __set__(self, optimizer: Optimizer, value: Any) -> None:
         optimizer.__dict__[self.name] = self.check(self.name, value)
+
+
+class Built(Checked):
+    """A checked attribute that decides which moments there are: once they are made it may not come to need others."""
+
+    def __set__(self, optimizer: Optimizer, value: Any) -> None:
+        given = self.check(self.name, value)
+        if optimizer.__dict__.get("state") is not None and bool(given) != bool(optimizer.__dict__[self.name]):
+            raise ValueError(
+                f"{self.name} of this {type(optimizer).__name__} cannot become {given}: it was made with "
+                f"{optimizer.__dict__[self.name]}, and with the moments for that; make another optimizer"
+            )
+        optimizer.__dict__[self.name] = given
+
+
+def flag(name: str, value: bool) -> bool:
+    """`value`; TypeError unless it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def limit(name: str, value: float | None) -> float | None:

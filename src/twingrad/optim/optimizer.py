@@ -19,7 +19,7 @@ from twingrad.nn import FlatParameters, Module, Parameter
 from twingrad.nn.flat import moved
 from twingrad.nn.rounded import RoundedParameters
 from twingrad.optim import average
-from twingrad.optim.arguments import Checked, decay, limit, scale
+from twingrad.optim.arguments import Checked, decay, flag, limit, scale
 from twingrad.optim.captured import record_host_work
 from twingrad.optim.plan import Plan
 from twingrad.optim.rate import Rate, Rated
@@ -62,6 +62,7 @@ class Optimizer(Rated):
     clip_value = Checked(limit)
     clip_norm = Checked(limit)
     loss_scale = Checked(scale)
+    decoupled = Checked(flag)
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class Optimizer(Rated):
         loss_scale: float = 1.0,
     ) -> None:
         super().__init__(lr)
-        self.weight_decay, self.l1, self.decoupled = weight_decay, l1, bool(decoupled)
+        self.weight_decay, self.l1, self.decoupled = weight_decay, l1, decoupled
         self.clip_value, self.clip_norm, self.loss_scale = clip_value, clip_norm, loss_scale
         self._ema, self.holds_average = decay(ema), False
         if ema is not None:
@@ -172,6 +173,7 @@ class Optimizer(Rated):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over `state`, as `state_dict` gives it: hyperparameters, moments and counts.
 
+        Moments of another floating dtype are cast to the model's, as its own `load_state_dict` does.
         Raises ValueError or TypeError naming what is missing, unexpected, of another shape or out of range, before
         anything is written. A learning rate that was a function is not in the state: this optimizer's own stays.
         """

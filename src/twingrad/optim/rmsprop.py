@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Unpack
 
 from twingrad import functional as F
-from twingrad.functional.checks import checked, one_of
+from twingrad.functional.checks import below_one, non_negative, one_of
 from twingrad.functional.rmsprop import COLUMNS, rmsprop_control
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
 from twingrad.optim.adam import EPS_FORMS
-from twingrad.optim.arguments import Shared
+from twingrad.optim.arguments import Built, Checked, Shared, flag
 from twingrad.optim.average import AVERAGE
 from twingrad.optim.optimizer import Optimizer
 from twingrad.optim.rate import Rate
@@ -26,9 +27,14 @@ class RMSprop(Optimizer):
     See `Optimizer` for the other arguments and `twingrad.functional.rmsprop_segments` for the arithmetic.
     """
 
-    momentum: float
     columns = COLUMNS
     options = ("alpha", "eps", "eps_form", "momentum", "centered", "bias_correction", *Optimizer.options)
+    alpha, eps, eps_form = (
+        Checked(below_one),
+        Checked(non_negative),
+        Checked(functools.partial(one_of, known=EPS_FORMS)),
+    )
+    momentum, centered, bias_correction = Built(below_one), Built(flag), Checked(flag)
 
     def __init__(
         self,
@@ -43,9 +49,8 @@ class RMSprop(Optimizer):
         bias_correction: bool = False,
         **shared: Unpack[Shared],
     ) -> None:
-        self.alpha, self.eps, self.momentum = checked("", alpha=alpha, eps=eps, momentum=momentum).values()
-        self.eps_form = one_of("eps_form", eps_form, EPS_FORMS)
-        self.centered, self.bias_correction = bool(centered), bool(bias_correction)
+        self.alpha, self.eps, self.momentum, self.eps_form = alpha, eps, momentum, eps_form
+        self.centered, self.bias_correction = centered, bias_correction
         if centered and bias_correction:
             raise ValueError("bias_correction of the centered form is not defined; choose one of the two")
         self.state_names = ("v", *["buffer"] * (self.momentum > 0), *["mean"] * self.centered)
@@ -53,7 +58,7 @@ class RMSprop(Optimizer):
 
     @property
     def step_gain(self) -> float:
-        return 1.0 / (1.0 - self.momentum)
+        return float(1.0 / (1.0 - self.momentum))
 
     def row(self, *, step: int, lr: float, around: Terms) -> tuple[float, ...]:
         return rmsprop_control(

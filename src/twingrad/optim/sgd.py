@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Unpack
 
 from twingrad import functional as F
-from twingrad.functional.checks import checked, one_of
+from twingrad.functional.checks import below_one, one_of
 from twingrad.functional.sgd import COLUMNS, FORMS, check_nesterov, sgd_control
 from twingrad.functional.terms import Terms
 from twingrad.namespace import Array
 from twingrad.nn import Module
-from twingrad.optim.arguments import Shared
+from twingrad.optim.arguments import Built, Checked, Shared, flag
 from twingrad.optim.average import AVERAGE
 from twingrad.optim.optimizer import Optimizer
 from twingrad.optim.rate import Rate
@@ -37,6 +38,8 @@ class SGD(Optimizer):
 
     columns = COLUMNS
     options = ("momentum", "form", "nesterov", "bias_correction", *Optimizer.options)
+    momentum, form = Built(below_one), Checked(functools.partial(one_of, known=FORMS))
+    nesterov, bias_correction = Checked(flag), Checked(flag)
 
     def __init__(
         self,
@@ -49,8 +52,8 @@ class SGD(Optimizer):
         bias_correction: bool = False,
         **shared: Unpack[Shared],
     ) -> None:
-        (self.momentum,), self.form = checked("", momentum=momentum).values(), one_of("form", form, FORMS)
-        self.nesterov, self.bias_correction = bool(nesterov), bool(bias_correction)
+        self.momentum, self.form = momentum, form
+        self.nesterov, self.bias_correction = nesterov, bias_correction
         if (nesterov or bias_correction) and momentum == 0:
             name = "nesterov" if nesterov else "bias_correction"
             raise ValueError(f"{name} does not apply without momentum; give momentum=0.9, for example")
@@ -60,7 +63,7 @@ class SGD(Optimizer):
 
     @property
     def step_gain(self) -> float:
-        return 1.0 / (1.0 - self.momentum) if self.form == "pytorch" else 1.0
+        return float(1.0 / (1.0 - self.momentum)) if self.form == "pytorch" else 1.0
 
     def row(self, *, step: int, lr: float, around: Terms) -> tuple[float, ...]:
         return sgd_control(

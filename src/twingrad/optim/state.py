@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,22 +37,19 @@ def gathered(optimizer: Optimizer) -> dict[str, Any]:
 def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     """Write `state` into the optimizer; see `Optimizer.load_state_dict`."""
     name = type(optimizer).__name__
-    _same_names(f"the state of {name}", PARTS, state)
+    _same_names(f"the parts of the state of {name}", PARTS, state)
     if state["optimizer"] != name:
         raise ValueError(f"the state is of {state['optimizer']}, and this optimizer is {name}")
     twin, paths = _twin(optimizer, state["hyperparameters"]), _paths(optimizer)
+    _same_names(f"the steps of {name}", paths, state["steps"])
     counts = {path: _count(f"the steps of {path}", value) for path, value in state["steps"].items()}
     taken = _count("steps_taken", state["steps_taken"])
-    began = [_count("epoch_began", value) for value in state["epoch_began"]]
-    _same_names(f"the steps of {name}", paths, counts)
+    steps, epochs = _two("epoch_began", state["epoch_began"])
     _same_names(f"the moments of {name}", optimizer.state, state["state"])
-    arrays = {
-        moment: _fitting(f"{moment} of {name}", paths, optimizer.state[moment], given)
-        for moment, given in state["state"].items()
-    }
+    arrays = {moment: _fitting(f"{moment} of {name}", paths, given) for moment, given in state["state"].items()}
     for option in ("lr", *optimizer.options):
         setattr(optimizer, option, getattr(twin, option))
-    optimizer.steps_taken, optimizer._epoch_began = taken, (began[0], began[1])
+    optimizer.steps_taken, optimizer._epoch_began = taken, (steps, epochs)
     optimizer._plan.load((parameter.segment, counts[path]) for path, parameter in paths.items())
     for path, parameter in paths.items():
         for moment, given in arrays.items():
@@ -80,13 +77,15 @@ def _rate_of(optimizer: Optimizer) -> dict[str, Any]:
 
 def _twin(optimizer: Optimizer, hyperparameters: Mapping[str, Any]) -> Optimizer:
     """An optimizer of the same class with these hyperparameters, which its constructor checks."""
-    name, given = type(optimizer).__name__, dict(hyperparameters)
-    lr = given.pop("lr", None)
-    _same_names(f"the hyperparameters of {name}", optimizer.options, given)
+    name, lr = type(optimizer).__name__, None
+    if isinstance(hyperparameters, Mapping):
+        hyperparameters = dict(hyperparameters)
+        lr = hyperparameters.pop("lr", None)
+    _same_names(f"the hyperparameters of {name}", optimizer.options, hyperparameters)
     if lr is None and not callable(optimizer.lr):
         raise ValueError(f"the state is of a {name} whose learning rate was a function; give this one a function too")
     rate = schedules.from_dict(lr) if isinstance(lr, Mapping) else optimizer.lr if lr is None else lr
-    twin = type(optimizer)(lr=rate, **given)
+    twin = type(optimizer)(lr=rate, **hyperparameters)
     if twin.state_names != optimizer.state_names:
         raise ValueError(
             f"the state is of a {name} with the moments {', '.join(twin.state_names) or 'none'}, this one has "
@@ -95,7 +94,7 @@ def _twin(optimizer: Optimizer, hyperparameters: Mapping[str, Any]) -> Optimizer
     return twin
 
 
-def _fitting(what: str, paths: Mapping[str, Parameter], own: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+def _fitting(what: str, paths: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
     _same_names(what, paths, given)
     arrays = {path: np.asarray(value) for path, value in given.items()}
     for path, array in arrays.items():
@@ -103,9 +102,15 @@ def _fitting(what: str, paths: Mapping[str, Parameter], own: Any, given: Mapping
             raise ValueError(
                 f"{what}: {path} has shape {paths[path].shape} in the model and {array.shape} in the state"
             )
-        if array.dtype.kind != "f" or array.dtype.itemsize > np.dtype(str(own.dtype).rpartition(".")[2]).itemsize:
-            raise TypeError(f"{what}: {path} has dtype {own.dtype} in the optimizer and {array.dtype} in the state")
+        if array.dtype.kind != "f":
+            raise TypeError(f"{what}: {path} has dtype {array.dtype} in the state; moments are floating numbers")
     return arrays
+
+
+def _two(what: str, given: Any) -> list[int]:
+    if not isinstance(given, Sequence) or len(given) != 2:
+        raise ValueError(f"{what} must be two integers, steps and epochs; got {given!r}")
+    return [_count(what, value) for value in given]
 
 
 def _count(what: str, value: Any) -> int:
@@ -115,6 +120,8 @@ def _count(what: str, value: Any) -> int:
 
 
 def _same_names(what: str, own: Any, given: Any) -> None:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{what} must be a dict, as state_dict gives it; got {type(given).__name__}")
     missing, unexpected = set(own) - set(given), set(given) - set(own)
     if missing or unexpected:
         listed = (", ".join(sorted(names)) or "nothing" for names in (missing, unexpected))

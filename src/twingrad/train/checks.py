@@ -143,6 +143,7 @@ def class_weights(asked: Any, train: Dataset | BatchSource, task: str, outputs: 
     """The weights of the classes as an array: those given, or N / (C N_c) for "balanced"; None for none.
 
     Raises:
+        TypeError: no numbers.
         ValueError: another text or number of weights than classes; weights that are negative, not finite or all 0;
             "balanced" for batches, or for a task other than one of classes.
     """
@@ -159,7 +160,10 @@ def class_weights(asked: Any, train: Dataset | BatchSource, task: str, outputs: 
             raise ValueError("fit: class_weight='balanced' needs a data set, whose classes can be counted; got batches")
         found = np.bincount(train.y, minlength=count)
         return len(train) / (np.count_nonzero(found) * np.maximum(found, 1))
-    weights = np.asarray(asked, np.float64)
+    try:
+        weights = np.asarray(asked, np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f'fit: class_weight must be {count} numbers, "balanced" or None; got {asked!r}') from error
     shapes = [(count,)] if classed else [(2,), (outputs, 2)]
     if weights.shape not in shapes or not _weigh(weights):
         rule = f"{count} numbers, one for each class, finite and at least 0, not all 0"
@@ -178,6 +182,8 @@ def check_example_weight(weight: Any, train: Dataset | BatchSource) -> Any:
     if not isinstance(train, Dataset):
         raise ValueError("fit: batches bring the weights of their examples themselves, as (x, y, weight)")
     weight = np.asarray(weight)
+    if weight.dtype.kind not in "biuf":
+        raise TypeError(f"fit: example_weight must be numbers, got an array of {weight.dtype}")
     if weight.shape != (len(train),) or not _weigh(weight):
         raise ValueError(
             f"fit: example_weight must be ({len(train)},), one for each training example, finite and at least 0, not "

@@ -26,12 +26,15 @@ def evaluate(model: Any, data: Dataset, *, loss: str | Loss = AUTO, batch_size: 
     in the mode in which it came; losses and hits are summed in Python numbers.
 
     Raises:
+        TypeError: the data are no Dataset.
         ValueError: no examples, features or targets that do not suit the model, a batch size below 1.
     """
     check_model("evaluate", model)
     if integer("evaluate: batch_size", batch_size) < 1:
         raise ValueError(f"evaluate: batch_size must be at least 1; got {batch_size}")
     check_loss(loss)
+    if not isinstance(data, Dataset):
+        raise TypeError(f"evaluate: data must be a Dataset, such as tg.data.Dataset(x, y); got {type(data).__name__}")
     preprocessing = getattr(model, "preprocessing", None)
     data = aligned(data, preprocessing)
     with computing_on(device_of_model(model)):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twingrad import functional as F
+from twingrad.autodiff import Tensor
 from twingrad.choice import choose
 
 Loss = Callable[..., Any]
@@ -31,6 +32,13 @@ def check_loss(loss: str | Loss) -> None:
     """Raise a ValueError for a name that is none."""
     if not callable(loss):
         choose("loss", loss, [AUTO, *LOSSES])
+
+
+def check_value(value: Any) -> None:
+    """Raise a TypeError unless `value`, which a loss gave, is one number on the tape."""
+    if not isinstance(value, Tensor) or value.shape:
+        found = f"one of shape {value.shape}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise TypeError(f"fit: loss(outputs, targets) must return the mean loss, a Tensor of shape (); it gave {found}")
 
 
 def loss_name(loss: str | Loss, task: str) -> str:

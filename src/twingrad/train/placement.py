@@ -75,8 +75,9 @@ def outputs_of(model: Any, data: Dataset, preprocessing: Preprocessing | None) -
         raise ValueError(
             f"data set {data.name!r} ({data.features} features) does not suit the model: {error}"
         ) from error
-    if outputs.ndim != 2:
-        raise ValueError(f"the model must return outputs (N, C); for one example it returns shape {outputs.shape}")
+    found = f"shape {outputs.shape}" if hasattr(outputs, "shape") else f"a {type(outputs).__name__}"
+    if len(getattr(outputs, "shape", ())) != 2:
+        raise ValueError(f"the model must return outputs (N, C); for one example it returns {found}")
     return int(outputs.shape[1])
 
 

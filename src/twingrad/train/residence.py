@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from twingrad import backends
 from twingrad.backends.memory import size
 from twingrad.data import Dataset
+from twingrad.data.resident import HELD
 from twingrad.train.inputs import Inputs
 from twingrad.train.objective import Objective
-from twingrad.train.placement import device_of_model, on_disk
+from twingrad.train.placement import device_of_model, first_parameter, on_disk
 
 SMALL = 256 << 20
 """Memory-mapped data of no more bytes are read at once: a thread that reads batches costs a small step more."""
@@ -40,6 +41,8 @@ def residence(
         return False, "streamed (each batch is augmented)"
     if reading.resident:
         return True, f"resident on {device} (asked for)"
+    if (dtype := first_parameter(model).dtype) not in HELD:
+        return False, f"streamed (no data of {dtype} stay on a device)"
     if device.kind == "cpu" and not on_disk(given):
         return True, "in memory"
     need = needed(Inputs(model, objective, given), objective, given, weight)

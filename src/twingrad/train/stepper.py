@@ -9,7 +9,7 @@ from typing import Any
 from twingrad.capture import CapturedStep, capture
 from twingrad.errors import CaptureError
 from twingrad.namespace import namespace_of
-from twingrad.train.losses import Loss
+from twingrad.train.losses import Loss, check_value
 from twingrad.train.parts import Part
 
 MODES = ("auto", "never", "require")
@@ -82,6 +82,7 @@ class Stepper:
             n = sum(len(batch[0]) for batch in batches)
             for x, target, *weight in itertools.starmap(self.fetch, batches):
                 value = self.loss(self.model(x), target, **({"example_weight": weight[0]} if weight else {}))
+                check_value(value)
                 share = self.optimizer.loss_scale * len(target) / n
                 value.backward(None if share == 1.0 else _share(value, share))
                 losses.append(value.detach())
