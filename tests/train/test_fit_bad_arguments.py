@@ -106,3 +106,20 @@ def test_a_model_that_returns_two_things_is_refused(data):
 
     with pytest.raises(ValueError, match=r"must return outputs \(N, C\); for one example it returns a tuple"):
         fit(Pair(64, 10), data)
+
+
+@pytest.mark.parametrize("capture", ["auto", "never"])
+@pytest.mark.parametrize(
+    ("labels", "outputs", "message"),
+    [
+        (np.asarray([0, 1, 2, 3]), 3, r"labels must lie in \[0, 3\); row 3 has label 3"),
+        (np.asarray([0, 1, 0, -1]), 3, r"labels must lie in \[0, 3\); row 3 has label -1"),
+        (np.asarray([0, 1, 1, 2]), 1, r"labels must lie in \[0, 2\); row 3 has label 2"),
+        (np.asarray([[0, 1], [1, 0], [9, 0], [0, 0]]), 2, r"labels must lie in \[0, 1\]; row 2 holds \[9 0\]"),
+    ],
+)
+def test_labels_of_batches_that_a_replay_would_not_look_at_are_refused(labels, outputs, message, capture):
+    x, good = np.ones((4, 2), np.float32), np.clip(labels, 0, 1)
+    given = [(x, good), (x, good), (x, labels)]
+    with pytest.raises(ValueError, match=f"batch 2 of epoch 0: {message}"):
+        fit(nn.Linear(2, outputs), given, dev=Dataset(x, good), train_loss="steps", capture=capture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -42,6 +43,7 @@ class BatchSource:
         if not callable(source) and not hasattr(source, "__iter__"):
             raise TypeError(f"{name}: an iterable of batches, or a function of the epoch, is due; got {source!r}")
         self.source, self.classes, self.name = source, classes, name
+        self._check: Callable[[NDArray[Any], str], None] | None = None
         self._first: tuple[tuple[Any, ...], ...] | None = None
         self._used = False
 
@@ -54,6 +56,12 @@ class BatchSource:
             TypeError: an item that is no batch.
         """
         return Prefetch(self._checked(self._begin(epoch), epoch, start_batch), prefetch)
+
+    def checking(self, check: Callable[[NDArray[Any], str], None]) -> BatchSource:
+        """The same batches, of each of which check(y, who) is asked too; it raises, with `who` to name the batch."""
+        twin = copy.copy(self)
+        twin._check = check
+        return twin
 
     def _begin(self, epoch: int) -> Iterator[Any]:
         if callable(self.source):
@@ -100,6 +108,8 @@ class BatchSource:
         if self.classes and y.ndim == 1 and y.dtype.kind in "iu" and (y.min() < 0 or y.max() >= self.classes):
             row = int(np.flatnonzero((y < 0) | (y >= self.classes))[0])
             raise ValueError(f"{who}: labels must lie in [0, {self.classes}); row {row} has label {y[row]}")
+        if self._check is not None:
+            self._check(y, who)
         return parts
 
     def _check_like_first(self, parts: tuple[NDArray[Any], ...], who: str) -> None:

@@ -17,7 +17,7 @@ from twingrad.train.interval import Interval
 from twingrad.train.losses import Loss
 from twingrad.train.objective import make_objective
 from twingrad.train.parts import DECIDES, Order, part_of
-from twingrad.train.placement import check_outputs, lies_on, outputs_of, placed
+from twingrad.train.placement import check_outputs, check_targets, lies_on, outputs_of, placed
 from twingrad.train.plan import Plan
 from twingrad.train.residence import Reading
 from twingrad.train.run_folder import RunFolder
@@ -51,6 +51,8 @@ class Job:
         self.dev = None if dev is None else aligned(dev, self.preprocessing)
         self.task = checks.task_of(self.train, self.dev)
         self.outputs = self._outputs()
+        if isinstance(self.train, BatchSource) and not callable(loss):
+            self.train = self.train.checking(functools.partial(check_targets, self.task, self.outputs))
         self.class_weight = checks.class_weights(class_weight, self.train, self.task, self.outputs)
         checks.check_batch_size(model, plan.batch_size, train)
         make_objective(

@@ -99,6 +99,15 @@ def check_outputs(data: Dataset, outputs: int) -> None:
         raise ValueError(f"{who}: a {data.task} task of this data set needs {data.outputs}")
 
 
+def check_targets(task: str, outputs: int, y: Any, who: str) -> None:
+    """Raise a ValueError unless the targets of a batch lie where the loss takes them: a replay does not look."""
+    if task in ("binary", "multi-class") and y.ndim == 1 and y.dtype.kind in "iu":
+        check_labels(y, max(2, outputs), who)
+    elif task in ("binary", "multi-label") and ((y < 0) | (y > 1)).any():
+        row = int(np.argwhere((y < 0) | (y > 1))[0][0])
+        raise ValueError(f"{who}: labels must lie in [0, 1]; row {row} holds {y[row]}")
+
+
 def first_parameter(model: Any) -> Any:
     """Any parameter: all share device and dtype."""
     for parameter in model.parameters():
