@@ -153,6 +153,8 @@ def test_a_folder_that_may_not_be_written(call, tmp_path, quick):
 
 
 def test_bad_commands(call):
+    told = "--epochs stands before the command; its place is after it, as in twingrad COMMAND --epochs"
+    assert call("--epochs", 3) == (2, "", f"twingrad: error: {told}; see twingrad --help\n")
     assert call("trian") == (2, "", "twingrad: error: unknown command 'trian'; did you mean train?\n")
     assert call("cache")[::2] == (
         2,

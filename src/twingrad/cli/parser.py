@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -66,6 +67,9 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does; but a command refuses the options that it does not know, instead of handing them up."""
+        first = next(iter(sys.argv[1:] if args is None else args), "").partition("=")[0]
+        if self._subparsers is not None and first.startswith("-") and first not in self._option_string_actions:
+            self.error(f"{first} stands before the command; its place is after it, as in {self.prog} COMMAND {first}")
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
