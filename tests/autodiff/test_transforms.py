@@ -102,8 +102,10 @@ def test_several_results_and_arguments() -> None:
     out, pull = tg.vjp(lambda x, y: (x * y, x + y), np.asarray(2.0), 3.0)
     assert out == (6.0, 5.0)
     assert pull((np.asarray(1.0), np.asarray(10.0))) == (13.0, 12.0)
-    with pytest.raises(ValueError, match="vjp needs a cotangent for each of 2 arrays, got 1"):
+    with pytest.raises(ValueError, match="vjp needs a tuple of a cotangent for each of 2 arrays, got 1"):
         pull((np.asarray(1.0),))
+    with pytest.raises(ValueError, match="for each of 2 arrays, got a float"):
+        pull(1.0)
 
 
 REFUSED = {
@@ -132,6 +134,7 @@ REFUSED = {
         ValueError,
         r"a tangent of jvp has shape \(3,\).*\(2, 3\)",
     ),
+    "a position that is not there": (lambda: tg.grad(lambda x: x, 1)(X), ValueError, "must be given by position"),
     "integers": (lambda: tg.vjp(lambda x: x, np.asarray([1, 2])), TypeError, "int64; cast it first"),
     "complex": (lambda: tg.jacobian(lambda x: x)(np.asarray([1j])), TypeError, "complex128.* real and imaginary"),
 }

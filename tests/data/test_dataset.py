@@ -145,6 +145,12 @@ def test_a_table_is_split_with_its_lines():
         np.asarray(train.x)
 
 
+def test_rows_of_a_piece_of_a_table_are_named_by_their_place_in_the_whole():
+    table = Table(("a",), (np.arange(10.0),), source="t")
+    assert [table[piece].where(0) for piece in (slice(4, 6), slice(-3, None))] == ["t, row 4", "t, row 7"]
+    assert table[2:][3:].where(1) == "t, row 6"
+
+
 @pytest.mark.parametrize(
     ("names", "columns", "message"),
     [

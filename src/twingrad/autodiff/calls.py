@@ -77,8 +77,8 @@ def _check_positions(positions: tuple[int, ...], count: int) -> None:
             raise TypeError(f"argnums is the position of an argument or a tuple of positions, got {position!r}")
         if not -count <= position < count:
             raise ValueError(
-                f"argnums {position} of a call with {count} positional arguments; give what is differentiated by "
-                "by position"
+                f"argnums {position} of a call with {count} positional arguments; "
+                "what is differentiated by must be given by position"
             )
 
 

@@ -39,8 +39,9 @@ def _vjp(who: str, what: str, function: Callable[..., Any], args: tuple[Any, ...
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
         given = cotangent if several else [cotangent]
-        if len(given) != len(roots):
-            raise ValueError(f"{who} needs a {what} for each of {len(roots)} arrays, got {len(given)}")
+        if not isinstance(given, tuple | list) or len(given) != len(roots):
+            found = len(given) if isinstance(given, tuple | list) else f"a {type(given).__name__}"
+            raise ValueError(f"{who} needs a tuple of a {what} for each of {len(roots)} arrays, got {found}")
         seeds = [walk.seed_of(r, c, f"a {what} of {who}") for r, c in zip(roots, given, strict=True)]
         return tuple(call.pull(roots, seeds))
 

@@ -128,7 +128,8 @@ class Dataset:
 
         Of equally large classes to within one example where a part is cut from the rest; of one that is the share s of
         all, among C classes, to within 1/2 + s C/2: a large class pays for what is rounded of many small ones. Of a
-        class too small to be in every part train has one example, and the seed draws which parts have the others.
+        class too small to be in every part a train part that is the largest has one example, and the seed draws which
+        parts have the others.
 
         A function of the seed alone. The sizes are the shares of N, rounded; the shares must sum to 1, and default to
         0.6, 0.2 and 0.2. Data that came with a test part keep it: train and dev share the rest, by default 0.9 and

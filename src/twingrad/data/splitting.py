@@ -62,7 +62,7 @@ def order_of(y: NDArray[Any], seed: int, stratify: bool, least: float = 1.0) -> 
 
     To within 1/2 + s C/2 examples of a class that is the share s of all, of C classes: one where all are equally large.
     least: the smallest share that will be cut. A class of which it is less than one example cannot be in every part:
-    its first example stays where the first part is, and the seed draws which parts have the others.
+    its first example lies early, in the first part if that is the largest, and the seed draws where the others lie.
     """
     shuffled = permutation(len(y), seed=seed, stream=SPLIT_STREAM, step=0)
     if not stratify:

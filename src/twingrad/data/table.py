@@ -75,7 +75,7 @@ class Table:
 
     def __getitem__(self, index: Index) -> Table:
         lines = None if self.lines is None else self.lines[index]
-        first = self.first + (index.start or 0) if isinstance(index, slice) else 0
+        first = self.first + index.indices(len(self))[0] if isinstance(index, slice) else 0
         return Table(self.names, tuple(column[index] for column in self.columns), lines, self.source, first)
 
     def __repr__(self) -> str:

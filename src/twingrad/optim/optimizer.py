@@ -90,13 +90,13 @@ class Optimizer(Rated):
         if model is not None:
             self.bind(model)
 
-    # -- the rule: what a subclass gives ------------------------------------------------------------------------------
-
     def __repr__(self) -> str:
         """The class, the learning rate and every option that is set."""
         set_ = {name: getattr(self, name) for name in self.options}
         given = {"lr": self.lr} | {name: value for name, value in set_.items() if value is not None}
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+    # -- the rule: what a subclass gives ------------------------------------------------------------------------------
 
     def row(self, *, step: int, lr: float, around: Terms) -> tuple[float, ...]:
         """The scalars of `columns` for a segment's step number `step`, from 1; `around` are the last of them."""
