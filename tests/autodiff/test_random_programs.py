@@ -16,6 +16,24 @@ from twingrad.autodiff import gradients
 from numerics import central_differences, relative_error
 
 SHAPES = [(), (3,), (2, 1), (2, 3)]
+
+
+def size(a: Any) -> int:
+    return int(np.prod(a.shape))
+
+
+def flat(kit: Any, a: Any) -> Any:
+    return kit.reshape(a, (size(a),))
+
+
+def like(kit: Any, values: Any, a: Any) -> Any:
+    return kit.reshape(values, tuple(a.shape))
+
+
+def outer(kit: Any, a: Any) -> Any:
+    return kit.matmul(kit.reshape(a, (size(a), 1)), kit.reshape(a, (1, size(a))))
+
+
 BINARY: dict[str, Any] = {
     "add": lambda kit, a, b: a + b,
     "subtract": lambda kit, a, b: a - b,
@@ -31,6 +49,10 @@ UNARY: dict[str, Any] = {
     "log": lambda kit, a: kit.log(1.0 + a * a),
     "power": lambda kit, a: (1.0 + a * a) ** 0.5,
     "sum": lambda kit, a: a - kit.sum(a) / 7.0,
+    "mean": lambda kit, a: a * kit.mean(a),
+    "joined": lambda kit, a: like(kit, kit.concat([flat(kit, a), 2.0 * flat(kit, a)])[size(a) // 2 :][: size(a)], a),
+    "picked": lambda kit, a: like(kit, flat(kit, a)[[*range(size(a))][::-1]], a) * a,
+    "product": lambda kit, a: like(kit, 0.1 * kit.matmul(outer(kit, a), flat(kit, a)), a),
     "turned": lambda kit, a: a if len(a.shape) < 2 else kit.reshape(a.T, (a.shape[1] * a.shape[0],))[0] + a,
 }
 
@@ -78,6 +100,7 @@ def test_gradients_are_those_of_differences(program: Any) -> None:
 
 
 @pytest.mark.oracle
+@hypothesis.settings(max_examples=50)
 @hypothesis.given(programs())
 def test_first_and_second_gradients_are_pytorch_s(program: Any) -> None:
     torch = pytest.importorskip("torch")

@@ -27,8 +27,8 @@ OURS, BARE = "twingrad.xp", "array_api_compat.numpy"
 VERSION = "2024.12"
 
 
-def outcomes(suite: Path, module: str, examples: int) -> dict[str, str]:
-    """The outcome of each test of the suite by its id: passed, failed or skipped."""
+def outcomes(suite: Path, module: str, examples: int) -> dict[str, tuple[str, str]]:
+    """The outcome of each test of the suite by its id: passed, failed or skipped, and what a failure says."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "array_api_tests", f"--max-examples={examples}", "-q", "--tb=no"]
@@ -39,15 +39,16 @@ def outcomes(suite: Path, module: str, examples: int) -> dict[str, str]:
         return dict(_outcome(case) for case in cases)
 
 
-def _outcome(case: ElementTree.Element) -> tuple[str, str]:
+def _outcome(case: ElementTree.Element) -> tuple[str, tuple[str, str]]:
     module, _, group = case.attrib["classname"].removeprefix("array_api_tests.").partition(".")
     name = "::".join([f"array_api_tests/{module}.py", *filter(None, [group]), case.attrib["name"]])
-    found = {child.tag for child in case}
-    return name, "failed" if found & {"failure", "error"} else "skipped" if "skipped" in found else "passed"
+    found = {child.tag: child.get("message", "") for child in case}
+    broken = [found[tag].partition("\n")[0] for tag in ("failure", "error") if tag in found]
+    return name, ("failed", broken[0]) if broken else ("skipped" if "skipped" in found else "passed", "")
 
 
-def failed(found: dict[str, str]) -> set[str]:
-    return {name for name, outcome in found.items() if outcome == "failed"}
+def failed(found: dict[str, tuple[str, str]]) -> set[str]:
+    return {name for name, (outcome, _) in found.items() if outcome == "failed"}
 
 
 def expected() -> set[str]:
@@ -59,10 +60,11 @@ def compare(suite: Path, examples: int) -> tuple[dict[str, Any], bool]:
     """The counts of both, and whether `twingrad.xp` fails where it is not expected to."""
     ours, bare = (outcomes(suite, module, examples) for module in (OURS, BARE))
     unexpected = failed(ours) - expected()
-    counts = {name: dict(sorted(Counter(found.values()).items())) for name, found in ((OURS, ours), (BARE, bare))}
+    both = {OURS: ours, BARE: bare}
+    counts = {name: dict(sorted(Counter(o for o, _ in found.values()).items())) for name, found in both.items()}
     print(f"{examples} examples: {counts}")
     for name in sorted(unexpected):
-        print(f"  failed, not expected, bare NumPy {bare.get(name)}: {name}")
+        print(f"  failed, not expected, bare NumPy {bare[name][0]}: {name}\n    {ours[name][1]}")
     return {"max_examples": examples, **counts, "not expected": len(unexpected)}, bool(unexpected)
 
 
