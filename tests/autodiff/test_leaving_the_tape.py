@@ -144,7 +144,9 @@ def test_python_numbers_of_a_tensor() -> None:
     assert Tensor(np.asarray([True])).item() is True
     with pytest.raises(ValueError, match=r"one element, got shape \(2,\)"):
         leaf().item()
-    with pytest.raises(ValueError, match="ambiguous"):
+    with pytest.raises(TypeError, match=r"float of a Tensor needs a single element, got shape \(2,\); pick it"):
+        float(Tensor(np.ones(2)))
+    with pytest.raises(ValueError, match=r"bool of a Tensor needs a single element, got shape .*xp.any or xp.all"):
         bool(leaf())
 
 

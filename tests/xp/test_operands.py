@@ -143,6 +143,21 @@ def test_reductions_have_numpys_bits(name: str, dtype: str) -> None:
                 assert np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8"])
+@pytest.mark.parametrize("name", ["cumulative_sum", "cumulative_prod"])
+def test_running_sums_and_products_have_numpys_bits(name: str, dtype: str) -> None:
+    values = (np.random.default_rng(3).integers(1, 9, (5, 4)) / 4).astype(dtype)
+    plain = {"cumulative_sum": np.cumsum, "cumulative_prod": np.cumprod}[name]
+    for x in (values, values[::-1, ::2], values.T):
+        for axis in (0, 1, -1):
+            found = getattr(xp, name)(Tensor(x), axis=axis).data
+            assert found.dtype == plain(x, axis=axis).dtype
+            assert np.array_equal(found, plain(x, axis=axis))
+    assert np.array_equal(getattr(xp, name)(Tensor(values[0])).data, plain(values[0]))
+    with pytest.raises(ValueError, match="axis"):
+        getattr(xp, name)(Tensor(values))
+
+
 def test_reductions_of_nothing() -> None:
     empty = Tensor(np.zeros((0, 3)))
     for name in ("max", "min"):

@@ -203,7 +203,13 @@ class Tensor(tape.OnTape, Operators):
 
     def _scalar(self, what: str, convert: Any) -> Any:
         refuse_while_recording(f"{what} of a Tensor", "it reads a value that changes from replay to replay")
-        return convert(self.data)
+        try:
+            return convert(self.data)
+        except (TypeError, ValueError) as error:
+            if self.shape == ():
+                raise
+            cure = "xp.any or xp.all makes one of many" if what == "bool" else "pick it by its index"
+            raise type(error)(f"{what} of a Tensor needs a single element, got shape {self.shape}; {cure}") from error
 
     def __bool__(self) -> bool:
         return bool(self._scalar("bool", bool))
