@@ -18,6 +18,7 @@ from twingrad.kernels.cpu import (
     Kernel,
     activations,
     arithmetic,
+    available,
     blas,
     gather,
     losses,
@@ -145,7 +146,6 @@ def relu(x: Array) -> Any:
 ZEROS = {dtype: np.zeros((), dtype) for dtype in FLOATS}
 
 
-@F.relu.few
 def relu_of_few(x: Array) -> Any:
     """NumPy's maximum leaves either zero; added to +0, both become +0, as of the kernel."""
     zero = ZEROS.get(x.dtype) if x.ndim and x.size <= FEW else None
@@ -154,6 +154,10 @@ def relu_of_few(x: Array) -> Any:
     out = np.maximum(x, zero)
     out += zero
     return out, x
+
+
+if available():  # its gradient is a kernel's
+    F.relu.few(relu_of_few)
 
 
 def mask(out: Array, x: Array, cell: Array, numbers: tuple[float, ...]) -> None:
