@@ -7,7 +7,8 @@
 #
 # It needs CuPy, NumPy, array-api-compat and safetensors; pytest for the tests, and pytest-benchmark for four parts.
 # nvmath-python captures steps, PyTorch is what times are compared with, ml_dtypes brings bf16: what is missing is told.
-# For a machine without network bring them along: `pip download`, then `pip install --no-index --find-links FOLDER`.
+# For a machine without network bring them along, as wheels (`pip download --no-deps -d wheels array-api-compat ...`): those in
+# the folder WHEELS are used from there, and nothing is installed.
 #
 # The checkout is used in place, uninstalled, unless INSTALL is given; its CPU kernels are compiled if there is a compiler.
 # Each part runs whatever became of the others, within a time limit; all end inside ten minutes. On a slow machine
@@ -18,6 +19,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 PYTHON=${PYTHON:-python3}
 INSTALL=${INSTALL:-}
+WHEELS=${WHEELS:-}
 OUT=${OUT:-}
 USUAL=570
 LIMIT=${LIMIT:-$USUAL}
@@ -82,6 +84,13 @@ in_place() {
   export PYTHONPATH="$work/package${PYTHONPATH:+:$PYTHONPATH}"
 }
 
+# What the wheels hold, before what the Python has.
+unpack() {
+  for wheel in "$WHEELS"/*.whl; do
+    "$PYTHON" -m zipfile -e "$wheel" "$work/wheels" || return 1
+  done
+}
+
 modules() {
   "$PYTHON" - <<'PYTHON'
 import importlib.util
@@ -133,13 +142,17 @@ report() {
 trap report EXIT
 trap 'failed=1; exit 1' INT TERM
 
-export -f modules gpu_tests have_cpu_kernels cpu_kernels device benchmark
-export PYTHON INSTALL work
+export -f unpack modules gpu_tests have_cpu_kernels cpu_kernels device benchmark
+export PYTHON INSTALL WHEELS work
 
 if [ -n "$INSTALL" ]; then
   part install 180 "$PYTHON" -m pip install --quiet --retries 1 --timeout 15 -e ".[$INSTALL,test,bench]"
 else
   in_place
+fi
+if [ -n "$WHEELS" ]; then
+  part wheels 60 bash -c unpack
+  export PYTHONPATH="$work/wheels${PYTHONPATH:+:$PYTHONPATH}"
 fi
 part modules 20 bash -c modules
 part device 40 bash -c device

@@ -54,8 +54,14 @@ class Pool:
         self.blocks: set[int] = set()
 
     def malloc(self, size: int) -> Any:
-        """Memory as CuPy's allocators give it."""
-        found = self.pool.malloc(size)
+        """Memory as CuPy's allocators give it; where none is left, what CuPy's own pool keeps goes first."""
+        import cupy
+
+        try:
+            found = self.pool.malloc(size)
+        except MemoryError:
+            cupy.get_default_memory_pool().free_all_blocks()
+            found = self.pool.malloc(size)
         self.blocks.add(int(found.mem.ptr))
         return found
 

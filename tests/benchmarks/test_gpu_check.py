@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -41,14 +42,19 @@ def no_gpu():
 @pytest.mark.usefixtures("no_gpu")
 def test_without_a_gpu_every_part_is_told_and_the_reason_kept(tmp_path):
     before = sorted((ROOT / "benchmarks/results").iterdir())
-    ran = check(OUT=str(tmp_path))
+    (tmp_path / "wheels").mkdir()
+    with zipfile.ZipFile(tmp_path / "wheels/nvmath_python-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("nvmath/__init__.py", "")
+    ran = check(OUT=str(tmp_path / "out"), WHEELS=str(tmp_path / "wheels"))
     assert ran.returncode == 1, ran.stderr
     assert "cannot be used: CuPy is not installed" in ran.stdout
     for part in GPU_PARTS:
         assert f"{part:<12}not run: there is no GPU to run it on" in ran.stdout
-    (file,) = tmp_path.iterdir()
+    (file,) = (tmp_path / "out").iterdir()
     assert file.name.startswith("gpu-none-")
     found = json.loads(file.read_text())
+    assert found["parts"]["wheels"]["status"] == 0
+    assert "nvmath" not in found["parts"]["modules"]["output"]
     assert found["parts"]["info"]["status"] == 0
     assert found["info"]["device"]["gpu_unused"] == devices.probe().reason
     assert {found["parts"][part]["status"] for part in GPU_PARTS} == {-1}

@@ -14,6 +14,7 @@ from twingrad.kernels.cuda import graph, launching
 from twingrad.precision import use_precision
 
 import fake_cublaslt
+import fake_memory
 import fake_streams
 import networks
 from captured_cases import EVERYTHING, batch_of, step_of
@@ -203,6 +204,21 @@ def test_memory_is_used_again_within_the_step_and_never_outside():
     assert pool.used_bytes() < before < sum(1 for _ in captured._program.calls) * x.nbytes
     captured(x)
     assert pool.total_bytes() == before
+
+
+def test_what_cupy_keeps_makes_room_for_a_recording(gpu, monkeypatch):
+    kept, malloc = [1], fake_memory.MemoryPool.malloc
+
+    def full(pool, size):
+        if kept:
+            raise MemoryError(f"no {size} bytes")
+        return malloc(pool, size)
+
+    monkeypatch.setattr(fake_memory.MemoryPool, "malloc", full)
+    monkeypatch.setattr(gpu.get_default_memory_pool(), "free_all_blocks", kept.clear, raising=False)
+    x = there(networks.batch()[0])
+    assert (tg.capture(F.relu)(x).data.get() == F.relu(x).get()).all()
+    assert not kept
 
 
 def test_batches_are_gathered_inside_the_graph():
