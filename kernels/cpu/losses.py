@@ -13,6 +13,7 @@ from twingrad.fusable import Fusable
 from twingrad.kernels.cpu import Kernel
 from twingrad.kernels.cpu.arguments import constant, deliver, plain, refusal, table_refusal
 from twingrad.kernels.cpu.memory import empty
+from twingrad.kernels.losses import register
 from twingrad.namespace import Array
 
 INT64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
@@ -90,7 +91,9 @@ def elementwise_forward(kernel: Kernel, x: Array, given: Given, reduction: str) 
     return (losses if total is None else total), (x, inverse, given, numbers)
 
 
-def elementwise_backward(kernel: Kernel, saved: tuple[Any, ...], grad: Array, into: Into, **constants: int) -> Any:
+def elementwise_backward(
+    kernel: Kernel, constants: dict[str, int], saved: tuple[Any, ...], grad: Array, into: Into
+) -> Any:
     constant(kernel.name.removesuffix("_backward"), into, **constants)
     x, inverse, given, numbers = saved
     grad = plain(grad, x)
@@ -101,46 +104,10 @@ def elementwise_backward(kernel: Kernel, saved: tuple[Any, ...], grad: Array, in
     return (into[0] and deliver(into[0], x, write), *[None] * (len(into) - 1))
 
 
-BINARY, BINARY_BACKWARD = (Kernel(f"binary_cross_entropy{part}", 10, LAYOUT) for part in ("", "_backward"))
+def kernels_of(operation: Fusable, **constants: int) -> tuple[Any, Any]:
+    """See `../losses.py`."""
+    forward, slope = (Kernel(f"{operation.name}{part}", 10, LAYOUT) for part in ("", "_backward"))
+    return functools.partial(elementwise_forward, forward), functools.partial(elementwise_backward, slope, constants)
 
 
-def binary_refusal(
-    logits: Array, target: Array, class_weight: Any = None, example_weight: Any = None, mask: Any = None, **_: str
-) -> str | None:
-    weights = {"class_weight": class_weight, "example_weight": example_weight}
-    return elementwise_refusal(logits, target, weights, mask)
-
-
-def binary_backward(saved: tuple[Any, ...], grad: Array, into: Into) -> Any:
-    return elementwise_backward(BINARY_BACKWARD, saved, grad, into, target=1, class_weight=2, example_weight=3)
-
-
-@F.binary_cross_entropy.kernel("cpu", accepts=binary_refusal, backward=binary_backward)
-def binary_cross_entropy(
-    logits: Array,
-    target: Array,
-    class_weight: Any = None,
-    example_weight: Any = None,
-    mask: Any = None,
-    *,
-    reduction: str = "mean",
-) -> Any:
-    return elementwise_forward(BINARY, logits, (target, class_weight, example_weight, mask), reduction)
-
-
-def register_error(operation: Fusable) -> None:
-    """The kernels of an error of regression: of x, target, example_weight and mask."""
-    forward, slopes = (Kernel(f"{operation.name}{part}", 10, LAYOUT) for part in ("", "_backward"))
-
-    def accepts(x: Array, target: Array, example_weight: Any = None, mask: Any = None, **_: str) -> str | None:
-        return elementwise_refusal(x, target, {"example_weight": example_weight}, mask)
-
-    def error(x: Array, target: Array, example_weight: Any = None, mask: Any = None, *, reduction: str = "mean") -> Any:
-        return elementwise_forward(forward, x, (target, None, example_weight, mask), reduction)
-
-    backward = functools.partial(elementwise_backward, slopes, target=1, example_weight=2)
-    operation.kernel("cpu", accepts=accepts, backward=backward)(error)
-
-
-register_error(F.mean_squared_error)
-register_error(F.mean_absolute_error)
+register("cpu", elementwise_refusal, kernels_of)

@@ -23,6 +23,7 @@ from twingrad.kernels.cuda.arguments import (
     stored_refusal,
     table_refusal,
 )
+from twingrad.kernels.losses import register
 from twingrad.namespace import Array
 from twingrad.precision import arithmetic
 
@@ -119,47 +120,10 @@ def elementwise_backward(
     return (deliver(into[0], x, write), *[None] * (len(into) - 1))
 
 
-def kernels_of(operation: Fusable, **constants: int) -> tuple[Kernel, Any]:
-    """The forward kernel of a loss, and its backward; constants: the places of arguments without a gradient."""
+def kernels_of(operation: Fusable, **constants: int) -> tuple[Any, Any]:
+    """See `../losses.py`."""
     forward, slope = (Kernel("losses", f"{operation.name}{part}") for part in ("", "_backward"))
-    return forward, functools.partial(elementwise_backward, slope, constants)
+    return functools.partial(elementwise_forward, forward), functools.partial(elementwise_backward, slope, constants)
 
 
-BINARY, binary_backward = kernels_of(F.binary_cross_entropy, target=1, class_weight=2, example_weight=3)
-
-
-def binary_refusal(
-    logits: Array, target: Array, class_weight: Any = None, example_weight: Any = None, mask: Any = None, **_: str
-) -> str | None:
-    weights = {"class_weight": class_weight, "example_weight": example_weight}
-    return elementwise_refusal(logits, target, weights, mask)
-
-
-@F.binary_cross_entropy.kernel("cuda", accepts=loaded("losses", binary_refusal), backward=binary_backward)
-def binary_cross_entropy(
-    logits: Array,
-    target: Array,
-    class_weight: Any = None,
-    example_weight: Any = None,
-    mask: Any = None,
-    *,
-    reduction: str = "mean",
-) -> Any:
-    return elementwise_forward(BINARY, logits, (target, class_weight, example_weight, mask), reduction)
-
-
-def register_error(operation: Fusable) -> None:
-    """The kernels of an error of regression: of x, target, example_weight and mask."""
-    forward, backward = kernels_of(operation, target=1, example_weight=2)
-
-    def accepts(x: Array, target: Array, example_weight: Any = None, mask: Any = None, **_: str) -> str | None:
-        return elementwise_refusal(x, target, {"example_weight": example_weight}, mask)
-
-    def error(x: Array, target: Array, example_weight: Any = None, mask: Any = None, *, reduction: str = "mean") -> Any:
-        return elementwise_forward(forward, x, (target, None, example_weight, mask), reduction)
-
-    operation.kernel("cuda", accepts=loaded("losses", accepts), backward=backward)(error)
-
-
-register_error(F.mean_squared_error)
-register_error(F.mean_absolute_error)
+register("cuda", elementwise_refusal, kernels_of, functools.partial(loaded, "losses"))
