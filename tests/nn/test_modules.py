@@ -346,6 +346,22 @@ def test_layers_in_a_list_are_refused_with_the_cure(kind):
     assert "layers" not in vars(net)
 
 
+@pytest.mark.parametrize("name", ["forward", "flat", "train", "path", "seed", "options"])
+def test_a_name_that_the_module_has_for_something_else_is_refused(name):
+    net = Net()
+    with pytest.raises(ValueError, match=f"Net has an attribute '{name}' of its own, .* the Linear of that name"):
+        setattr(net, name, nn.Linear(3, 3))
+    net(X)
+
+
+def test_a_module_within_itself_is_refused():
+    net = nn.Sequential(nn.Sequential(nn.Linear(2, 2)))
+    for inner, outer in ((net, net), (net[0], net), (net[0][0], net)):
+        with pytest.raises(ValueError, match=r"\.again would hold the module that it is part of"):
+            inner.again = outer
+    assert net(np.ones((1, 2), np.float32)).shape == (1, 2)
+
+
 @pytest.mark.parametrize("kind", HIDDEN)
 def test_layers_appended_later_are_refused_at_the_first_use(kind):
     net = Net()

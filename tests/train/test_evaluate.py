@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from twingrad.train import evaluate
+from twingrad.train import evaluate, predict
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 48, 1000])
@@ -35,3 +35,12 @@ def test_bad_arguments(data, make_model):
         evaluate(make_model(), (data.dev.x, data.dev.y))
     with pytest.raises(ValueError, match="unknown loss 'hinge'"):
         evaluate(make_model(), data.dev, loss="hinge")
+
+
+def test_predictions_that_do_not_follow_are_told(data, make_model):
+    model, x = make_model(), data.dev.x[:8].copy()
+    x[[2, 5], 3] = np.nan
+    with pytest.warns(UserWarning, match=r"outputs are not finite for 2 examples \(rows 2, 5\): no answer follows"):
+        found = predict(model, x)
+    kept = [0, 1, 3, 4, 6, 7]
+    np.testing.assert_array_equal(found[kept], predict(model, x[kept]))

@@ -277,6 +277,13 @@ class Module:
         """Make `value` this module's parameter, module or counter `name`, in the place of what had the name before."""
         held = getattr(self, kind)
         if name not in held:
+            if name == "path" or hasattr(type(self), name):
+                raise ValueError(
+                    f"{type(self).__name__} has an attribute {name!r} of its own, which would hide the "
+                    f"{type(value).__name__} of that name; choose another"
+                )
+            if isinstance(value, Module) and any(module is self for _, module in value.modules()):
+                raise ValueError(f"{type(self).__name__}.{name} would hold the module that it is part of")
             self._take_out(name)
             self.__dict__.pop(name, None)
         before = held.get(name)

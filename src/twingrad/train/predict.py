@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,14 +26,19 @@ def predict(model: Any, x: Any, *, names: tuple[str, ...] = ()) -> NDArray[Any]:
     network takes. names: of the columns of an array. A model without a preprocessing answers for
     the task that `fit` trained it on (`model.fitted_task`); one that was never fitted is one of classes.
 
-    Raises ValueError for features that differ from the model's.
+    Raises ValueError for features that differ from the model's. Warns where outputs are not finite, as for features
+    that are NaN: what stands there is no answer.
 
     >>> import twingrad as tg
     >>> model = tg.nn.Sequential(tg.nn.Linear(64, 10), seed=0)
     >>> predict(model, tg.data.load("digits").x[:3]).shape
     (3,)
     """
-    found = [decided(outputs, model) for outputs in outputs_of_batches(model, _chunks(model, x, names))]
+    found, finite = [], []
+    for outputs in outputs_of_batches(model, _chunks(model, x, names)):
+        found.append(decided(outputs, model))
+        finite.append(np.isfinite(outputs).all(axis=1))
+    _warn(np.flatnonzero(~np.concatenate(finite)))
     return np.concatenate(found)
 
 
@@ -85,6 +91,15 @@ def task_of(model: Any) -> str:
     if preprocessing is not None:
         return preprocessing.task
     return getattr(model, "fitted_task", None) or "multi-class"
+
+
+def _warn(rows: NDArray[Any]) -> None:
+    if rows.size:
+        listed = ", ".join(map(str, rows[:5].tolist())) + ", ..." * (rows.size > 5)
+        text = (
+            f"predict: the model's outputs are not finite for {rows.size} examples (rows {listed}): no answer follows"
+        )
+        warnings.warn(text, stacklevel=3)
 
 
 def _chunks(model: Any, x: Any, names: tuple[str, ...]) -> Iterator[Any]:
