@@ -397,3 +397,10 @@ def test_what_is_no_real_floating_number_is_refused(name: str, dtype: Any, mode:
         OF_FLOATS[name](np.ones((3, 4), dtype))
     with fused(mode):
         OF_FLOATS[name](np.ones((3, 4), np.float16))
+
+
+@pytest.mark.parametrize("operation", [F.relu, F.tanh, F.sigmoid, F.softmax])
+@pytest.mark.parametrize("given", [1.0, [1.0]])
+def test_what_is_no_array_is_refused(operation: Any, given: Any) -> None:
+    with pytest.raises(TypeError, match=f"expected an array.*got {type(given).__name__}"):
+        operation(given)

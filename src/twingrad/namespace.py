@@ -128,8 +128,9 @@ def is_bfloat16(dtype: Any) -> bool:
 
 
 def real_floating(array: Array) -> bool:
-    """Whether the elements of `array` are real floating numbers, bfloat16 among them."""
-    return is_bfloat16(array.dtype) or bool(namespace_of(array).isdtype(array.dtype, "real floating"))
+    """Whether the elements of `array` are real floating numbers, bfloat16 among them; TypeError for no array."""
+    namespace = namespace_of(array)
+    return is_bfloat16(array.dtype) or bool(namespace.isdtype(array.dtype, "real floating"))
 
 
 def register_tensor(kind: type, namespace: Any) -> None:

@@ -82,6 +82,7 @@ def test_predict_evaluate_ensemble_and_model_file_take_them_too(x, y, tmp_path):
     assert tg.train.evaluate(again, data) == expected
     found = tg.train.predict(tg.train.Ensemble([model, again]), x.astype(np.uint8))
     assert np.array_equal(found, tg.train.predict(model, x))
+    assert np.array_equal(found, tg.train.predict(model, x.tolist()))
     assert expected.accuracy == (found == y).mean()
 
 

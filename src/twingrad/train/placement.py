@@ -40,7 +40,8 @@ def input_dtype(model: Any, x: Any) -> Any:
 
 
 def placed_input(model: Any, x: Any) -> Any:
-    """Inputs of the model on its device."""
+    """Inputs of the model, an array or lists of numbers, on its device."""
+    x = x if hasattr(x, "dtype") else np.asarray(x)
     return backends.get(device_of_model(model)).asarray(x, dtype=input_dtype(model, x))
 
 
