@@ -13,12 +13,13 @@ pytestmark = pytest.mark.skipif(
 )
 
 SOURCE = """
+#include "columns.cuh"
 #include "team.cuh"
 namespace of_float32 {}
 namespace of_float64 {}
 namespace of_bfloat16 {}
 extern "C" __global__ void turned(float *out, const float *x) {
-  float *room = (float *)tg::shared_room();
+  float *room = (float *)tg::team_room();
   room[threadIdx.x] = x[threadIdx.x];
   BARRIER
   out[threadIdx.x] = room[blockDim.x - 1 - threadIdx.x];
