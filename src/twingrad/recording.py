@@ -31,6 +31,7 @@ class Recording:
     mirrors: the arrays of the host that a GPU reads in each replay, by id, with their copies there.
     constants: arrays that the step only reads, by id, such as the data set that it gathers from.
     memory: where a GPU's kernels put their results, which a replay fills again.
+    watch: the guard of the modules that the step called, where it called any.
     seen: the modules and buffers met so far, for whoever has to do a thing once.
     """
 
@@ -45,6 +46,7 @@ class Recording:
         self.mirrors: dict[int, tuple[Any, Any]] = {}
         self.constants: dict[int, Any] = {}
         self.memory: Any = None
+        self.watch: Any = None
         self.seen: set[Any] = set()
 
     def finish(self) -> None:

@@ -13,6 +13,24 @@ if TYPE_CHECKING:
     from twingrad.nn.module import Module
 
 
+class Watch:
+    """The guard of all modules that a captured step called: their modes and options must be what they were."""
+
+    def __init__(self) -> None:
+        self.values: list[tuple[dict[str, Any], str, Any, Any, Module]] = []
+
+    def add(self, module: Module) -> None:
+        """Keep what the attributes hold now; those that were never set are their class's."""
+        for name in ("training", *module.options):
+            self.values.append((vars(module), name, getattr(type(module), name, None), getattr(module, name), module))
+
+    def __call__(self) -> str | None:
+        for own, name, default, was, module in self.values:
+            if own.get(name, default) != was:
+                return _changed(module, name, was)
+        return None
+
+
 def guard(module: Module) -> None:
     """Have a captured step check this module's mode and options, and put its buffers back on failure."""
     recording = current()
@@ -26,20 +44,15 @@ def guard(module: Module) -> None:
         recording.seen.add(("precision", precision))
         other = f"the precision is no longer {precision!r}"
         recording.guards.append(lambda: None if asked_for() == precision else other)
-    recording.guards.append(functools.partial(_changed, module, module.training, _options(module)))
+    if recording.watch is None:
+        recording.watch = Watch()
+        recording.guards.append(recording.watch)
+    recording.watch.add(module)
     for buffer in module._buffers.values():
         recording.undo.append(functools.partial(write, buffer, host_copy(buffer)))
 
 
-def _options(module: Module) -> list[Any]:
-    return [getattr(module, name) for name in module.options]
-
-
-def _changed(module: Module, mode: bool, options: list[Any]) -> str | None:
-    """What is no longer as it was: the mode, or an option by name."""
-    if module.training != mode:
-        return f"{module.path or 'the model'} is no longer in {'train' if mode else 'eval'} mode"
-    for name, was in zip(module.options, options, strict=True):
-        if getattr(module, name) != was:
-            return f"{name} of {module.path or type(module).__name__} is {getattr(module, name)}, and was {was}"
-    return None
+def _changed(module: Module, name: str, was: Any) -> str:
+    if name == "training":
+        return f"{module.path or 'the model'} is no longer in {'train' if was else 'eval'} mode"
+    return f"{name} of {module.path or type(module).__name__} is {getattr(module, name)}, and was {was}"

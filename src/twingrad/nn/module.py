@@ -53,7 +53,7 @@ class Module:
     else they are cast to the dtype of the parameters. A Sequential goes by its first layer; a class of yours says so.
     """
     options: tuple[str, ...] = ()
-    """The names of the numbers that `forward` reads of this layer: a captured step is refused where one has changed."""
+    """The attributes, numbers, that `forward` reads of this layer: a captured step is refused where one has changed."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
