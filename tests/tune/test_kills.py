@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from processes import PATIENCE, running, wait_for
 
 pytest.importorskip("optuna", reason="Optuna (extra `tune`) is not installed")
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
@@ -21,20 +22,14 @@ OPTIONS = ("--trials", "9", "--strategy", "coarse-to-fine", "--no-prune", "--hid
 OPTIONS += ("--device", "cpu", "--quiet")
 
 
-@contextmanager
 def begun(folder, *options):
-    """The command at work; nothing is left of it afterwards, however the test ends."""
-    command = [*TUNE, *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder.parent) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    """The command at work, for a `with` block."""
+    return running([*TUNE, *options], stderr=subprocess.PIPE, cwd=folder.parent)
 
 
 def finish(folder, *options):
     with begun(folder, *options) as process:
-        told = process.communicate(timeout=300)[1]
+        told = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 0, told
 
 
@@ -57,13 +52,6 @@ def workers_of(process):
     return found
 
 
-def wait_for(holds, seconds=120):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def ended(folder):
     """How many trials the journal has the end of: op code 6 with a state that is complete."""
     journal = folder / "study.journal"
@@ -81,16 +69,18 @@ def whole(tmp_path_factory):
 def test_worker_and_parent_killed_and_resumed(whole, tmp_path, seconds):
     folder = tmp_path / "study"
     with begun(folder, *OPTIONS, "--workers", "2", "--out", str(folder)) as process:
-        wait_for(lambda: len(workers_of(process)) == 2)
+        wait_for(lambda: len(workers_of(process)) == 2, process)
         doomed, held = workers_of(process)
         os.kill(held, signal.SIGSTOP)  # with a trial of its own: the search cannot end without it
-        wait_for(lambda: ended(folder))
-        os.kill(doomed, signal.SIGKILL)
-        time.sleep(seconds)
-        workers = workers_of(process)
-        assert process.poll() is None
-        process.kill()
-        os.kill(held, signal.SIGCONT)
+        try:
+            wait_for(lambda: ended(folder), process)
+            os.kill(doomed, signal.SIGKILL)
+            time.sleep(seconds)
+            workers = workers_of(process)
+            assert process.poll() is None
+            process.kill()
+        finally:
+            os.kill(held, signal.SIGCONT)
         wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))  # no orphan goes on
     assert not (folder / "best.toml").exists()
     finish(folder, "--resume", str(folder), "--quiet")
@@ -101,9 +91,9 @@ def test_worker_and_parent_killed_and_resumed(whole, tmp_path, seconds):
 def test_a_signal_says_how_to_go_on(whole, tmp_path, number, workers, code):
     folder = tmp_path / "study"
     with begun(folder, *OPTIONS, "--workers", workers, "--out", str(folder)) as process:
-        wait_for(lambda: ended(folder))
+        wait_for(lambda: ended(folder), process)
         process.send_signal(number)
-        told = process.communicate(timeout=300)[1]
+        told = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == code, told
     assert f"go on with it: --resume {folder}" in told
     assert (folder / "best.toml").exists()
