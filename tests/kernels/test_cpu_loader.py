@@ -68,6 +68,27 @@ def test_a_library_of_other_sources_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(loader.Library(), loader.Library)
 
 
+WITHOUT = """
+import numpy as np
+from twingrad import Tensor, functional as F
+from twingrad.kernels import cpu
+
+cpu.find = lambda: "no library"
+x = Tensor(np.asarray([-1.0, 0.0, 2.0]), requires_grad=True)
+for function in (F.relu, F.tanh, F.sigmoid):
+    function(x.data)
+    function(x).sum().backward()
+print(x.grad.round(6).tolist())
+"""
+
+
+def test_activations_of_few_elements_without_the_library() -> None:
+    found = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
+    x = np.asarray([-1.0, 0.0, 2.0])
+    logistic = 1 / (1 + np.exp(-x))
+    assert found.stdout.strip() == str(((x > 0) + 1 - np.tanh(x) ** 2 + logistic * (1 - logistic)).round(6).tolist())
+
+
 def test_a_compiler_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = tmp_path / "c++"
     compiler.write_text("#!/bin/sh\necho 'error: unrecognized option -x' >&2\nexit 1\n")
