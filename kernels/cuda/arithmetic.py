@@ -33,7 +33,7 @@ def number(value: float, like: Array) -> Array:
 
 @functools.lru_cache(maxsize=256)
 def _number(gpu: int, value: float, dtype: Any) -> Array:
-    return launching.constant(gpu, np.asarray(value, dtype))
+    return launching.constant(gpu, np.full(1, value, dtype)).reshape(())  # copied: CuPy fills () by a kernel of its own
 
 
 def operand_refusal(array: Any, like: Array) -> str | None:
