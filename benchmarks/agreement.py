@@ -26,8 +26,8 @@ def losses(checks: Checks, rtol: float) -> None:
     Those near 0 as close as float32 rounds the probabilities near 1 behind them, four times.
     """
     first, *rest = checks
-    close = {"rtol": rtol, "atol": 4 * float(np.finfo(np.float32).eps)}
+    rounding = 4 * float(np.finfo(np.float32).eps)
     for who in rest:
-        np.testing.assert_allclose(checks[who], checks[first], **close, err_msg=f"losses of {first} and {who}")
+        np.testing.assert_allclose(checks[who], checks[first], rtol, rounding, err_msg=f"losses of {first} and {who}")
     for who, found in checks.items():
         assert found[-1] < found[0], f"{who} does not learn: {found}"

@@ -115,7 +115,7 @@ class CapturedStep:
 
     def __repr__(self) -> str:
         state = "refused" if self.refused else "not yet called" if self._recording is None else "captured"
-        return f"<CapturedStep of {getattr(self._step, '__qualname__', self._step)}, {state}>"
+        return f"<CapturedStep of {getattr(self._step, '__qualname__', type(self._step).__name__)}, {state}>"
 
     def _captured(self, args: tuple[Any, ...]) -> Any:
         if self._recording is None:
