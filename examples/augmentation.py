@@ -1,7 +1,9 @@
 """Data augmentation: 500 digits seen ever anew narrow the gap between train and test error.
 
 Two networks of 64-128-10 begin with the same weights and see the same 500 digits in the same order, 100 times. One sees
-each of them bent a little and with noise, differently every time; the test digits are the other 1297, as they are.
+each of them bent a little and with noise, differently every time; the test digits are the other 1297, as they are. Over
+a hundred seeds that narrows the gap by 1.42% [1.29, 1.55], most of it by making the training digits harder, and lowers
+the test error by 0.17% [0.07, 0.28].
 """
 
 import numpy as np
@@ -83,13 +85,14 @@ def draw():
 
 
 def main():
-    """Three seeds; the claim `augmentation` of `twingrad.benchmarks.claims` is measured with twenty."""
+    """Three seeds; the claim `augmentation` of `twingrad.benchmarks.claims` is measured with a hundred."""
     print(f"{TRAIN} digits, each epoch changed anew by {CHANGE}")
     rows = [measure(seed) for seed in range(3)]
     for name in rows[0]:
         print(f"{name}: {np.mean([row[name] for row in rows]):.2%}")
-    narrower = paired([row["gap, augmented"] for row in rows], [row["gap, plain"] for row in rows])
-    print(f"the gap is narrower by {narrower} over {narrower.n} seeds (95% interval)")
+    for what in ("gap", "test error"):
+        by = paired(*([row[f"{what}, {name}"] for row in rows] for name in ("plain", "augmented")))
+        print(f"the {what}, beside the plain one: {by.side}, by {by} over {by.n} seeds (95% interval)")
     try:
         draw()
         print("picture: augmentation.png")

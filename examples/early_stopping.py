@@ -2,9 +2,9 @@
 
 A large network learns 300 digits, a fifth of whose labels are wrong, so that there is much to learn by heart. The run
 that goes to the end has learned the wrong labels too. The other stops when the dev set has not done better for 10
-epochs, and takes back the weights of its best epoch: by the dev accuracy, of equals by the cost, whose least comes
-later. L2 is the course's alternative: it needs a search for lambda, but lets one minimise the cost as a task of its
-own, where stopping early mixes that with regularisation.
+epochs, and takes back the weights of its best epoch: by the dev accuracy, of equals by the cost, whose least may come
+at another one. L2 is the course's alternative: it needs a search for lambda, but lets one minimise the cost as a task
+of its own, where stopping early mixes that with regularisation.
 """
 
 import numpy as np
