@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +90,7 @@ class CapturedStep:
         self.refused: str | None = None
         self._recording: Recording | None = None
         self._lock = threading.RLock()
+        _steps.add(self)
         functools.update_wrapper(self, step)
 
     def __call__(self, *args: Any) -> Any:
@@ -188,6 +191,19 @@ class CapturedStep:
             reason = guard()
             if reason is not None:
                 raise CaptureError(f"the captured step no longer holds: {reason}; capture it again")
+
+
+_steps: weakref.WeakSet[CapturedStep] = weakref.WeakSet()
+
+
+def _unlock() -> None:
+    """In a forked process, where no thread is left that would release a lock."""
+    for step in _steps:
+        step._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 
 def _same_bits(a: Any, b: Any) -> bool:
