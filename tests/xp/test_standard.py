@@ -101,12 +101,13 @@ def test_from_dlpack(given: Any) -> None:
     assert not np.shares_memory(copied.data, found.data)
 
 
-def test_a_write_to_memory_shared_by_dlpack_is_seen() -> None:
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_a_write_to_memory_shared_by_dlpack_is_seen(device: Any) -> None:
     x, w = Tensor(np.ones(3)), Tensor(np.ones(3), requires_grad=True)
     loss, copied = xp.sum(x * w), xp.sum(x * w)
     xp.from_dlpack(x, copy=True)[0] = 5.0
     copied.backward()
-    xp.from_dlpack(x)[0] = 5.0
+    xp.from_dlpack(x, device=device)[0] = 5.0
     with pytest.raises(AutodiffError, match=r"input 0 of multiply.*overwritten in place"):
         loss.backward()
 

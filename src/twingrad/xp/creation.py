@@ -104,8 +104,9 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     plain = x.data if isinstance(x, Tensor) else x
     kind = "cpu" if plain.__dlpack_device__()[0] == 1 else "cuda"
     found = backends.get(kind).namespace().from_dlpack(plain, copy=copy)
-    tensor = Tensor(found if device is None else plain_to_device(found, device))
-    if isinstance(x, Tensor) and device is None and not copy:
+    placed = found if device is None else plain_to_device(found, device)
+    tensor = Tensor(placed)
+    if isinstance(x, Tensor) and placed is found and not copy:
         tensor.memory = x.shared_memory()
     return tensor
 
