@@ -149,8 +149,8 @@ setup(
         "bf16": ["ml_dtypes>=0.5"],
         "plot": ["matplotlib>=3.8"],
         "tune": ["optuna>=4.0"],
-        "test": ["pytest>=9", "pytest-benchmark>=5", "hypothesis>=6.100", "array-api-strict>=2.3", "setuptools>=70.1"],
-        "bench": ["pytest>=9", "pytest-benchmark>=5"],
+        "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "array-api-strict>=2.3", "setuptools>=70.1"],
+        "bench": ["pytest>=8", "pytest-benchmark>=5"],
         "dev": ["ruff==0.17.*", "mypy==2.4.*"],
         "oracle": [
             "torch==2.13.0",
