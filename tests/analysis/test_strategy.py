@@ -289,9 +289,10 @@ BAD = {
 }
 
 
-def test_a_tag_is_no_mask():
+@pytest.mark.parametrize("mistakes", [[5, 6], range(2)])
+def test_a_tag_is_no_mask(mistakes):
     with pytest.raises(TypeError, match=r"tag 'dog' is a mask of booleans; name the mistakes that have it, such as"):
-        error_analysis([5, 6], {"dog": np.asarray([True, False])}, error=0.1)
+        error_analysis(mistakes, {"dog": np.asarray([True, False])}, error=0.1)
 
 
 def test_a_learning_curve_takes_a_function_and_parts():

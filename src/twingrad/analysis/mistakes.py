@@ -86,8 +86,12 @@ def error_analysis(
     return ErrorAnalysis(error, len(seen), tuple(sorted(found, key=lambda tag: -tag.count)))
 
 
+def _has_booleans(examples: set[Hashable]) -> bool:
+    return any(type(example).__name__.startswith("bool") for example in examples)
+
+
 def _tag(name: str, examples: set[Hashable], known: set[Hashable], error: float, level: float) -> Tag:
-    if any(type(example).__name__.startswith("bool") for example in examples) and not examples <= known:
+    if _has_booleans(examples) and not _has_booleans(known):  # True is equal to 1, which may be a mistake
         raise TypeError(
             f"error_analysis: tag {name!r} is a mask of booleans; name the mistakes that have it, such as [3, 17]"
         )
