@@ -4,7 +4,8 @@
 //   or not
 //   column_sums: out (C,) <- sum over rows of x (R, C), added to out where `accumulate`; tail_backward: the same of a gradient
 //
-// The grid of tiles is a function of the shape alone: every product of a tile is the same call whatever the threads.
+// The grid of tiles is a function of the shapes and of how the operands lie: a tile's product is the same call whatever the
+// threads.
 #include "direct.h"
 #include "tail.h"
 
