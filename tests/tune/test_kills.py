@@ -18,7 +18,7 @@ pytest.importorskip("optuna", reason="Optuna (extra `tune`) is not installed")
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
 
 TUNE = (sys.executable, "-m", "twingrad", "tune")
-OPTIONS = ("--trials", "9", "--strategy", "coarse-to-fine", "--no-prune", "--hidden", "16", "--epochs", "60")
+OPTIONS = ("--trials", "9", "--strategy", "coarse-to-fine", "--no-prune", "--hidden", "16", "--epochs", "120")
 OPTIONS += ("--device", "cpu", "--quiet")
 
 
