@@ -169,18 +169,22 @@ def rest(worker: Worker) -> None:
 
 
 def summary(seen: Sequence[float], base: Sequence[float] | None) -> dict[str, Any]:
-    """The rounds of one contender in milliseconds: median, quartiles, best; and its ratio to the base's rounds."""
-    ordered = sorted(seen)
-    quartile = [ordered[round(q * (len(ordered) - 1))] for q in (0.25, 0.75)]
+    """The rounds of one contender in milliseconds: median, quartiles, best; and its ratios to the base's rounds."""
     found: dict[str, Any] = {
         "median_ms": 1e3 * median(seen),
-        "quartiles_ms": [1e3 * value for value in quartile],
-        "best_ms": 1e3 * ordered[0],
+        "quartiles_ms": [1e3 * value for value in _quartiles(seen)],
+        "best_ms": 1e3 * min(seen),
         "rounds_ms": [1e3 * value for value in seen],
     }
     if base is not None:
-        found["times_base"] = median(mine / its for mine, its in zip(seen, base, strict=True))
+        ratios = [mine / its for mine, its in zip(seen, base, strict=True)]
+        found |= {"times_base": median(ratios), "times_quartiles": _quartiles(ratios)}
     return {key: _rounded(value) for key, value in found.items()}
+
+
+def _quartiles(values: Sequence[float]) -> list[float]:
+    ordered = sorted(values)
+    return [ordered[round(q * (len(ordered) - 1))] for q in (0.25, 0.75)]
 
 
 def described() -> dict[str, Any]:

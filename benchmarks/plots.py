@@ -19,11 +19,11 @@ def unavailable() -> str | None:
 
 
 def png(result: dict[str, Any]) -> bytes | None:
-    """The result of `driver.run` as a picture; None where the base was not measured in any case."""
+    """The result of `driver.run` as a picture; None where no case has the base and another contender."""
     from matplotlib.figure import Figure
 
     base = result["base"]
-    cases = [case for case in result["cases"] if base in _rows(case)][::-1]
+    cases = [case for case in result["cases"] if base in _rows(case) and len(_rows(case)) > 1][::-1]
     if not cases:
         return None
     names = list(dict.fromkeys(who for case in cases[::-1] for who in _rows(case) if who != base))
@@ -32,8 +32,7 @@ def png(result: dict[str, Any]) -> bytes | None:
     step = 1 / (len(names) + 1)
     for i, name in enumerate(names):
         at = {j + 0.5 - step * (i + 1): _rows(case)[name] for j, case in enumerate(cases) if name in _rows(case)}
-        units = [_rows(case)[base]["median_ms"] for case in cases if name in _rows(case)]
-        _points(axes, list(at), list(at.values()), units, i, name)
+        _points(axes, list(at), list(at.values()), i, name)
     axes.axvline(1, color=COLOURS[6], linewidth=1)
     _dress(axes, cases, base)
     figure.suptitle(f"{result['workload']}: times the time of {base}", fontsize=11)
@@ -47,10 +46,9 @@ def _rows(case: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["contender"]: row for row in case["contenders"]}
 
 
-def _points(axes: Any, at: list[float], rows: list[dict[str, Any]], units: list[float], i: int, name: str) -> None:
-    """Medians with their quartiles, in units of the base's median."""
-    middle = [row["median_ms"] / unit for row, unit in zip(rows, units, strict=True)]
-    ends = [[q / unit for q in row["quartiles_ms"]] for row, unit in zip(rows, units, strict=True)]
+def _points(axes: Any, at: list[float], rows: list[dict[str, Any]], i: int, name: str) -> None:
+    """Medians of the ratios within rounds, as the tables have them, with their quartiles."""
+    middle, ends = [row["times_base"] for row in rows], [row["times_quartiles"] for row in rows]
     spread = [
         [x - low for x, (low, _) in zip(middle, ends, strict=True)],
         [high - x for x, (_, high) in zip(middle, ends, strict=True)],

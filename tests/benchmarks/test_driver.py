@@ -86,6 +86,7 @@ def test_ratio_of_a_contender_that_takes_ten_times_as_long(sleeping):
     case = driver.run_case(sleeping, "one", ["quick", "slow", "missing"], EFFORT)
     quick, slow = case["contenders"]
     assert (quick["times_base"], slow["times_base"]) == (1, 10)
+    assert slow["times_quartiles"] == [10, 10]
     assert (quick["median_ms"], slow["median_ms"]) == (1, 10)
     assert slow["rounds_ms"] == [10] * 3
     assert (slow["best_ms"], slow["quartiles_ms"]) == (10, [10, 10])

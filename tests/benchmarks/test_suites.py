@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from twingrad.benchmarks import bench_optimizers, compare, driver, plots, suites
+from twingrad.benchmarks import bench_optimizers, compare, driver, plots, report, suites
 
 MACHINE = {
     "cpu": "A",
@@ -31,6 +31,7 @@ def row(contender, ms):
         "median_ms": ms,
         "quartiles_ms": [0.95 * ms, 1.05 * ms],
         "times_base": ms / 1.0,
+        "times_quartiles": [0.95 * ms, 1.05 * ms],
     }
 
 
@@ -120,10 +121,21 @@ def test_a_picture_of_each_workload():
     (name, content), *_ = suites.pictures(outcome).items()
     assert (name, content[:8]) == ("two-words", b"\x89PNG\r\n\x1a\n")
     assert "![two words](two.png)" in suites.markdown(outcome, {"two-words": "two.png"})
-    without = result()
-    for case in without["cases"]:
-        case["contenders"] = case["contenders"][1:]
-    assert suites.pictures(found(without)) == {}
+    for left in (slice(1, None), slice(1)):  # without the base; with nothing beside it
+        without = result()
+        for case in without["cases"]:
+            case["contenders"] = case["contenders"][left]
+        assert suites.pictures(found(without)) == {}
+
+
+def test_a_picture_tells_the_ratio_of_the_table():
+    figure = pytest.importorskip("matplotlib.figure", reason="the extra `plot` brings it")
+    axes = figure.Figure().subplots()
+    measured = row("reference", 8.0) | {"times_base": 7.25, "times_quartiles": [7.0, 7.75]}
+    plots._points(axes, [0.5], [measured], 0, "reference")
+    assert [text.get_text() for text in axes.texts] == [report._ratio(measured)] == ["7.25"]
+    (bars,) = axes.containers[0].lines[2]
+    assert bars.get_segments()[0][:, 0].tolist() == [7.0, 7.75]
 
 
 def test_pictures_that_cannot_be_drawn_are_told(monkeypatch):
