@@ -151,7 +151,14 @@ def test_a_run_goes_on_for_more_epochs_but_not_under_another_schedule(call, tmp_
         found, _, err = call("train", "--resume", grown, "--epochs", 4, "--quiet")
         assert found == code
         assert files(tmp_path / grown) == (before if code else files(tmp_path / whole))
-    assert "optimizer.lr.length was 34 and is 68" in err
+    assert "schedule is laid out over all 2 epochs of the run, which therefore cannot be extended to 4: begin" in err
+
+
+def test_cosine_after_a_warmup_cannot_be_extended_either(call, quick):
+    call("train", *quick, "--schedule", "cosine", "--warmup", 1, "--out", "run", "--quiet")
+    code, _, err = call("train", "--resume", "run", "--epochs", 4, "--quiet")
+    assert code == 2
+    assert "cannot be extended to 4" in err
 
 
 def test_a_run_goes_on_for_no_fewer_epochs(call, tmp_path, quick):

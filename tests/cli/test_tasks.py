@@ -183,6 +183,19 @@ def test_bad_data_for_a_prediction_write_nothing(call, homes, tmp_path, lines, m
     assert not [path for path in tmp_path.iterdir() if path.name.startswith((".", "p"))]
 
 
+@pytest.mark.parametrize("out", ["homes.csv", "sub/../homes.csv", "link.csv", "run/history.jsonl"])
+def test_predictions_overwrite_nothing_that_they_are_made_of(call, homes, tmp_path, out):
+    call("train", "--data", homes, "--target", "price", *QUICK, "--epochs", 1, "--quiet")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.csv").hardlink_to(homes)
+    before = (tmp_path / out).read_bytes()
+    code, told, err = call("predict", "run", "--data", homes, "--features", "city,kind,area", "--out", out)
+    assert (code, told) == (2, "")
+    assert f"--out {out} would overwrite " in err
+    assert err.endswith("which is read; name another file\n")
+    assert (tmp_path / out).read_bytes() == before
+
+
 WRONG = {
     "probabilities of a regression": (["predict", "run", "--probabilities"], "this model is of a regression"),
     "ending": (["predict", "run", "--out", "p.txt"], "--out: must end in .csv or .jsonl; got 'p.txt'"),

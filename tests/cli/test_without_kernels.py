@@ -36,6 +36,13 @@ def test_train_runs_on_the_reference_path_and_says_so(twingrad, bare, quick, tmp
     assert result["path"] in done.stderr
 
 
+def test_a_run_that_ended_with_kernels_is_told_without_them(twingrad, bare, quick, tmp_path):
+    twingrad("train", *quick, "--out", "run", cwd=tmp_path)
+    done = twingrad("train", "--resume", "run", cwd=tmp_path, PYTHONPATH=str(bare))
+    assert "run had ended already" in done.stderr
+    assert re.search(r"^ +kernels ", done.stdout, re.MULTILINE)
+
+
 def test_info_says_so_too(twingrad, bare, tmp_path):
     found = json.loads(twingrad("info", "--json", cwd=tmp_path, PYTHONPATH=str(bare)).stdout)
     assert found["cpu_kernels"]["available"] is False

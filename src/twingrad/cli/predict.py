@@ -14,6 +14,7 @@ from twingrad.cli.answers import Answers
 from twingrad.cli.model import loaded
 from twingrad.cli.parser import Options, UsageError
 from twingrad.data import feature_batches
+from twingrad.data.load import kind_of
 from twingrad.train.atomic import unsaved
 from twingrad.train.predict import outputs_of_batches
 
@@ -37,6 +38,8 @@ def run(options: Options) -> None:
     answers = Answers(model, given.get("probabilities", False), given.get("top_k", 0))
     names = {name: given[name] for name in ("features", "delimiter") if name in given}
     batches = feature_batches(given["data"], model.preprocessing, given.get("batch_size", 1024), **names)
+    if out is not None:
+        _check_apart(out, given["data"], options.run)
     lines = options.json if out is None else out.suffix == ".jsonl"
     with _opened(out) as file:
         write = answers.jsonl(file) if lines else answers.csv(file)
@@ -46,6 +49,16 @@ def run(options: Options) -> None:
     answers.warn()
     if out is not None and options.json:
         print(json.dumps({"run": options.run, "rows": rows, "out": str(out)}))
+
+
+def _check_apart(out: Path, data: str, run: str) -> None:
+    """Raise a UsageError where the answers would replace the examples, or a file of the run that answers."""
+    model = Path(run)
+    for file in (*kind_of(data)[1], *(model.iterdir() if model.is_dir() else [model])):
+        if out.exists() and os.path.samefile(out, file):
+            raise UsageError(
+                f"twingrad predict: error: --out {out} would overwrite {file}, which is read; name another file"
+            )
 
 
 @contextmanager

@@ -121,10 +121,10 @@ def kernels_told(result: dict[str, Any]) -> str:
     path: str = result["path"]
     if path.startswith("reference (") and "compiler" in path:
         return f"{path}: install g++ and run pip install again"
-    if result["device"] != "cpu" or not path.startswith("fused"):
+    cpu = import_module("twingrad.kernels.cpu")
+    if result["device"] != "cpu" or not path.startswith("fused") or cpu.unavailable():  # a run of before tells its own
         return path
-    isa = import_module("twingrad.kernels.cpu").instruction_set()
-    return f"fused (compiled, {isa}){path.removeprefix('fused')}"
+    return f"fused (compiled, {cpu.instruction_set()}){path.removeprefix('fused')}"
 
 
 def step_told(result: dict[str, Any]) -> str:

@@ -96,6 +96,16 @@ class Saver:
         if there["data"] != here["data"]:
             there = there | {"preprocessing": here["preprocessing"]}  # is fitted on the data: its changes follow theirs
         told = differences(there | {"training": there["training"] | {"epochs": asked}}, here)
+        if (
+            asked > before
+            and told
+            and all(text.startswith("optimizer.lr.") and ".length was " in text for text in told)
+        ):
+            raise ValueError(
+                f"fit: the learning rate's schedule is laid out over all {before} epochs of the run, which therefore "
+                f"cannot be extended to {asked}: begin a run of {asked} epochs in a new folder; a schedule that does "
+                "not end with the run, as a constant rate, can be extended"
+            )
         if told and self.folder is not None:
             raise ValueError(
                 f"{self.folder.path / LAST} is the checkpoint of another configuration: {'; '.join(told)}; "
