@@ -23,8 +23,7 @@ try:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 except ImportError:
-    print("this example compares with scikit-learn: pip install scikit-learn")
-    sys.exit()
+    sys.exit("this example compares with scikit-learn: pip install '.[oracle]'")
 
 warnings.simplefilter("ignore", ConvergenceWarning)  # it is told to stop after so many epochs
 SEEDS, EPOCHS, ALPHA = range(10), 100, 1e-4

@@ -17,6 +17,8 @@ OPTIMIZERS = {
     "momentum": lambda model: optim.SGD(model, lr=0.01, momentum=0.9),
     "Adam": lambda model: optim.Adam(model, lr=0.01),
 }
+STYLES = ({"linewidth": 5, "alpha": 0.4}, {"linewidth": 2.5, "linestyle": "--"}, {"linewidth": 1.2}, {})
+"""The first three paths lie on one another."""
 
 
 class Point(nn.Module):
@@ -47,12 +49,12 @@ def draw(paths):
     growth, plane = figure.subplots(1, 2)
     x, y = np.meshgrid(np.linspace(-0.4, 1.1, 60), np.linspace(-0.2, 1.1, 60))
     plane.contour(x, y, x**2 - y**2, levels=20, linewidths=0.5, colors="#bbbbbb")
-    for name, places in paths.items():
-        growth.semilogy(np.abs(places[:, 1]), label=f"{name}: {len(places) - 1}")
-        plane.plot(places[:, 0], places[:, 1], label=name)
+    for (name, places), style in zip(paths.items(), STYLES, strict=True):
+        growth.semilogy(np.abs(places[:, 1]), label=f"{name}: {len(places) - 1} steps", **style)
+        plane.plot(places[:, 0], places[:, 1], **style)
     growth.set(xlabel="steps", ylabel="|y|", title="steps until |y| = 1")
     plane.set(xlabel="x", ylabel="y", title="x² - y²")
-    growth.legend(frameon=False)
+    figure.legend(*growth.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     figure.savefig("saddle.png")
 
 

@@ -6,8 +6,10 @@ hits the best rate by chance of its ends, the seed moves the ends of the range. 
 lowest dev loss that each search finds.
 """
 
+import importlib.util
 import itertools
 import math
+import sys
 
 import numpy as np
 
@@ -61,6 +63,8 @@ def draw(searches):
 
 def main():
     """One seed's trials, then the means of five; the claim `search_strategies` is measured with forty."""
+    if importlib.util.find_spec("optuna") is None:
+        sys.exit("this example needs Optuna: pip install '.[tune]'")
     searches = {strategy: searched(0, strategy) for strategy in STRATEGIES}
     for strategy, found in searches.items():
         rates = {trial.values["lr"] for trial in found}

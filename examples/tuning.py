@@ -4,6 +4,8 @@ The space is the course's default, in its order of importance. What is searched 
 folder holds the study, so that a search that was killed goes on where it was.
 """
 
+import importlib.util
+import sys
 import tempfile
 
 import twingrad as tg
@@ -28,6 +30,8 @@ def objective(values, report):
 
 def main():
     """The search, cut short once; the best settings, and what mattered."""
+    if importlib.util.find_spec("optuna") is None:
+        sys.exit("this example needs Optuna: pip install '.[tune]'")
     print(f"searched: {', '.join(f'{name} {scale}' for name, scale in SPACE.items())}")
     with tempfile.TemporaryDirectory() as folder:
         options = {"maximize": True, "prune": True, "folder": folder}

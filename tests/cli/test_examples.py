@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def test_table(capsys):
     in_python = [float(number) for number in re.search(r"predicted \[(.*?)\]", out)[1].split()]
     by_command = [float(number) for number in out.split("prediction\n")[1].split()]
     assert in_python == [round(number, 1) for number in by_command]
+
+
+def test_diabetes_without_scikit_learn_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    for name in [name for name in sys.modules if name.startswith("sklearn.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(SystemExit, match=r"scikit-learn: pip install '\.\[oracle\]'"):
+        runpy.run_path(str(EXAMPLES / "diabetes.py"))
 
 
 @pytest.mark.oracle

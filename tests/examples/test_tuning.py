@@ -40,6 +40,13 @@ def test_tuning(tmp_path, number):
     assert (tmp_path / "tuning_slices.png").exists() == PLOT
 
 
+@pytest.mark.parametrize("name", ["tuning", "search_strategies"])
+def test_an_example_without_optuna_says_what_to_install(printed, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(SystemExit, match=r"needs Optuna: pip install '\.\[tune\]'"):
+        printed(name)
+
+
 def test_babysitting(printed, number):
     out = printed("babysitting")
     first, last = number(r"lr 0.05: .*loss ([0-9.]+)", out), number(r"64 instead: loss ([0-9.]+)", out)

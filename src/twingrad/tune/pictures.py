@@ -13,6 +13,8 @@ from twingrad.tune.scales import Choice, Integers, LogUniform, OneMinusLogUnifor
 COLUMNS = 4
 CHARACTERS = 24
 """So many of the names of choices stand side by side; more are turned."""
+PAD = 0.12
+"""Inches beside each panel, so that labels at the ends of its axis and of the next one's stay apart."""
 BEST = "#c0392b"
 
 
@@ -44,10 +46,11 @@ def slices_png(found: Search, metric: str = "value") -> bytes | None:
     if not curves.available() or not known:
         return None
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     columns = min(COLUMNS, len(found.space))
     rows = math.ceil(len(found.space) / columns)
-    figure = Figure(figsize=(3.2 * columns, 2.8 * rows), dpi=120, layout="constrained")
+    figure = Figure(figsize=(3.2 * columns, 2.8 * rows), dpi=120, layout=ConstrainedLayoutEngine(w_pad=PAD))
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for panel in panels[len(found.space) :]:
         panel.set_visible(False)
