@@ -52,7 +52,10 @@ def test_the_path_of_matrix_products_is_told(found, monkeypatch):
         "path": "np.matmul: its bits may depend on the thread count",
         "reason": "no compiler",
     }
-    assert without["cpu_kernels"] == {"available": False, "reason": "no compiler"}
+    assert without["cpu_kernels"] == {
+        "available": False,
+        "reason": "no compiler: install g++ and run pip install again",
+    }
 
 
 def test_openblas_of_the_wheel_says_its_core_type(found):

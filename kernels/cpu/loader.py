@@ -6,12 +6,14 @@ import ctypes
 import importlib
 import os
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from twingrad.devices import DeviceWarning
 from twingrad.kernels.cpu import sources
 
 FILE = Path(__file__).with_name("_kernels.so")
@@ -32,6 +34,10 @@ _pointer = ctypes.c_ssize_t.from_address
 def address(array: np.ndarray[Any, Any] | None) -> int:
     """The address of an array's first element, 0 for None: what `array.ctypes.data` gives, eight times as fast."""
     return 0 if array is None else _pointer(id(array) + _DATA).value
+
+
+class VariableError(OSError):
+    """A variable of the environment that asks for what there is not."""
 
 
 class Library:
@@ -60,9 +66,12 @@ class Library:
 
 @cache
 def find() -> Library | str:
-    """The library, or the reason why there is none."""
+    """The library, or the reason why there is none; a DeviceWarning tells it where a variable is to blame."""
     try:
         return Library()
+    except VariableError as error:
+        warnings.warn(f"the CPU kernels are off: {error}", DeviceWarning, stacklevel=4)
+        return str(error)
     except OSError as error:
         return str(error)
 
@@ -107,7 +116,9 @@ def _choose(best: int) -> str:
         raise OSError("the CPU kernels need x86-64-v2 (SSE4.2), which this processor lacks")
     wanted = os.environ.get("TWINGRAD_ISA", names[0]).removeprefix("x86-64-")
     if wanted not in names:
-        raise OSError(f"TWINGRAD_ISA={wanted} is not an instruction set that runs here; these do: {', '.join(names)}")
+        raise VariableError(
+            f"TWINGRAD_ISA={wanted} is not an instruction set that runs here; these do: {', '.join(names)}"
+        )
     return wanted
 
 
@@ -126,7 +137,7 @@ def _default_threads() -> int:
     """What the environment asks for, else the processors that this process may use."""
     ours = os.environ.get("TWINGRAD_NUM_THREADS", "").strip()
     if ours and not (ours.isdecimal() and 1 <= int(ours) <= MOST_THREADS):
-        raise OSError(f"TWINGRAD_NUM_THREADS={ours} is no number of threads: 1 to {MOST_THREADS}")
+        raise VariableError(f"TWINGRAD_NUM_THREADS={ours} is no number of threads: 1 to {MOST_THREADS}")
     for value in (ours, os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()):
         if value.isdecimal() and int(value) > 0:
             return min(int(value), MOST_THREADS)

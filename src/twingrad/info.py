@@ -186,10 +186,15 @@ def _gpu(index: int) -> dict[str, Any]:
 def _cpu_kernels() -> dict[str, Any]:
     cpu = importlib.import_module("twingrad.kernels.cpu")
     reason = cpu.unavailable()
-    found: dict[str, Any] = {"available": reason is None, "reason": reason}
+    found: dict[str, Any] = {"available": reason is None, "reason": reason and with_cure(reason)}
     if reason is None:
         found |= {"instruction_set": cpu.instruction_set(), "threads": cpu.threads()}
     return found
+
+
+def with_cure(reason: str) -> str:
+    """The reason why compiled kernels do not run, with what helps where a compiler was missing."""
+    return f"{reason}: install g++ and run pip install again" if "compiler" in reason else reason
 
 
 def _matmul() -> dict[str, Any]:

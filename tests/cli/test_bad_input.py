@@ -83,6 +83,7 @@ DATA = {
     "ragged": ("a,b,y\n1,2,0\n1,2\n", "line 3"),
     "gap": ("a,b,y\n1,,0\n1,2,1\n", "line 2, column 'b': the cell is empty"),
     "text among numbers": ("a,b,y\n1,2,0\n1,x,1\n3,4,0\n", "line 3, column 'b': a number is due, got 'x'"),
+    "NA": ("a,b,y\n1,2,0\n1,NA,1\n3,4,0\n", "line 3, column 'b': a missing value, 'NA'; fill it in or remove the row"),
     "not a number": ("a,b,y\n1,2,0\n1,nan,1\n3,4,0\n", "line 3, column 'b': must be finite, got 'nan'"),
     "infinite": ("a,b,y\n1,2,0\n1,inf,1\n3,4,0\n", "line 3, column 'b': must be finite, got 'inf'"),
     "duplicate columns": ("a,a,y\n1,2,0\n", "'a'"),
@@ -101,6 +102,27 @@ def test_bad_data_are_one_line_and_nothing_written(call, tmp_path, content, mess
     assert message in err
     assert re.fullmatch(r"twingrad train: error: .*\n", err)
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"] * (content is not None)
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_number_too_large_once_scaled_is_told_without_its_row_in_a_shuffled_part(call, tmp_path, quick, task):
+    rows = [[f"{i % 7}", f"{i % 2}"] for i in range(40)]
+    column = 1 if task == "regression" else 0
+    for row in rows[20:]:
+        row[column] = "1e300"
+    text = "\n".join(["a,y", *map(",".join, rows)]) + "\n"
+    (tmp_path / "table.csv").write_text(text)
+    scaling = ("--scaling", "none", "--no-scale-targets")
+    data = ("--data", "table.csv", "--target", "y", "--task", task)
+    code, _, err = call("train", *quick, *data, *scaling)
+    assert code == 2
+    name = "ay"[column]
+    assert err.endswith(f"error: column '{name}': 1e+300 is too large for float32 once scaled; mend or remove it\n")
+    assert "row " not in err
+
+
+def test_a_bad_value_of_unknown(call):
+    assert "--unknown: unknown value 'zero'; did you mean 'zeros'?" in call("train", "--unknown", "zero")[2]
 
 
 def test_a_pickle_in_an_npz_is_refused_and_nothing_written(call, tmp_path):

@@ -47,6 +47,7 @@ def test_info_says_so_too(twingrad, bare, tmp_path):
     found = json.loads(twingrad("info", "--json", cwd=tmp_path, PYTHONPATH=str(bare)).stdout)
     assert found["cpu_kernels"]["available"] is False
     assert "C++ compiler" in found["cpu_kernels"]["reason"]
+    assert found["cpu_kernels"]["reason"].endswith(": install g++ and run pip install again")
 
 
 EVERYTHING = """

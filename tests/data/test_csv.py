@@ -136,7 +136,7 @@ BAD = {
         {},
         r"line 4, column 'age': a number is due, got 'old'; mend or remove the row, or .* categories=\['age'\]",
     ),
-    "NA": (GOOD.replace("0.5", "NA"), {}, "line 4, column 'size': a number is due, got 'NA'"),
+    "NA": (GOOD.replace("0.5", "NA"), {}, "line 4, column 'size': a missing value, 'NA'; fill it in"),
     "underscore": (GOOD.replace("22,", "2_2,"), {}, "line 4, column 'age': a number is due, got '2_2'"),
     "NaN": (GOOD.replace("22,", "NaN,"), {}, "line 4, column 'age': must be finite, got 'NaN'"),
     "infinity": (GOOD.replace("0.5", "-inf"), {}, "line 4, column 'size': must be finite, got '-inf'"),

@@ -114,6 +114,22 @@ def test_an_instruction_set_that_is_not_there_is_said() -> None:
 
 
 @needs_kernels
+@pytest.mark.parametrize(("variable", "wrong"), [("TWINGRAD_ISA", "v9"), ("TWINGRAD_NUM_THREADS", "0")])
+def test_a_wrong_variable_that_turns_kernels_off_is_warned_of_once(variable: str, wrong: str) -> None:
+    code = (
+        "import warnings\n"
+        "with warnings.catch_warnings(record=True) as told:\n"
+        "    warnings.simplefilter('always')\n"
+        "    from twingrad.kernels import cpu\n"
+        "    cpu.available(), cpu.available()\n"
+        "print(*(f'{each.category.__name__}: {each.message}' for each in told), sep='|')"
+    )
+    told = run(code, **{variable: wrong})
+    assert told.startswith(f"DeviceWarning: the CPU kernels are off: {variable}={wrong} is no")
+    assert "|" not in told
+
+
+@needs_kernels
 def test_thread_counts_come_from_the_environment() -> None:
     code = "from twingrad.kernels import cpu; print(cpu.threads())"
     assert run(code, TWINGRAD_NUM_THREADS="3", OMP_NUM_THREADS="2") == "3"

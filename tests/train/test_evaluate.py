@@ -1,9 +1,13 @@
 """`evaluate` against plain NumPy."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from twingrad.train import evaluate, predict
+from twingrad import nn
+from twingrad.data import Dataset, Preprocessing
+from twingrad.train import evaluate, predict, predict_probabilities
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 48, 1000])
@@ -44,3 +48,22 @@ def test_predictions_that_do_not_follow_are_told(data, make_model):
         found = predict(model, x)
     kept = [0, 1, 3, 4, 6, 7]
     np.testing.assert_array_equal(found[kept], predict(model, x[kept]))
+
+
+@pytest.mark.parametrize("call", [predict, predict_probabilities])
+def test_a_file_is_no_array_of_examples(call):
+    model = nn.Sequential(nn.Linear(2, 2))
+    for file in ("new.csv", Path("new.csv")):
+        with pytest.raises(
+            TypeError, match=r"x must be an array or a Table; got a file's name, 'new.csv': pass its rows"
+        ):
+            call(model, file)
+
+
+def test_predict_names_the_row_of_all_examples():
+    x = np.random.default_rng(0).normal(size=(1500, 2))
+    model = nn.Sequential(nn.Linear(2, 2))
+    model.preprocessing = Preprocessing.fit(Dataset(x, np.arange(1500) % 2))
+    x[1200, 1] = 1e300
+    with pytest.raises(ValueError, match=r"^row 1200, column 1: 1e\+300 is too large for float32 once scaled"):
+        predict(model, x)

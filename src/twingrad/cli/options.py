@@ -57,7 +57,7 @@ DATA = (
     ),
     Option(
         "unknown",
-        values.one_of("unknown", ("error", "zeros")),
+        values.one_of("value", ("error", "zeros")),
         "for a text that the train part lacks: an error, or zeros, none of its categories",
         "error",
         "NAME",

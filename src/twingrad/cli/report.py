@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from twingrad.cli.argued import in_options
 from twingrad.data import Dataset, Preprocessing, Splits
+from twingrad.info import with_cure
 from twingrad.train import Evaluation, curves
 from twingrad.train.history import HEADINGS, shown
 from twingrad.train.run_folder import CURVES
@@ -119,8 +120,8 @@ def _facts(result: dict[str, Any], train: Dataset, preprocessing: Preprocessing)
 def kernels_told(result: dict[str, Any]) -> str:
     """Whether compiled kernels ran, else why not and what helps."""
     path: str = result["path"]
-    if path.startswith("reference (") and "compiler" in path:
-        return f"{path}: install g++ and run pip install again"
+    if path.startswith("reference ("):
+        return with_cure(path)
     cpu = import_module("twingrad.kernels.cpu")
     if result["device"] != "cpu" or not path.startswith("fused") or cpu.unavailable():  # a run of before tells its own
         return path

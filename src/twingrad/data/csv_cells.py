@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NUMBERS, TEXT = "numbers", "text"
+MISSING = ("na", "n/a", "null", "none", "missing", "?", "-", ".")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 
 
@@ -68,6 +69,8 @@ def numbers(
             other = (
                 "; the model takes numbers" if trained else f", or declare the column to be text: categories=[{name!r}]"
             )
+            if cell.strip().lower() in MISSING:
+                raise ValueError(f"{where}: a missing value, {cell!r}; fill it in or remove the row{other}")
             raise ValueError(f"{where}: a number is due, got {cell!r}; mend or remove the row{other}")
         if not np.isfinite(value[0]) and not (gaps and np.isnan(value[0])):
             raise ValueError(f"{where}: must be finite, got {cell.strip()!r}; fill it in or remove the row")

@@ -157,24 +157,24 @@ class Preprocessing:
             told.append("targets are scaled to mean 0 and deviation 1")
         return tuple(told)
 
-    def apply(self, x: Features | Dataset, names: tuple[str, ...] = (), first: int = 0) -> NDArray[np.float32]:
+    def apply(self, x: Features | Dataset, names: tuple[str, ...] = (), first: int | None = 0) -> NDArray[np.float32]:
         """float32 (N, D) of raw examples: an array (N, ...), a `Table`, `Rows`, or a data set's x.
 
         names: of the columns of an array; given, they are matched by name with the model's, in any order.
-        first: what messages call the first row of an array that is a part of a larger one.
+        first: what messages call the first row of an array that is a part of a larger one; None: they name no row, as
+            for a `Dataset`, whose rows may be shuffled.
 
         Raises:
             ValueError: features that differ from those fitted, column by column; an unknown category, with its row;
                 a number that is not finite, or too large for float32.
         """
         if isinstance(x, Dataset):
-            return self.apply(x.x, tuple(x.feature_names))
+            return self.apply(x.x, tuple(x.feature_names), None)
         found = arrange(self, x, names)
         if isinstance(found, Table):
             return _encoding.encoded(self, found)
-        return _scaling.scaled(
-            np.asarray(found[:]), self.shift, self.scale, self.names, lambda row: f"row {first + row}"
-        )
+        where = None if first is None else lambda row: f"row {first + row}"
+        return _scaling.scaled(np.asarray(found[:]), self.shift, self.scale, self.names, where)
 
     def check_categories(self, data: Dataset) -> None:
         """Raise a ValueError for a category of `data` that is unknown, with its row, as `apply` does."""

@@ -72,11 +72,11 @@ def scaled(
     shift: Numbers,
     scale: Numbers,
     names: tuple[str, ...],
-    where: Callable[[int], str] = "row {}".format,
+    where: Callable[[int], str] | None = None,
 ) -> NDArray[np.float32]:
     """(x - shift) / scale as float32 (N, D): computed in float64 and rounded once, bytes by a table of all 256.
 
-    names, where: how messages name a column and a row.
+    names, where: how messages name a column and a row; without `where` the column alone.
     """
     flat = x.reshape(len(x), -1)
     if x.dtype == np.uint8 and len(shift) == 1:
@@ -88,7 +88,8 @@ def scaled(
         row, column = (int(i) for i in np.argwhere(~np.isfinite(found))[0])
         name = repr(names[column]) if names else column
         why = "not finite" if not np.isfinite(flat[row, column]) else "too large for float32 once scaled"
-        raise ValueError(f"{where(row)}, column {name}: {flat[row, column]} is {why}; mend or remove it")
+        place = "" if where is None else f"{where(row)}, "
+        raise ValueError(f"{place}column {name}: {flat[row, column]} is {why}; mend or remove it")
     return found
 
 

@@ -50,10 +50,12 @@ def on_disk(data: Dataset) -> bool:
     return isinstance(data.x, np.memmap | Rows)
 
 
-def raw_inputs(x: Any, preprocessing: Preprocessing | None, names: tuple[str, ...] = ()) -> Any:
-    """The numbers that the network sees of raw examples."""
+def raw_inputs(
+    x: Any, preprocessing: Preprocessing | None, names: tuple[str, ...] = (), first: int | None = None
+) -> Any:
+    """The numbers that the network sees of raw examples; first: as in `Preprocessing.apply`."""
     if preprocessing is not None:
-        return preprocessing.apply(x, names)
+        return preprocessing.apply(x, names, first)
     if isinstance(x, Table):
         raise ValueError('the data hold text: let fit(preprocessing="auto") encode it')
     return x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -26,8 +27,8 @@ def predict(model: Any, x: Any, *, names: tuple[str, ...] = ()) -> NDArray[Any]:
     network takes. names: of the columns of an array. A model without a preprocessing answers for
     the task that `fit` trained it on (`model.fitted_task`); one that was never fitted is one of classes.
 
-    Raises ValueError for features that differ from the model's. Warns where outputs are not finite, as for features
-    that are NaN: what stands there is no answer.
+    Raises ValueError for features that differ from the model's, TypeError for the name of a file. Warns where outputs
+    are not finite, as for features that are NaN: what stands there is no answer.
 
     >>> import twingrad as tg
     >>> model = tg.nn.Sequential(tg.nn.Linear(64, 10), seed=0)
@@ -103,5 +104,8 @@ def _warn(rows: NDArray[Any]) -> None:
 
 
 def _chunks(model: Any, x: Any, names: tuple[str, ...]) -> Iterator[Any]:
+    if isinstance(x, str | os.PathLike):
+        cure = "pass its rows, as tg.data.load(...).x, or run `twingrad predict RUN --data FILE`"
+        raise TypeError(f"predict: x must be an array or a Table; got a file's name, {str(x)!r}: {cure}")
     for start in range(0, max(1, len(x)), CHUNK):
-        yield raw_inputs(x[start : start + CHUNK], getattr(model, "preprocessing", None), names)
+        yield raw_inputs(x[start : start + CHUNK], getattr(model, "preprocessing", None), names, start)

@@ -52,6 +52,8 @@ class Scale:
     def _ends(self, rule: str, holds: Callable[[float, float], bool]) -> None:
         name = type(self).__name__
         low, high = (number(f"{end} of {name}", getattr(self, end)) for end in ("low", "high"))
+        if low >= high:
+            raise ValueError(f"{name} needs low < high; got low={low:g} and high={high:g}")
         if not (math.isfinite(low) and math.isfinite(high) and holds(low, high)):
             raise ValueError(f"{name} needs {rule}; got low={low:g} and high={high:g}")
         for end, value in (("low", low), ("high", high)):
