@@ -95,12 +95,9 @@ class Saver:
             raise ValueError(f"fit: epochs must be at least the {before} of the run that goes on; got {asked}")
         if there["data"] != here["data"]:
             there = there | {"preprocessing": here["preprocessing"]}  # is fitted on the data: its changes follow theirs
-        told = differences(there | {"training": there["training"] | {"epochs": asked}}, here)
-        if (
-            asked > before
-            and told
-            and all(text.startswith("optimizer.lr.") and ".length was " in text for text in told)
-        ):
+        there = there | {"training": there["training"] | {"epochs": asked}}
+        told = differences(there, here)
+        if asked > before and told and not differences(_of_any_length(there), _of_any_length(here)):
             raise ValueError(
                 f"fit: the learning rate's schedule is laid out over all {before} epochs of the run, which therefore "
                 f"cannot be extended to {asked}: begin a run of {asked} epochs in a new folder; a schedule that does "
@@ -111,6 +108,18 @@ class Saver:
                 f"{self.folder.path / LAST} is the checkpoint of another configuration: {'; '.join(told)}; "
                 "go on with what it was begun with, or begin a run in a new folder"
             )
+
+
+def _of_any_length(configuration: dict[str, Any]) -> dict[str, Any]:
+    """The configuration, but for how long its learning rate's schedule is, and those within that schedule."""
+
+    def without(schedule: Any) -> Any:
+        if not isinstance(schedule, dict):
+            return schedule
+        return {name: without(value) for name, value in schedule.items() if name != "length"}
+
+    optimizer = configuration["optimizer"]
+    return configuration | {"optimizer": optimizer | {"lr": without(optimizer.get("lr"))}}
 
 
 def put_back(trainer: Trainer, found: Checkpoint) -> None:
